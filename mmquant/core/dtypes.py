@@ -1,0 +1,367 @@
+"""Codes and row layouts that all kernels share.
+
+Enums are for people; kernels take plain ints, so pass ``int(x)`` across the border.
+Every record dtype is aligned. Times are int64 ns since the epoch, UTC; ticks and lots are ints.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+NO_BID = -(2**31) + 1
+"""Best bid tick of an empty bid side."""
+NO_ASK = 2**31 - 1
+"""Best ask tick of an empty ask side."""
+NEVER = 2**63 - 1
+"""A time that does not come."""
+VIEW_LEVELS = 5
+"""Price levels per side that a strategy sees."""
+VIEW_ORDERS = 8
+"""Own live orders per instrument that a strategy sees."""
+
+
+class RowKind(IntEnum):
+    """What a tape row says."""
+
+    DEPTH = 1
+    TRADE = 2
+    CLEAR = 3
+    SNAPSHOT = 4
+    STATUS = 5
+
+
+class MsgKind(IntEnum):
+    """What a message to the local half is. Codes below 16 are tape rows (RowKind)."""
+
+    DEPTH = 1
+    TRADE = 2
+    CLEAR = 3
+    SNAPSHOT = 4
+    STATUS = 5
+    ORDER = 16
+    DECISION = 17
+    CONTROL = 18
+    THEO = 19
+    LIMITS = 20
+
+
+class ActionKind(IntEnum):
+    """What the local half asks for."""
+
+    PLACE = 1
+    MODIFY = 2
+    CANCEL = 3
+    PULL = 4
+    ALERT = 5
+
+
+class Control(IntEnum):
+    """Codes of a CONTROL message (in its ``reason`` field)."""
+
+    HALT = 1
+    RESUME = 2
+    KILL = 3
+
+
+class OrderType(IntEnum):
+    LIMIT = 0
+    MARKET = 1
+    POST_ONLY = 2
+
+
+class TimeInForce(IntEnum):
+    GTC = 0
+    DAY = 1
+    GTD = 2
+    IOC = 3
+    FOK = 4
+
+
+class OrderState(IntEnum):
+    """States of an own order. FILLED and all after it are ended."""
+
+    NEW = 0
+    SENT = 1
+    ACKED = 2
+    WORKING = 3
+    MODIFYING = 4
+    CANCELLING = 5
+    UNKNOWN = 6
+    FILLED = 7
+    CANCELLED = 8
+    REJECTED = 9
+    EXPIRED = 10
+    LOST = 11
+
+
+class OrderEvent(IntEnum):
+    """What can happen to an own order."""
+
+    SEND = 0
+    ACK = 1
+    CONFIRM = 2
+    EXECUTION = 3
+    CORRECTION = 4
+    BUST = 5
+    SEND_MODIFY = 6
+    MODIFY_REJECT = 7
+    SEND_CANCEL = 8
+    CANCEL_ACK = 9
+    CANCEL_REJECT = 10
+    REJECT = 11
+    EXPIRE = 12
+    TIMEOUT = 13
+    DISCONNECT = 14
+    FOUND_OPEN = 15
+    FOUND_CLOSED = 16
+    NOT_FOUND = 17
+
+
+class Reason(IntEnum):
+    """Why an action was taken or an order ended."""
+
+    NONE = 0
+    QUOTE = 1
+    REPRICE = 2
+    NOT_WANTED = 3
+    PULL_STRATEGY = 4
+    PULL_ONE_SIDED = 5
+    PULL_CROSSED = 6
+    PULL_STALE = 7
+    PULL_HALTED = 8
+    PULL_KILLED = 9
+    PULL_LOSS = 10
+    PULL_NO_MARK = 11
+    POSITION_LIMIT = 12
+    SIZE_LIMIT = 13
+    POST_ONLY_WOULD_TAKE = 14
+    NO_LIQUIDITY = 15
+    NOT_ALL_AVAILABLE = 16
+    SESSION_END = 17
+    LIFETIME = 18
+    UNKNOWN_ORDER = 19
+    DUPLICATE_ORDER = 20
+    TABLE_FULL = 21
+    BAD_QUOTE = 22
+    LATE_EXECUTION = 23
+    ILLEGAL_EVENT = 24
+    ORPHAN_EXECUTION = 25
+    SELF_CROSS = 26
+    OPEN_ORDERS_LIMIT = 27
+
+
+class QueueModel(IntEnum):
+    """Estimates of the quantity ahead of an own order on a tape without order ids."""
+
+    RISK_AVERSE = 0
+    POWER = 1
+    POWER2 = 2
+    POWER3 = 3
+    LOG = 4
+    LOG2 = 5
+
+
+class FillMode(IntEnum):
+    PARTIAL = 0
+    PEER = 1
+
+
+class Status(IntEnum):
+    """What a kernel returns instead of raising."""
+
+    OK = 0
+    END = 1
+    LOG_FULL = 2
+    RING_FULL = 3
+    BOOK_FULL = 4
+    BAD_ROW = 5
+    QUOTES_OVERRUN = 6
+    NODES_FULL = 7
+
+
+def _record(*fields: tuple) -> np.dtype:
+    return np.dtype(list(fields), align=True)
+
+
+INSTRUMENT = _record(
+    ("multiplier", np.float64),
+    ("lot_num", np.int64),
+    ("lot_den", np.int64),
+    ("ladder_start", np.int64),
+    ("ladder_len", np.int64),
+    ("maker_value_rate", np.float64),
+    ("maker_unit_rate", np.float64),
+    ("taker_value_rate", np.float64),
+    ("taker_unit_rate", np.float64),
+)
+"""One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit."""
+
+LADDER = _record(
+    ("tick_from", np.int64),
+    ("price_num", np.int64),
+    ("step_num", np.int64),
+    ("den", np.int64),
+)
+"""One step of a tick ladder: price = (price_num + (tick - tick_from) * step_num) / den."""
+
+MSG = _record(
+    ("ts", np.int64),
+    ("exch_ts", np.int64),
+    ("seq", np.int64),
+    ("order_id", np.int64),
+    ("price", np.float64),
+    ("mid", np.float64),
+    ("subtick", np.float32),
+    ("tick", np.int32),
+    ("lots", np.int32),
+    ("set", np.int32),
+    ("inst", np.int16),
+    ("reason", np.int16),
+    ("kind", np.int8),
+    ("event", np.int8),
+    ("side", np.int8),
+    ("liquidity", np.int8),
+)
+"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent."""
+
+ACTION = _record(
+    ("ts", np.int64),
+    ("order_id", np.int64),
+    ("expire_ts", np.int64),
+    ("tick", np.int32),
+    ("lots", np.int32),
+    ("set", np.int32),
+    ("inst", np.int16),
+    ("reason", np.int16),
+    ("kind", np.int8),
+    ("side", np.int8),
+    ("order_type", np.int8),
+    ("tif", np.int8),
+)
+"""All that leaves the local half."""
+
+QUOTE = _record(
+    ("expire_ts", np.int64),
+    ("tick", np.int32),
+    ("lots", np.int32),
+    ("inst", np.int16),
+    ("side", np.int8),
+    ("order_type", np.int8),
+    ("tif", np.int8),
+    ("reason", np.int8),
+)
+"""One wanted quote, as a strategy writes it."""
+
+VIEW = _record(
+    ("ts", np.int64),
+    ("exch_ts", np.int64),
+    ("bid_tick", np.int32, (VIEW_LEVELS,)),
+    ("ask_tick", np.int32, (VIEW_LEVELS,)),
+    ("bid_lots", np.int32, (VIEW_LEVELS,)),
+    ("ask_lots", np.int32, (VIEW_LEVELS,)),
+    ("best_bid", np.int32),
+    ("best_ask", np.int32),
+    ("bid_price", np.float64),
+    ("ask_price", np.float64),
+    ("mid", np.float64),
+    ("trade_ts", np.int64),
+    ("trade_price", np.float64),
+    ("trade_side", np.int8),
+    ("halted", np.int8),
+    ("buy_volume", np.float64),
+    ("sell_volume", np.float64),
+    ("units_per_lot", np.float64),
+    ("multiplier", np.float64),
+    ("theo", np.float64),
+    ("position_lots", np.int64),
+    ("position", np.float64),
+    ("cash", np.float64),
+    ("fees", np.float64),
+    ("equity", np.float64),
+    ("fills", np.int64),
+    ("n_orders", np.int32),
+    ("order_side", np.int8, (VIEW_ORDERS,)),
+    ("order_state", np.int8, (VIEW_ORDERS,)),
+    ("order_tick", np.int32, (VIEW_ORDERS,)),
+    ("order_leaves", np.int32, (VIEW_ORDERS,)),
+)
+"""What a strategy sees of one instrument. Absent levels: tick NO_BID or NO_ASK, 0 lots."""
+
+ORDER = _record(
+    ("order_id", np.int64),
+    ("submit_ts", np.int64),
+    ("ack_ts", np.int64),
+    ("end_ts", np.int64),
+    ("expire_ts", np.int64),
+    ("value", np.float64),
+    ("position", np.float64),
+    ("tick", np.int32),
+    ("lots", np.int32),
+    ("filled", np.int32),
+    ("want_tick", np.int32),
+    ("want_lots", np.int32),
+    ("set", np.int32),
+    ("inst", np.int16),
+    ("reason", np.int16),
+    ("side", np.int8),
+    ("order_type", np.int8),
+    ("tif", np.int8),
+    ("state", np.int8),
+)
+"""An own order as the local half knows it; ``value`` is the sum of price times units filled."""
+
+FILL = _record(
+    ("timestamp", np.int64),
+    ("exch_ts", np.int64),
+    ("order_id", np.int64),
+    ("price", np.float64),
+    ("size", np.float64),
+    ("fee", np.float64),
+    ("mid", np.float64),
+    ("spread_capture", np.float64),
+    ("position", np.float64),
+    ("lots", np.int32),
+    ("set", np.int32),
+    ("inst", np.int16),
+    ("reason", np.int16),
+    ("side", np.int8),
+    ("liquidity", np.int8),
+)
+
+POSITION = _record(
+    ("lots", np.int64),
+    ("cash", np.float64),
+    ("fees", np.float64),
+    ("spread_pnl", np.float64),
+    ("inventory_pnl", np.float64),
+    ("mark", np.float64),
+    ("gross_value", np.float64),
+    ("volume", np.float64),
+    ("fills", np.int64),
+    ("open_buy", np.int64),
+    ("open_sell", np.int64),
+)
+"""One position. ``open_buy`` and ``open_sell`` are the lots that live orders could still fill."""
+
+PATH = _record(
+    ("time", np.int64),
+    ("bid", np.float64),
+    ("ask", np.float64),
+    ("mid", np.float64),
+    ("position", np.float64),
+    ("cash", np.float64),
+    ("fees", np.float64),
+    ("equity", np.float64),
+    ("spread_pnl", np.float64),
+    ("inventory_pnl", np.float64),
+    ("own_bid", np.float64),
+    ("own_ask", np.float64),
+    ("volume", np.float64),
+    ("fills", np.int64),
+    ("open_orders", np.int32),
+    ("set", np.int32),
+    ("inst", np.int32),
+)
+"""One decision step of one instrument."""
