@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
-    """``real_data("folder/file")`` is that file of MMQUANT_REAL_DATA; without it, the test is skipped."""
+    """``real_data("folder/file")`` is that file of MMQUANT_REAL_DATA; skips where it is missing."""
 
     def find(name: str) -> Path:
         folder = os.environ.get("MMQUANT_REAL_DATA", "")

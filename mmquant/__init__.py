@@ -1,0 +1,77 @@
+"""Market making research and trading.
+
+>>> import mmquant as mm
+>>> tape = mm.make_demo_tape()
+>>> run = mm.backtest(mm.Config(), tape)
+
+Names are imported when they are first used, so that ``mmquant --help`` stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmquant.config import Config
+    from mmquant.data.contracts import Contract
+    from mmquant.data.readers import read_tape
+    from mmquant.data.readers.own import write_tape
+    from mmquant.data.runs import Run
+    from mmquant.data.synthetic import make_demo_tape
+    from mmquant.errors import MMQuantError
+    from mmquant.live.replay import replay
+    from mmquant.report.html import write_report
+    from mmquant.research.backtest import backtest
+    from mmquant.trading.strategy import strategy
+
+    load_run = Run.load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Config",
+    "Contract",
+    "MMQuantError",
+    "Run",
+    "__version__",
+    "backtest",
+    "load_run",
+    "make_demo_tape",
+    "read_tape",
+    "replay",
+    "strategy",
+    "write_report",
+    "write_tape",
+]
+
+# name -> module, attribute (dotted)
+_LAZY = {
+    "Config": ("mmquant.config", "Config"),
+    "Contract": ("mmquant.data.contracts", "Contract"),
+    "MMQuantError": ("mmquant.errors", "MMQuantError"),
+    "Run": ("mmquant.data.runs", "Run"),
+    "backtest": ("mmquant.research.backtest", "backtest"),
+    "load_run": ("mmquant.data.runs", "Run.load"),
+    "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
+    "read_tape": ("mmquant.data.readers", "read_tape"),
+    "replay": ("mmquant.live.replay", "replay"),
+    "strategy": ("mmquant.trading.strategy", "strategy"),
+    "write_report": ("mmquant.report.html", "write_report"),
+    "write_tape": ("mmquant.data.readers.own", "write_tape"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'mmquant' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    value: Any = import_module(module)
+    for part in attribute.split("."):
+        value = getattr(value, part)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

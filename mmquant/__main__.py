@@ -1,0 +1,6 @@
+"""``python -m mmquant``."""
+
+from mmquant.cli import main
+
+if __name__ == "__main__":
+    main()
