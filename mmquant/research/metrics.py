@@ -1,0 +1,315 @@
+"""What a run earned and how: PnL split, drawdown, quoting, and the flat summary.
+
+All functions take the tables of a run. Equity and PnL are in the instrument's currency; with
+several instruments they are added up, which means something only where the currency is one.
+No Sharpe ratio: a day of steps has no independent daily returns to take it from.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmquant.core.dtypes import ActionKind, OrderState
+from mmquant.research.markouts import (
+    HORIZONS_S,
+    adverse_selection,
+    fill_markouts,
+    markout_table,
+)
+from mmquant.research.tables import (
+    Bools,
+    Fills,
+    Floats,
+    Multipliers,
+    column,
+    multipliers_of,
+    path_column,
+    path_times,
+    per_fill,
+)
+
+__all__ = [
+    "HORIZONS_S",
+    "SUMMARY",
+    "adverse_selection",
+    "drawdown",
+    "equity_curve",
+    "fill_markouts",
+    "markout_table",
+    "pnl_split",
+    "quote_uptime",
+    "summarize",
+]
+
+
+class Measure(NamedTuple):
+    """A number of the summary: its unit and one sentence."""
+
+    unit: str
+    text: str
+
+
+SUMMARY: dict[str, Measure] = {
+    "steps": Measure("", "Decisions on the path."),
+    "first_ts": Measure("ns", "Time of the first step, UTC."),
+    "last_ts": Measure("ns", "Time of the last step, UTC."),
+    "net_pnl": Measure("ccy", "Equity of the last step that has one; the account starts at 0."),
+    "gross_pnl": Measure("ccy", "Net PnL before fees."),
+    "spread_pnl": Measure("ccy", "Spread captured against the mid just before each fill."),
+    "inventory_pnl": Measure("ccy", "What moves of the mid did to the inventory."),
+    "fees": Measure("ccy", "Fees paid; negative where rebates were larger."),
+    "pnl_check": Measure("ccy", "Net PnL less its parts: rounding only."),
+    "peak_equity": Measure("ccy", "Highest equity."),
+    "low_equity": Measure("ccy", "Lowest equity."),
+    "max_drawdown": Measure("ccy", "Largest fall of equity from an earlier peak."),
+    "steps_without_equity": Measure("", "Steps with no equity, for want of a mid; left out."),
+    "fills": Measure("", "Executions in the fill log."),
+    "maker_fills": Measure("", "Executions that rested."),
+    "taker_fills": Measure("", "Executions that took."),
+    "maker_ratio": Measure("1", "Share of filled units that rested."),
+    "volume": Measure("units", "Units traded."),
+    "traded_value": Measure("ccy", "Price times units times multiplier, summed over fills."),
+    "pnl_per_unit": Measure("ccy/unit", "Net PnL per unit traded."),
+    "pnl_bps": Measure("bps", "Net PnL over the value traded."),
+    "orders": Measure("", "Orders sent."),
+    "rejected_orders": Measure("", "Orders that the exchange refused."),
+    "messages": Measure("", "Instructions to place, modify or cancel."),
+    "fill_ratio": Measure("1", "Units filled over units ordered."),
+    "order_to_trade": Measure("1", "Orders per fill."),
+    "messages_per_fill": Measure("1", "Instructions per fill."),
+    "final_position": Measure("units", "Position at the last step; none with several instruments."),
+    "max_abs_position": Measure("units", "Largest position of any one instrument, either way."),
+    "mean_abs_position": Measure("units", "Time-weighted mean of the absolute position."),
+    "uptime_two_sided": Measure("1", "Share of time with a working quote on both sides."),
+    "uptime_any": Measure("1", "Share of time with a working quote on at least one side."),
+    "uptime_at_best": Measure("1", "Share of time with both quotes at the best price or better."),
+    "quoted_width": Measure("price", "Time-weighted width of own two-sided quotes."),
+    "market_width": Measure("price", "Time-weighted width of the market."),
+}
+"""Units and meaning of the summary's keys; markout keys are described by `markout_key`."""
+
+
+def markout_key(horizon_s: float) -> str:
+    """Summary key of the size-weighted markout [ccy/unit]; ``_ccy``, ``_dropped`` follow it."""
+    whole = horizon_s == int(horizon_s)
+    return f"markout_{int(horizon_s) if whole else horizon_s}s"
+
+
+def equity_curve(*, path: xr.Dataset, gross: bool = False) -> Floats:
+    """Equity, summed over instruments, shape (time,); before fees if ``gross``. [currency]
+
+    NaN where an instrument has no equity for want of a mid.
+    """
+    equity = path_column(path, "equity")
+    if gross:
+        equity = equity + path_column(path, "fees")
+    return equity.sum(axis=1)
+
+
+def drawdown(*, equity: Floats) -> Floats:
+    """Equity below its running peak, shape (time,), at most 0. [currency] NaN stays NaN.
+
+    The account starts at 0, so the peak is never lower than that.
+    """
+    return equity - np.fmax.accumulate(np.fmax(equity, 0.0)) if len(equity) else equity
+
+
+def durations(*, path: xr.Dataset) -> Floats:
+    """How long each step stands, to the next one; the last stands for 0. [s], shape (time,)"""
+    times = path_times(path)
+    return np.append(np.diff(times), 0)[: len(times)] / 1e9
+
+
+def _time_mean(values: Floats, seconds: Floats) -> float | None:
+    known = np.isfinite(values)
+    weights = np.broadcast_to(seconds[:, None], values.shape) if values.ndim == 2 else seconds
+    total = float(weights[known].sum())
+    if total <= 0.0:
+        return float(values[known].mean()) if known.any() else None
+    return float((values[known] * weights[known]).sum()) / total
+
+
+def pnl_split(
+    *, path: xr.Dataset, fills: pd.DataFrame, multipliers: Multipliers | None = None
+) -> pd.DataFrame:
+    """PnL and its parts, one row per part: ``part``, ``ccy``, ``share`` of the value traded.
+
+    Rows: spread, inventory, fees (negative: a cost), net, check. ``net`` is the equity of the
+    last step that has one (the account starts at 0), ``check`` is net less its three parts at
+    that step: rounding, below 1e-9 of the value traded. NaN where no step has an equity.
+    """
+    value = traded_value(path=path, fills=fills, multipliers=multipliers)
+    known = np.flatnonzero(np.isfinite(equity_curve(path=path)))
+    parts = {name: _last(path, name, known) for name in ("spread_pnl", "inventory_pnl", "fees")}
+    net = _last(path, "equity", known)
+    rows = {
+        "spread": parts["spread_pnl"],
+        "inventory": parts["inventory_pnl"],
+        "fees": 0.0 - parts["fees"],
+        "net": net,
+        "check": net - (parts["spread_pnl"] + parts["inventory_pnl"] - parts["fees"]),
+    }
+    table = pd.DataFrame({"part": list(rows), "ccy": list(rows.values())})
+    table["share"] = table["ccy"] / value if value else np.nan
+    return table
+
+
+def _last(path: xr.Dataset, name: str, steps: np.ndarray) -> float:
+    return float(path_column(path, name)[steps[-1]].sum()) if len(steps) else np.nan
+
+
+def traded_value(
+    *, path: xr.Dataset, fills: pd.DataFrame, multipliers: Multipliers | None = None
+) -> float:
+    """Sum over fills of price * size * multiplier. [currency]"""
+    log = Fills.of(fills)
+    scale = per_fill(multipliers_of(path=path, fills=fills, multipliers=multipliers), log.inst)
+    return float((np.abs(log.price) * log.size * scale).sum())
+
+
+def quote_uptime(*, path: xr.Dataset) -> dict[str, float | None]:
+    """Time-weighted quoting: two_sided, any, at_best (shares), own_width, market_width (price).
+
+    Averaged over instruments. "At best" compares own quotes with the book at the same step.
+    """
+    own_bid, own_ask = path_column(path, "own_bid"), path_column(path, "own_ask")
+    bid, ask = path_column(path, "bid"), path_column(path, "ask")
+    seconds = durations(path=path)
+    has_bid, has_ask = np.isfinite(own_bid), np.isfinite(own_ask)
+
+    def share(flags: Bools) -> float | None:
+        return _time_mean(flags.astype(np.float64), seconds)
+
+    return {
+        "two_sided": share(has_bid & has_ask),
+        "any": share(has_bid | has_ask),
+        "at_best": share((own_bid >= bid) & (own_ask <= ask)),
+        "own_width": _time_mean(own_ask - own_bid, seconds),
+        "market_width": _time_mean(ask - bid, seconds),
+    }
+
+
+def summarize(
+    path: xr.Dataset,
+    fills: pd.DataFrame,
+    orders: pd.DataFrame,
+    quotes: pd.DataFrame,
+    *,
+    multipliers: Multipliers | None = None,
+) -> dict[str, int | float | None]:
+    """The summary of a run: flat, JSON-able, None where a number is not defined.
+
+    Keys, units and meaning are in `SUMMARY`; for each default horizon h it also holds
+    ``markout_<h>s`` (size-weighted, ccy/unit), ``markout_<h>s_ccy`` and ``markout_<h>s_dropped``
+    (fills past the end or without a two-sided mid). ``multipliers`` maps an instrument id to its
+    contract multiplier; without it they are found as `tables.multipliers_of` says.
+    """
+    scale = multipliers_of(path=path, fills=fills, multipliers=multipliers)
+    out = _steps(path) | _pnl(path, fills, scale) | _trading(path, fills, orders, quotes, scale)
+    out |= _positions(path) | _quoting(path)
+    value, volume = out["traded_value"], out["volume"]
+    out["pnl_per_unit"] = _ratio(out["net_pnl"], volume)
+    out["pnl_bps"] = _ratio(out["net_pnl"], value, 1e4)
+    ordered = {key: _plain(out[key]) for key in SUMMARY}
+    return ordered | _markouts(path, fills, scale)
+
+
+def _plain(value: float | None) -> int | float | None:
+    if value is None or isinstance(value, int):
+        return value
+    return float(value) if np.isfinite(value) else None
+
+
+def _ratio(top: float | None, bottom: float, scale: float = 1.0) -> float | None:
+    if top is None or not bottom or not np.isfinite(top):
+        return None
+    return float(top) / float(bottom) * scale
+
+
+def _steps(path: xr.Dataset) -> dict:
+    times = path_times(path)
+    first, last = (int(times[0]), int(times[-1])) if len(times) else (None, None)
+    return {"steps": len(times), "first_ts": first, "last_ts": last}
+
+
+def _pnl(path: xr.Dataset, fills: pd.DataFrame, scale: Multipliers) -> dict:
+    split = pnl_split(path=path, fills=fills, multipliers=scale).set_index("part")["ccy"]
+    equity = equity_curve(path=path)
+    known = equity[np.isfinite(equity)]
+    return {
+        "net_pnl": split["net"],
+        "gross_pnl": split["net"] - split["fees"],
+        "spread_pnl": split["spread"],
+        "inventory_pnl": split["inventory"],
+        "fees": 0.0 - split["fees"],
+        "pnl_check": split["check"],
+        "peak_equity": known.max() if len(known) else None,
+        "low_equity": known.min() if len(known) else None,
+        "max_drawdown": -drawdown(equity=known).min() + 0.0 if len(known) else None,
+        "steps_without_equity": len(equity) - len(known),
+    }
+
+
+def _trading(
+    path: xr.Dataset,
+    fills: pd.DataFrame,
+    orders: pd.DataFrame,
+    quotes: pd.DataFrame,
+    scale: Multipliers,
+) -> dict:
+    log = Fills.of(fills)
+    volume = float(log.size.sum())
+    sent = column(quotes, "action", np.int64)
+    messages = int(np.isin(sent, (ActionKind.PLACE, ActionKind.MODIFY, ActionKind.CANCEL)).sum())
+    status = column(orders, "status", np.int64)
+    return {
+        "fills": len(log),
+        "maker_fills": int((log.liquidity > 0).sum()),
+        "taker_fills": int((log.liquidity < 0).sum()),
+        "maker_ratio": _ratio(float(log.size[log.liquidity > 0].sum()), volume),
+        "volume": volume,
+        "traded_value": traded_value(path=path, fills=fills, multipliers=scale),
+        "orders": len(orders),
+        "rejected_orders": int((status == OrderState.REJECTED).sum()),
+        "messages": messages,
+        "fill_ratio": _ratio(
+            float(column(orders, "filled_qty").sum()), float(column(orders, "size").sum())
+        ),
+        "order_to_trade": _ratio(len(orders), len(log)),
+        "messages_per_fill": _ratio(messages, len(log)),
+    }
+
+
+def _positions(path: xr.Dataset) -> dict:
+    position = path_column(path, "position")
+    single = position.shape[1] == 1
+    return {
+        "final_position": float(position[-1, 0]) if single and len(position) else None,
+        "max_abs_position": float(np.abs(position).max()) if position.size else None,
+        "mean_abs_position": _time_mean(np.abs(position), durations(path=path)),
+    }
+
+
+def _quoting(path: xr.Dataset) -> dict:
+    uptime = quote_uptime(path=path)
+    return {
+        "uptime_two_sided": uptime["two_sided"],
+        "uptime_any": uptime["any"],
+        "uptime_at_best": uptime["at_best"],
+        "quoted_width": uptime["own_width"],
+        "market_width": uptime["market_width"],
+    }
+
+
+def _markouts(path: xr.Dataset, fills: pd.DataFrame, scale: Multipliers) -> dict:
+    out = {}
+    for row in markout_table(path=path, fills=fills, multipliers=scale).to_dict("records"):
+        key = markout_key(row["horizon_s"])
+        out[key] = _plain(row["sized_mean"])
+        out[f"{key}_ccy"] = _plain(row["total"])
+        out[f"{key}_dropped"] = int(row["past_end"] + row["no_mid"])
+    return out
