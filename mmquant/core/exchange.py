@@ -1,0 +1,270 @@
+"""State of the exchange half: book, own resting orders, and the messages on their way.
+
+Own orders hang on the levels they rest at, in order of time. A node is an own order, or a note of
+how much of a level's displayed size one strategy set has taken since the level's last row.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from mmquant.core.book import ASK, BID, Book, find_cell, make_cell
+from mmquant.core.dtypes import (
+    ACTION,
+    MSG,
+    NEVER,
+    NO_ASK,
+    NO_BID,
+    MsgKind,
+    Status,
+)
+from mmquant.core.jit import kernel
+from mmquant.core.ticks import price_of_tick
+
+FREE = 0
+RESTING = 1
+TAKEN = 2
+
+NODE = np.dtype(
+    [
+        ("order_id", np.int64),
+        ("expire_ts", np.int64),
+        ("front", np.float64),
+        ("traded", np.float64),
+        ("tick", np.int32),
+        ("lots", np.int32),
+        ("leaves", np.int32),
+        ("prev", np.int32),
+        ("next", np.int32),
+        ("set", np.int32),
+        ("inst", np.int16),
+        ("side", np.int8),
+        ("order_type", np.int8),
+        ("state", np.int8),
+    ],
+    align=True,
+)
+"""An own resting order (``front``: quantity ahead), or a taken-liquidity note (``leaves``: lots)."""
+
+EXCHANGE_PARAM = np.dtype(
+    [
+        ("entry_ns", np.int64),
+        ("response_ns", np.int64),
+        ("day_end", np.int64),
+        ("queue_power", np.float64),
+        ("queue_model", np.int64),
+        ("peer_fills", np.int64),
+        ("slots", np.int64),
+    ],
+    align=True,
+)
+
+EXCHANGE_CLOCK = np.dtype(
+    [
+        ("row", np.int64),
+        ("request_head", np.int64),
+        ("request_tail", np.int64),
+        ("response_head", np.int64),
+        ("response_tail", np.int64),
+        ("next_expiry", np.int64),
+        ("spare_top", np.int64),
+        ("resting", np.int64),
+        ("trades", np.int64),
+        ("status", np.int64),
+        ("mid", np.float64),
+    ],
+    align=True,
+)
+"""Cursors. ``mid`` is the mid just before the event in hand."""
+
+SHARE = np.dtype([("trade", np.int64), ("lots", np.int64)], align=True)
+"""What one set has left of the trade in hand."""
+
+
+class Exchange(NamedTuple):
+    """State of the exchange half."""
+
+    book: Book
+    node: np.ndarray
+    spare: np.ndarray
+    share: np.ndarray
+    request: np.ndarray
+    response: np.ndarray
+    clock: np.ndarray
+    param: np.ndarray
+    instrument: np.ndarray
+    ladder: np.ndarray
+
+
+def make_exchange(
+    *,
+    book: Book,
+    instrument: np.ndarray,
+    ladder: np.ndarray,
+    param: np.ndarray,
+    sets: int,
+) -> Exchange:
+    """Empty exchange for ``sets`` strategy sets with ``param['slots']`` orders each."""
+    orders = sets * int(param[0]["slots"])
+    notes = 4 * orders
+    ring = 1 << max(10, math.ceil(math.log2(8 * orders)))
+    clock = np.zeros(1, EXCHANGE_CLOCK)
+    clock["next_expiry"] = NEVER
+    clock["spare_top"] = notes
+    clock["mid"] = np.nan
+    return Exchange(
+        book,
+        np.zeros(orders + notes, NODE),
+        np.arange(orders, orders + notes, dtype=np.int32),
+        np.full(sets, -1, SHARE) if sets else np.zeros(0, SHARE),
+        np.zeros(ring, ACTION),
+        np.zeros(ring, MSG),
+        clock,
+        param,
+        instrument,
+        ladder,
+    )
+
+
+@kernel
+def units_of(instrument, lots):
+    """Units of a number of lots, by one division: the double nearest to the decimal."""
+    return lots * instrument["lot_num"] / instrument["lot_den"]
+
+
+@kernel
+def tick_price(exchange, inst, tick):
+    """Price of a tick of an instrument. [currency]"""
+    what = exchange.instrument[inst]
+    return price_of_tick(exchange.ladder, what["ladder_start"], what["ladder_len"], tick, 0.0)
+
+
+@kernel
+def book_mid(exchange, inst):
+    """Mid of a two-sided book, NaN otherwise. [currency]"""
+    side = exchange.book.side[inst]
+    if side["best_bid"] == NO_BID or side["best_ask"] == NO_ASK:
+        return math.nan
+    return 0.5 * (
+        tick_price(exchange, inst, side["best_bid"]) + tick_price(exchange, inst, side["best_ask"])
+    )
+
+
+@kernel
+def append_node(exchange, cell, n):
+    """Add a node behind all others of its level."""
+    level = exchange.book.level[cell]
+    node = exchange.node
+    node[n]["next"] = -1
+    if level["head"] == 0:
+        node[n]["prev"] = n
+        level["head"] = n + 1
+        return
+    head = level["head"] - 1
+    tail = node[head]["prev"]
+    node[tail]["next"] = n
+    node[n]["prev"] = tail
+    node[head]["prev"] = n
+
+
+@kernel
+def remove_node(exchange, cell, n):
+    """Take a node out of its level's list."""
+    level = exchange.book.level[cell]
+    node = exchange.node
+    head = level["head"] - 1
+    after = node[n]["next"]
+    if head == n:
+        level["head"] = after + 1
+        if after >= 0:
+            node[after]["prev"] = node[n]["prev"]
+        return
+    before = node[n]["prev"]
+    node[before]["next"] = after
+    if after >= 0:
+        node[after]["prev"] = before
+    else:
+        node[head]["prev"] = before
+
+
+@kernel
+def rest_order(exchange, n):
+    """Put an own order on its level. False if the far map must grow."""
+    node = exchange.node[n]
+    inst = np.int64(node["inst"])
+    tick = np.int64(node["tick"])
+    cell = make_cell(exchange.book, inst, BID if node["side"] > 0 else ASK, tick)
+    if cell < 0:
+        return False
+    node["state"] = RESTING
+    append_node(exchange, cell, n)
+    side = exchange.book.side[inst]
+    if node["side"] > 0:
+        side["own_bid_max"] = max(side["own_bid_max"], tick)
+    else:
+        side["own_ask_min"] = min(side["own_ask_min"], tick)
+    clock = exchange.clock[0]
+    clock["resting"] += 1
+    clock["next_expiry"] = min(clock["next_expiry"], node["expire_ts"])
+    return True
+
+
+@kernel
+def unrest_order(exchange, n):
+    """Take an own order off its level and free its node."""
+    node = exchange.node[n]
+    k = BID if node["side"] > 0 else ASK
+    cell = find_cell(exchange.book, np.int64(node["inst"]), k, np.int64(node["tick"]))
+    remove_node(exchange, cell, n)
+    node["state"] = FREE
+    clock = exchange.clock[0]
+    clock["resting"] -= 1
+    if clock["resting"] == 0:
+        clock["next_expiry"] = NEVER
+
+
+@kernel
+def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason):
+    """Queue an order message to the local half; returns its slot in the ring."""
+    clock = exchange.clock[0]
+    ring = exchange.response
+    if clock["response_tail"] - clock["response_head"] >= ring.shape[0]:
+        clock["status"] = int(Status.RING_FULL)
+        clock["response_head"] += 1
+    slot = clock["response_tail"] & (ring.shape[0] - 1)
+    msg = ring[slot]
+    msg["ts"] = ts + exchange.param[0]["response_ns"]
+    msg["exch_ts"] = ts
+    msg["seq"] = clock["response_tail"]
+    msg["order_id"] = order_id
+    msg["price"] = math.nan
+    msg["mid"] = math.nan
+    msg["subtick"] = 0.0
+    msg["tick"] = tick
+    msg["lots"] = lots
+    msg["set"] = owner
+    msg["inst"] = inst
+    msg["reason"] = reason
+    msg["kind"] = int(MsgKind.ORDER)
+    msg["event"] = event
+    msg["side"] = side
+    msg["liquidity"] = 0
+    clock["response_tail"] += 1
+    return slot
+
+
+@kernel
+def send_request(exchange, action, ts):
+    """Put an action on its way to the exchange. False if too many are on their way."""
+    clock = exchange.clock[0]
+    ring = exchange.request
+    if clock["request_tail"] - clock["request_head"] >= ring.shape[0]:
+        return False
+    slot = clock["request_tail"] & (ring.shape[0] - 1)
+    ring[slot] = action
+    ring[slot]["ts"] = ts + exchange.param[0]["entry_ns"]
+    clock["request_tail"] += 1
+    return True

@@ -1,0 +1,407 @@
+"""Fills of own orders: by trades, by rows that cross them, and by taking displayed size.
+
+Two rules of filling. ``partial`` (the default): a passive order takes at most what was traded
+beyond the queue ahead of it, own orders of a set share one trade by price and time, and displayed
+size is taken once until its level's next row. ``peer``: an order fills whole or not at all, as in
+hftbacktest's NoPartialFill exchange, which lets one trade fill any number of own orders.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmquant.core.book import (
+    ASK,
+    BID,
+    clear_row,
+    find_cell,
+    lots_at,
+    make_cell,
+    next_ask,
+    next_bid,
+    note_trade,
+    set_cell,
+)
+from mmquant.core.dtypes import NEVER, NO_ASK, NO_BID, OrderEvent, Reason, RowKind, Status
+from mmquant.core.exchange import (
+    FREE,
+    RESTING,
+    TAKEN,
+    append_node,
+    book_mid,
+    remove_node,
+    respond,
+    tick_price,
+    units_of,
+    unrest_order,
+)
+from mmquant.core.jit import kernel
+from mmquant.core.queue_position import front_after_depth, lots_reached
+
+EXECUTION = int(OrderEvent.EXECUTION)
+EXPIRE = int(OrderEvent.EXPIRE)
+DEPTH = int(RowKind.DEPTH)
+TRADE = int(RowKind.TRADE)
+CLEAR = int(RowKind.CLEAR)
+SNAPSHOT = int(RowKind.SNAPSHOT)
+STATUS_ROW = int(RowKind.STATUS)
+NEAR_TICKS = 1024
+"""Levels looked at one by one before own orders are searched instead."""
+MAKER = 1
+TAKER = -1
+
+
+@kernel
+def execute(exchange, ts, n, lots, tick, liquidity):
+    """Fill ``lots`` of an own order at a tick's price and report it."""
+    node = exchange.node[n]
+    inst = np.int64(node["inst"])
+    slot = respond(
+        exchange, ts, EXECUTION, node["order_id"], node["set"], inst, node["side"], tick, lots, 0
+    )
+    msg = exchange.response[slot]
+    msg["price"] = tick_price(exchange, inst, tick)
+    msg["mid"] = exchange.clock[0]["mid"]
+    msg["liquidity"] = liquidity
+    node["leaves"] -= lots
+    if node["leaves"] == 0 and node["state"] == RESTING:
+        unrest_order(exchange, n)
+
+
+@kernel
+def taken_note(exchange, cell, owner):
+    """Node that notes what a set has taken of a level, or -1."""
+    n = np.int64(exchange.book.level[cell]["head"]) - 1
+    while n >= 0:
+        node = exchange.node[n]
+        if node["state"] == TAKEN and node["set"] == owner:
+            return n
+        n = np.int64(node["next"])
+    return -1
+
+
+@kernel
+def take_level(exchange, owner, inst, k, tick, want):
+    """Take up to ``want`` of what a level still shows to this set. Returns the lots taken."""
+    cell = find_cell(exchange.book, inst, k, tick)
+    if cell < 0:
+        return 0
+    note = taken_note(exchange, cell, owner)
+    shown = np.int64(exchange.book.level[cell]["lots"])
+    left = shown - (np.int64(exchange.node[note]["leaves"]) if note >= 0 else 0)
+    lots = min(want, left)
+    if lots <= 0:
+        return 0
+    if note < 0:
+        clock = exchange.clock[0]
+        if clock["spare_top"] == 0:
+            clock["status"] = int(Status.NODES_FULL)
+            return 0
+        clock["spare_top"] -= 1
+        note = np.int64(exchange.spare[clock["spare_top"]])
+        exchange.node[note]["state"] = TAKEN
+        exchange.node[note]["set"] = owner
+        exchange.node[note]["leaves"] = 0
+        append_node(exchange, cell, note)
+    exchange.node[note]["leaves"] += lots
+    return lots
+
+
+@kernel
+def shown_within(exchange, owner, inst, side, limit):
+    """Lots that a set's order of ``side`` could take at ``limit`` or better."""
+    book = exchange.book
+    total = 0
+    tick = best_against(book, inst, side)
+    while reaches(side, limit, tick):
+        k = ASK if side > 0 else BID
+        cell = find_cell(book, inst, k, tick)
+        note = taken_note(exchange, cell, owner)
+        total += lots_at(book, inst, k, tick)
+        if note >= 0:
+            total -= np.int64(exchange.node[note]["leaves"])
+        tick = next_ask(book, inst, tick) if side > 0 else next_bid(book, inst, tick)
+    return total
+
+
+@kernel
+def best_against(book, inst, side):
+    """Best tick of the side that an order of ``side`` takes from; NO_ASK or NO_BID if empty."""
+    return book.side[inst]["best_ask"] if side > 0 else book.side[inst]["best_bid"]
+
+
+@kernel
+def reaches(side, limit, tick):
+    """Whether an order of ``side`` with a limit trades against displayed size at ``tick``."""
+    if side > 0:
+        return tick != NO_ASK and tick <= limit
+    return tick != NO_BID and tick >= limit
+
+
+@kernel
+def take(exchange, ts, n, limit, at_own_price):
+    """Fill an order from displayed size up to a limit, best level first.
+
+    A taker pays each level's price; a resting order that the book moves through gets its own.
+    """
+    node = exchange.node[n]
+    inst = np.int64(node["inst"])
+    side = np.int64(node["side"])
+    owner = np.int64(node["set"])
+    own = np.int64(node["tick"])
+    book = exchange.book
+    tick = best_against(book, inst, side)
+    while reaches(side, limit, tick) and node["leaves"] > 0:
+        k = ASK if side > 0 else BID
+        lots = take_level(exchange, owner, inst, k, tick, np.int64(node["leaves"]))
+        if lots > 0:
+            if at_own_price:
+                execute(exchange, ts, n, lots, own, MAKER)
+            else:
+                execute(exchange, ts, n, lots, tick, TAKER)
+        tick = next_ask(book, inst, tick) if side > 0 else next_bid(book, inst, tick)
+
+
+@kernel
+def after_level_row(exchange, inst, k, tick, head, before, after):
+    """Move the queues of own orders at a level, and forget what was taken of it."""
+    what = exchange.instrument[inst]
+    param = exchange.param[0]
+    shown_before = units_of(what, before)
+    shown_after = units_of(what, after)
+    n = head
+    while n >= 0:
+        node = exchange.node[n]
+        following = np.int64(node["next"])
+        if node["state"] == RESTING:
+            node["front"] = front_after_depth(
+                param["queue_model"],
+                param["queue_power"],
+                node["front"],
+                shown_before,
+                shown_after,
+                node["traded"],
+            )
+            node["traded"] = 0.0
+        else:
+            remove_node(exchange, find_cell(exchange.book, inst, k, tick), n)
+            node["state"] = FREE
+            clock = exchange.clock[0]
+            exchange.spare[clock["spare_top"]] = n
+            clock["spare_top"] += 1
+        n = following
+
+
+@kernel
+def cross_level(exchange, ts, inst, k, tick):
+    """Fill own orders of side ``k`` at a tick that the other side's row has reached."""
+    cell = find_cell(exchange.book, inst, k, tick)
+    if cell < 0:
+        return
+    n = np.int64(exchange.book.level[cell]["head"]) - 1
+    while n >= 0:
+        node = exchange.node[n]
+        following = np.int64(node["next"])
+        if node["state"] == RESTING:
+            if exchange.param[0]["peer_fills"] != 0:
+                execute(exchange, ts, n, np.int64(node["leaves"]), tick, MAKER)
+            else:
+                take(exchange, ts, n, tick, True)
+        n = following
+
+
+@kernel
+def trade_level(exchange, ts, inst, k, tick, through, lots):
+    """Let a trade of ``lots`` reach own orders of side ``k`` at a tick."""
+    cell = find_cell(exchange.book, inst, k, tick)
+    if cell < 0:
+        return
+    what = exchange.instrument[inst]
+    clock = exchange.clock[0]
+    peer = exchange.param[0]["peer_fills"] != 0
+    lot = what["lot_num"] / what["lot_den"]
+    n = np.int64(exchange.book.level[cell]["head"]) - 1
+    while n >= 0:
+        node = exchange.node[n]
+        following = np.int64(node["next"])
+        if node["state"] == RESTING:
+            share = exchange.share[node["set"]]
+            if share["trade"] != clock["trades"]:
+                share["trade"] = clock["trades"]
+                share["lots"] = lots
+            left = lots if peer else share["lots"]
+            leaves = np.int64(node["leaves"])
+            if through:
+                fill = leaves if peer else min(leaves, left)
+            else:
+                node["front"] -= units_of(what, left)
+                node["traded"] += units_of(what, lots)
+                reached = lots_reached(node["front"], lot)
+                fill = 0
+                if reached > 0:
+                    fill = leaves if peer else min(leaves, min(reached, left))
+                    node["front"] = 0.0
+            if fill > 0:
+                share["lots"] -= fill
+                execute(exchange, ts, n, fill, tick, MAKER)
+        n = following
+
+
+@kernel
+def has_resting(exchange, inst, k, tick):
+    """Whether an own order rests at a level."""
+    cell = find_cell(exchange.book, inst, k, tick)
+    if cell < 0:
+        return False
+    n = np.int64(exchange.book.level[cell]["head"]) - 1
+    while n >= 0:
+        if exchange.node[n]["state"] == RESTING:
+            return True
+        n = np.int64(exchange.node[n]["next"])
+    return False
+
+
+@kernel
+def next_own(exchange, inst, k, at, last):
+    """First tick from ``at`` to ``last``, away from the touch, where an own order rests.
+
+    One tick past ``last`` if there is none.
+    """
+    step = 1 if k == ASK else -1
+    for _ in range(NEAR_TICKS):
+        if (last - at) * step < 0 or has_resting(exchange, inst, k, at):
+            return at
+        at += step
+    found = last + step
+    side = 1 if k == BID else -1
+    orders = exchange.node.shape[0] - exchange.spare.shape[0]
+    for n in range(orders):
+        node = exchange.node[n]
+        if node["state"] == RESTING and node["inst"] == inst and node["side"] == side:
+            tick = np.int64(node["tick"])
+            if (tick - at) * step >= 0 and (found - tick) * step > 0:
+                found = tick
+    return found
+
+
+@kernel
+def own_bound(exchange, inst, k):
+    """Best tick at which an own order of side ``k`` may rest."""
+    state = exchange.book.side[inst]
+    return state["own_ask_min"] if k == ASK else state["own_bid_max"]
+
+
+@kernel
+def tighten_bound(exchange, inst, k, reach):
+    """Move the bound on own orders past levels that hold none, up to ``reach``."""
+    side = exchange.book.side[inst]
+    if k == ASK:
+        side["own_ask_min"] = next_own(exchange, inst, k, side["own_ask_min"], reach)
+    else:
+        side["own_bid_max"] = next_own(exchange, inst, k, side["own_bid_max"], reach)
+    if exchange.clock[0]["resting"] == 0:
+        side["own_ask_min"] = NO_ASK
+        side["own_bid_max"] = NO_BID
+
+
+@kernel
+def depth_row(exchange, ts, inst, side, tick, lots):
+    """Apply a depth row: level, queues at it, then own orders it crosses.
+
+    False if the far map must grow first; nothing has changed then.
+    """
+    book = exchange.book
+    k = BID if side > 0 else ASK
+    cell = make_cell(book, inst, k, tick)
+    if cell < 0:
+        return False
+    head = np.int64(book.level[cell]["head"]) - 1
+    before = np.int64(book.level[cell]["lots"])
+    against = ASK if k == BID else BID
+    bound = own_bound(exchange, inst, against)
+    crossing = lots > 0 and (bound <= tick if k == BID else bound >= tick)
+    if crossing:
+        exchange.clock[0]["mid"] = book_mid(exchange, inst)
+    set_cell(book, inst, k, tick, cell, lots)
+    if head >= 0:
+        after_level_row(exchange, inst, k, tick, head, before, lots)
+    if crossing:
+        step = 1 if against == ASK else -1
+        at = next_own(exchange, inst, against, bound, tick)
+        while (tick - at) * step >= 0:
+            cross_level(exchange, ts, inst, against, at)
+            at = next_own(exchange, inst, against, at + step, tick)
+        tighten_bound(exchange, inst, against, tick)
+    return True
+
+
+@kernel
+def trade_row(exchange, ts, inst, side, tick, subtick, lots):
+    """Apply a trade: remember it, then let it reach own orders of the passive side."""
+    note_trade(exchange.book, inst, ts, side, tick, subtick, lots)
+    if side == 0:
+        return
+    k = ASK if side > 0 else BID
+    last = tick + 1 if side < 0 and subtick > 0.0 else tick
+    bound = own_bound(exchange, inst, k)
+    if bound > last if k == ASK else bound < last:
+        return
+    step = 1 if k == ASK else -1
+    clock = exchange.clock[0]
+    clock["trades"] += 1
+    clock["mid"] = book_mid(exchange, inst)
+    at = next_own(exchange, inst, k, bound, last)
+    while (last - at) * step >= 0:
+        trade_level(exchange, ts, inst, k, at, at != tick or subtick > 0.0, lots)
+        at = next_own(exchange, inst, k, at + step, last)
+    tighten_bound(exchange, inst, k, last)
+
+
+@kernel
+def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
+    """Apply one tape row to the exchange. Returns a Status."""
+    if kind == DEPTH or kind == SNAPSHOT:
+        if not depth_row(exchange, ts, inst, side, tick, lots):
+            return int(Status.BOOK_FULL)
+    elif kind == TRADE:
+        trade_row(exchange, ts, inst, side, tick, subtick, lots)
+    elif kind == CLEAR:
+        clear_row(exchange.book, inst, side, tick)
+    elif kind == STATUS_ROW:
+        exchange.book.side[inst]["halted"] = lots
+    else:
+        return int(Status.BAD_ROW)
+    return int(Status.OK)
+
+
+@kernel
+def expire_due(exchange, ts):
+    """Expire all resting orders whose time has come."""
+    clock = exchange.clock[0]
+    orders = exchange.node.shape[0] - exchange.spare.shape[0]
+    soonest = np.int64(NEVER)
+    for n in range(orders):
+        node = exchange.node[n]
+        if node["state"] == RESTING:
+            if node["expire_ts"] <= ts:
+                reason = (
+                    int(Reason.SESSION_END)
+                    if node["expire_ts"] == exchange.param[0]["day_end"]
+                    else int(Reason.LIFETIME)
+                )
+                respond(
+                    exchange,
+                    node["expire_ts"],
+                    EXPIRE,
+                    node["order_id"],
+                    node["set"],
+                    node["inst"],
+                    node["side"],
+                    node["tick"],
+                    node["leaves"],
+                    reason,
+                )
+                unrest_order(exchange, n)
+            else:
+                soonest = min(soonest, node["expire_ts"])
+    clock["next_expiry"] = soonest

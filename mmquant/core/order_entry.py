@@ -1,0 +1,262 @@
+"""Requests at the exchange: place, modify and cancel, with every order type and lifetime."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmquant.core.book import ASK, BID, lots_at
+from mmquant.core.dtypes import (
+    NEVER,
+    NO_ASK,
+    NO_BID,
+    ActionKind,
+    OrderEvent,
+    OrderType,
+    Reason,
+    Status,
+    TimeInForce,
+)
+from mmquant.core.exchange import (
+    FREE,
+    RESTING,
+    book_mid,
+    respond,
+    rest_order,
+    units_of,
+    unrest_order,
+)
+from mmquant.core.jit import kernel
+from mmquant.core.matching import TAKER, best_against, execute, reaches, shown_within, take
+
+PLACE = int(ActionKind.PLACE)
+MODIFY = int(ActionKind.MODIFY)
+CANCEL = int(ActionKind.CANCEL)
+MARKET = int(OrderType.MARKET)
+POST_ONLY = int(OrderType.POST_ONLY)
+DAY = int(TimeInForce.DAY)
+GTD = int(TimeInForce.GTD)
+IOC = int(TimeInForce.IOC)
+FOK = int(TimeInForce.FOK)
+CONFIRM = int(OrderEvent.CONFIRM)
+REJECT = int(OrderEvent.REJECT)
+EXPIRE = int(OrderEvent.EXPIRE)
+CANCEL_ACK = int(OrderEvent.CANCEL_ACK)
+CANCEL_REJECT = int(OrderEvent.CANCEL_REJECT)
+MODIFY_REJECT = int(OrderEvent.MODIFY_REJECT)
+
+
+@kernel
+def node_of(exchange, owner, order_id):
+    """Node of a set's order: the order id carries its slot."""
+    slots = exchange.param[0]["slots"]
+    return owner * slots + order_id % slots
+
+
+@kernel
+def answer(exchange, ts, event, n, lots, reason):
+    """Report on an own order."""
+    node = exchange.node[n]
+    respond(
+        exchange,
+        ts,
+        event,
+        node["order_id"],
+        node["set"],
+        node["inst"],
+        node["side"],
+        node["tick"],
+        lots,
+        reason,
+    )
+
+
+@kernel
+def expiry_of(exchange, tif, expire_ts):
+    """Time at which an order of this lifetime ends by itself."""
+    if tif == DAY:
+        return exchange.param[0]["day_end"]
+    if tif == GTD:
+        return expire_ts
+    return np.int64(NEVER)
+
+
+@kernel
+def join_queue(exchange, n):
+    """Rest an order behind all that its level displays. False if the far map must grow."""
+    node = exchange.node[n]
+    inst = np.int64(node["inst"])
+    k = BID if node["side"] > 0 else ASK
+    shown = lots_at(exchange.book, inst, k, np.int64(node["tick"]))
+    node["front"] = units_of(exchange.instrument[inst], shown)
+    node["traded"] = 0.0
+    return rest_order(exchange, n)
+
+
+@kernel
+def take_on_arrival(exchange, ts, n, limit, tif):
+    """Fill what an arriving order can take. Returns a Reason if it may not trade at all."""
+    node = exchange.node[n]
+    inst = np.int64(node["inst"])
+    side = np.int64(node["side"])
+    owner = np.int64(node["set"])
+    exchange.clock[0]["mid"] = book_mid(exchange, inst)
+    if exchange.param[0]["peer_fills"] != 0:
+        best = best_against(exchange.book, inst, side)
+        execute(exchange, ts, n, np.int64(node["leaves"]), best, TAKER)
+        return int(Reason.NONE)
+    if tif == FOK and shown_within(exchange, owner, inst, side, limit) < node["leaves"]:
+        return int(Reason.NOT_ALL_AVAILABLE)
+    take(exchange, ts, n, limit, False)
+    return int(Reason.NONE)
+
+
+@kernel
+def place(exchange, ts, action):
+    """A new order arrives. Returns a Status."""
+    owner = np.int64(action["set"])
+    inst = np.int64(action["inst"])
+    side = np.int64(action["side"])
+    n = node_of(exchange, owner, action["order_id"])
+    node = exchange.node[n]
+    if node["state"] == RESTING:
+        respond(
+            exchange,
+            ts,
+            REJECT,
+            action["order_id"],
+            owner,
+            inst,
+            side,
+            action["tick"],
+            action["lots"],
+            int(Reason.DUPLICATE_ORDER),
+        )
+        return int(Status.OK)
+    tif = np.int64(action["tif"])
+    kind = np.int64(action["order_type"])
+    node["order_id"] = action["order_id"]
+    node["expire_ts"] = expiry_of(exchange, tif, action["expire_ts"])
+    node["tick"] = action["tick"]
+    node["lots"] = action["lots"]
+    node["leaves"] = action["lots"]
+    node["set"] = owner
+    node["inst"] = inst
+    node["side"] = side
+    node["order_type"] = kind
+    node["state"] = FREE
+    limit = np.int64(action["tick"])
+    if kind == MARKET:
+        limit = np.int64(NO_ASK) - 1 if side > 0 else np.int64(NO_BID) + 1
+    reason = int(Reason.NO_LIQUIDITY)
+    if node["expire_ts"] <= ts:
+        answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), int(Reason.LIFETIME))
+        return int(Status.OK)
+    if reaches(side, limit, best_against(exchange.book, inst, side)):
+        if kind == POST_ONLY:
+            answer(
+                exchange, ts, REJECT, n, np.int64(node["leaves"]), int(Reason.POST_ONLY_WOULD_TAKE)
+            )
+            return int(Status.OK)
+        refused = take_on_arrival(exchange, ts, n, limit, tif)
+        if refused != int(Reason.NONE):
+            reason = refused
+    elif tif == FOK:
+        reason = int(Reason.NOT_ALL_AVAILABLE)
+    if node["leaves"] == 0:
+        return int(Status.OK)
+    if kind == MARKET or tif == IOC or tif == FOK:
+        answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), reason)
+        return int(Status.OK)
+    if not join_queue(exchange, n):
+        return int(Status.BOOK_FULL)
+    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
+    return int(Status.OK)
+
+
+@kernel
+def cancel(exchange, ts, action):
+    """A cancel arrives. Returns a Status."""
+    n = node_of(exchange, np.int64(action["set"]), action["order_id"])
+    node = exchange.node[n]
+    if node["state"] != RESTING or node["order_id"] != action["order_id"]:
+        refuse(exchange, ts, CANCEL_REJECT, action)
+        return int(Status.OK)
+    leaves = np.int64(node["leaves"])
+    unrest_order(exchange, n)
+    answer(exchange, ts, CANCEL_ACK, n, leaves, int(Reason.NONE))
+    return int(Status.OK)
+
+
+@kernel
+def refuse(exchange, ts, event, action):
+    """Refuse a request for an order that does not rest here."""
+    respond(
+        exchange,
+        ts,
+        event,
+        action["order_id"],
+        action["set"],
+        action["inst"],
+        action["side"],
+        action["tick"],
+        action["lots"],
+        int(Reason.UNKNOWN_ORDER),
+    )
+
+
+@kernel
+def modify(exchange, ts, action):
+    """A modify arrives: new total quantity and price. Less at the same price keeps the queue."""
+    n = node_of(exchange, np.int64(action["set"]), action["order_id"])
+    node = exchange.node[n]
+    if node["state"] != RESTING or node["order_id"] != action["order_id"]:
+        refuse(exchange, ts, MODIFY_REJECT, action)
+        return int(Status.OK)
+    filled = np.int64(node["lots"]) - np.int64(node["leaves"])
+    leaves = np.int64(action["lots"]) - filled
+    if leaves <= 0:
+        return cancel(exchange, ts, action)
+    inst = np.int64(node["inst"])
+    side = np.int64(node["side"])
+    tick = np.int64(action["tick"])
+    if tick == node["tick"] and leaves <= node["leaves"]:
+        node["lots"] = action["lots"]
+        node["leaves"] = leaves
+        answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
+        return int(Status.OK)
+    takes = reaches(side, tick, best_against(exchange.book, inst, side))
+    if takes and node["order_type"] == POST_ONLY:
+        answer(
+            exchange,
+            ts,
+            MODIFY_REJECT,
+            n,
+            np.int64(node["lots"]),
+            int(Reason.POST_ONLY_WOULD_TAKE),
+        )
+        return int(Status.OK)
+    unrest_order(exchange, n)
+    node["tick"] = tick
+    node["lots"] = action["lots"]
+    node["leaves"] = leaves
+    if takes:
+        take_on_arrival(exchange, ts, n, tick, np.int64(0))
+        if node["leaves"] == 0:
+            return int(Status.OK)
+    if not join_queue(exchange, n):
+        return int(Status.BOOK_FULL)
+    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
+    return int(Status.OK)
+
+
+@kernel
+def exchange_request(exchange, ts, action):
+    """Handle one arriving request. Returns a Status."""
+    kind = action["kind"]
+    if kind == PLACE:
+        return place(exchange, ts, action)
+    if kind == MODIFY:
+        return modify(exchange, ts, action)
+    if kind == CANCEL:
+        return cancel(exchange, ts, action)
+    return int(Status.OK)
