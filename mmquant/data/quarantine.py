@@ -29,14 +29,15 @@ class Quarantine:
 
     Notes
     -----
-    Rows are 1-based: line numbers in text files, row numbers in binary ones.
+    Rows are 1-based: line numbers in text files, row numbers in binary ones. A row is set aside
+    once, with the first reason given for it.
     """
 
     def __init__(self, path: str | Path, lenient: bool = False) -> None:
         self.path = str(path)
         self.lenient = lenient
         self.counts: dict[str, int] = {}
-        self._rows: list[tuple[int, str, str]] = []
+        self._rows: dict[int, tuple[str, str]] = {}
 
     @property
     def total(self) -> int:
@@ -48,8 +49,9 @@ class Quarantine:
         if not self.lenient:
             shown = f"{reason}: {text[:200]!r}" if text else reason
             raise DataError(shown, where=self.where(row), fix=_with_lenient(fix))
-        self._rows.append((int(row), reason, text[:200]))
-        self.counts[reason] = self.counts.get(reason, 0) + 1
+        if row not in self._rows:
+            self._rows[row] = (reason, text[:200])
+            self.counts[reason] = self.counts.get(reason, 0) + 1
 
     def bad(
         self,
@@ -81,7 +83,7 @@ class Quarantine:
     def table(self) -> pd.DataFrame:
         """The rows set aside, by row: file, row, reason, text (schema ``quarantine``)."""
         name = Path(self.path).name
-        return _frame([(name, *row) for row in sorted(self._rows)])
+        return _frame([(name, row, *why) for row, why in sorted(self._rows.items())])
 
     def attach(self, ds: xr.Dataset) -> xr.Dataset:
         """Write the table and its count into a tape's attributes, adding to what is there."""
