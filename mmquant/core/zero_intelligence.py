@@ -30,17 +30,9 @@ MAX_ROWS = 2 * MAX_SWEEP + 1
 DRAWS = 4
 """Uniforms that one event takes."""
 
-ROW = np.dtype(
-    [
-        ("exch_ts", np.int64),
-        ("local_ts", np.int64),
-        ("tick", np.int32),
-        ("size", np.int32),
-        ("kind", np.int8),
-        ("side", np.int8),
-    ],
-    align=True,
-)
+_TIMES = [("exch_ts", np.int64), ("local_ts", np.int64)]
+_LEVEL = [("tick", np.int32), ("size", np.int32), ("kind", np.int8), ("side", np.int8)]
+ROW = np.dtype([*_TIMES, *_LEVEL], align=True)
 """One row of the tape, as the market writes it."""
 
 
