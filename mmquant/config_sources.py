@@ -71,7 +71,7 @@ def parse_yaml(text: str, where: str) -> Any:
         try:
             return loader.get_single_data()
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
@@ -138,7 +138,7 @@ def _nest(keys: list[str], value: Any, where: str) -> dict[str, Any]:
         raise ConfigError("an empty name in a key", where=where)
     for key in reversed(keys):
         value = {key: value}
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def merge(sources: Iterable[Source]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -1,0 +1,304 @@
+"""The commands: what they take and print. All work is done elsewhere, imported when needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmquant import __version__, console
+from mmquant.errors import CheckFailed, MMQuantError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from mmquant.config import Config
+    from mmquant.data.runs import Run
+
+_OPTIONS: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
+app = typer.Typer(
+    name="mmquant",
+    help="Market making research and trading: replay a recorded book and quote into it.",
+    pretty_exceptions_enable=False,
+    **_OPTIONS,
+)
+data_app = typer.Typer(help="Import and check market data.", **_OPTIONS)
+config_app = typer.Typer(help="Check and show configurations.", **_OPTIONS)
+app.add_typer(data_app, name="data")
+app.add_typer(config_app, name="config")
+
+NONE: list[str] = []
+Json = Annotated[bool, typer.Option("--json", help="Print one flat JSON object as the last line.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Sets = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Set a key; repeatable.")]
+Options = Annotated[
+    list[str],
+    typer.Option(
+        "--option", metavar="K=V", help="Option of the reader, such as symbol=AMZN; repeatable."
+    ),
+]
+Format = Annotated[
+    str, typer.Argument(metavar="FORMAT", help="lobster, binance, neutral, parquet or csv.")
+]
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="The file or files.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file.")]
+MaybeConfigFile = Annotated[
+    Path | None, typer.Argument(metavar="[CONFIG]", help="YAML file; without it, the defaults.")
+]
+TapeFile = Annotated[
+    Path | None, typer.Option("--tape", help="Parquet tape to use instead of the configured one.")
+]
+RunDir = Annotated[
+    Path | None, typer.Option("--out", help="Folder of the run; else OUTPUT.DIR/NAME-DIGEST.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code. Errors are one line, see ``errors.py``."""
+    arguments = sys.argv[1:] if argv is None else argv
+    flags = {
+        "as_json": "--json" in arguments,
+        "debug": "--debug" in arguments or bool(os.environ.get("MMQUANT_DEBUG")),
+    }
+    try:
+        code = app(arguments or ["--help"], prog_name="mmquant", standalone_mode=False)
+    except MMQuantError as error:
+        return console.fail(error, error.exit_code, **flags)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return console.fail(error, 1, **flags)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # what typer says of wrong arguments
+            return console.fail(_usage_error(error), 2, **flags)
+        internal = MMQuantError(
+            f"internal error: {type(error).__name__}: {error}",
+            fix="run it again with --debug for the traceback",
+        )
+        internal.__cause__ = error
+        return console.fail(internal, 1, **flags)
+    return code if isinstance(code, int) else 0
+
+
+def _usage_error(error: Any) -> MMQuantError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "mmquant"
+    return MMQuantError(error.format_message().rstrip("."), fix=f"see '{command} --help'")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.emit({}, f"mmquant {__version__}", as_json=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Simulate another market than the bundled one.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the run and the report.")] = Path(
+        "reports/demo"
+    ),
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Quote into a simulated market and report what it earned; ends with the report's path."""
+    from mmquant.report.html import write_report
+    from mmquant.research.backtest import backtest as run_backtest
+    from mmquant.strategies.demo import demo_config, demo_tape
+
+    console.note("Demo: a simulated session of one stock, quoted by the built-in strategy.")
+    tape = demo_tape(seed)
+    with console.progress("Backtest") as step:
+        run = run_backtest(demo_config(seed), tape, progress=step)
+    run.save(out / "run", overwrite=True)
+    report_path = write_report(run, out / "report.html", tape=tape)
+    result = {**run.summary, "run": str(out / "run"), "report": str(report_path)}
+    console.emit(result, console.table(run.summary), str(report_path), as_json=as_json)
+
+
+@data_app.command("import")
+def data_import(
+    source_format: Format,
+    paths: Paths,
+    out: Annotated[Path, typer.Option("--out", help="Parquet tape to write.")],
+    options: Options = NONE,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Put bad rows aside and count them.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Read market data of a format and write it as a Parquet tape."""
+    from mmquant.config_sources import parse_options
+    from mmquant.data.readers import read_tape
+    from mmquant.data.readers.own import write_tape
+
+    tape = read_tape(source_format, _one_or_all(paths), lenient=lenient, **parse_options(options))
+    write_tape(tape, out)
+    result = {**_facts(tape), "tape": str(out)}
+    console.emit(result, console.table(result), str(out), as_json=as_json)
+
+
+@data_app.command("check")
+def data_check(
+    source_format: Format,
+    paths: Paths,
+    options: Options = NONE,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Read market data and say what is in it and whether it holds together."""
+    from mmquant.config_sources import parse_options
+    from mmquant.data.quality import check
+
+    result = check(source_format, _one_or_all(paths), **parse_options(options))
+    console.emit(result, console.table(result), as_json=as_json)
+    if result.get("ok") is False:
+        raise typer.Exit(CheckFailed.exit_code)
+
+
+@app.command()
+def backtest(
+    config: ConfigFile,
+    sets: Sets = NONE,
+    tape: TapeFile = None,
+    out: RunDir = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run a strategy over a recorded tape and save the run; ends with the run's folder."""
+    from mmquant.research.backtest import backtest as run_backtest
+
+    settings = _settings(config, sets)
+    with console.progress("Backtest") as step:
+        run = run_backtest(settings, _tape(tape), progress=step)
+    _finish(run, settings, out, overwrite, as_json)
+
+
+@app.command()
+def replay(
+    config: ConfigFile,
+    sets: Sets = NONE,
+    tape: TapeFile = None,
+    out: RunDir = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """The same through the live loop and the simulated broker: slower, with the same result."""
+    from mmquant.live.replay import replay as run_replay
+
+    settings = _settings(config, sets)
+    run = run_replay(settings, _tape(tape))
+    _finish(run, settings, out, overwrite, as_json)
+
+
+@app.command()
+def report(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a saved run.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="HTML file; else report.html in the folder.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a saved run's HTML report; ends with its path."""
+    from mmquant.data.runs import Run
+    from mmquant.report.html import write_report
+
+    path = write_report(Run.load(run_dir), out or run_dir / "report.html")
+    console.emit({"run": str(run_dir), "report": str(path)}, str(path), as_json=as_json)
+
+
+@app.command()
+def warmup(as_json: Json = False, debug: Debug = False) -> None:
+    """Compile all kernels once, so that later commands start at once."""
+    from mmquant.core.warmup import warmup as compile_all
+
+    with console.progress("Compile") as step:
+        result = compile_all(progress=step)
+    console.emit(result, console.table(result), as_json=as_json)
+
+
+@config_app.command("check")
+def config_check(
+    config: ConfigFile,
+    sets: Sets = NONE,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say whether a configuration is valid."""
+    settings = _settings(config, sets)
+    result = {"valid": True, "name": settings.name, "config_digest": settings.config_digest}
+    console.emit(result, f"{config}: valid, digest {settings.config_digest[:16]}", as_json=as_json)
+
+
+@config_app.command("show")
+def config_show(
+    config: MaybeConfigFile = None,
+    sets: Sets = NONE,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Print the whole configuration, defaults and environment included, as YAML."""
+    settings = _settings(config, sets)
+    console.emit(settings.as_dict(), settings.to_yaml().rstrip(), as_json=as_json)
+
+
+@config_app.command("schema")
+def config_schema(as_json: Json = False, debug: Debug = False) -> None:
+    """Print the JSON schema of the YAML file, for editors."""
+    from mmquant.config import json_schema
+
+    schema = json_schema()
+    console.emit({"schema": json.dumps(schema)}, json.dumps(schema, indent=2), as_json=as_json)
+
+
+def _settings(path: Path | None, sets: list[str]) -> Config:
+    from mmquant.config import Config
+
+    return Config.load(path, sets=sets)
+
+
+def _one_or_all(paths: list[Path]) -> Path | list[Path]:
+    return paths[0] if len(paths) == 1 else paths
+
+
+def _tape(path: Path | None) -> xr.Dataset | None:
+    if path is None:
+        return None
+    from mmquant.data.readers import read_tape
+
+    return read_tape("parquet", path)
+
+
+def _facts(tape: xr.Dataset) -> dict[str, Any]:
+    symbols = [contract["symbol"] for contract in json.loads(tape.attrs["contracts"])]
+    facts = {"date": tape.attrs["date"], "level": tape.attrs["level"], "symbols": symbols}
+    return {**json.loads(tape.attrs["counts"]), **facts}
+
+
+def _finish(run: Run, settings: Config, out: Path | None, overwrite: bool, as_json: bool) -> None:
+    """Save the run and print its summary; a folder of its own digest may be written again."""
+    folder = out or Path(settings.output.dir) / f"{settings.name}-{run.manifest['digest'][:8]}"
+    run.save(folder, overwrite=overwrite or out is None)
+    result = {**run.summary, "digest": run.manifest["digest"], "run": str(folder)}
+    console.emit(result, console.table(run.summary), str(folder), as_json=as_json)

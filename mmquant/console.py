@@ -1,0 +1,133 @@
+"""How the commands speak: results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+Step = Callable[..., None]
+"""``step(done, total)`` or ``step(done, total, what)``: how far a long task has come."""
+
+PLAIN_EVERY_S = 10.0
+"""Time between two lines of progress where there is no terminal."""
+
+
+def emit(result: Mapping[str, Any], *lines: str, as_json: bool) -> None:
+    """Print lines for people, or the result as one flat JSON object on one line."""
+    if as_json:
+        print(json.dumps(flat(result), ensure_ascii=False, allow_nan=False), flush=True)
+    else:
+        print("\n".join(lines), flush=True)
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """A flat result as aligned lines of ``key  value``."""
+    rows = flat(result)
+    width = max(map(len, rows), default=0)
+    return "\n".join(f"{key:<{width}}  {_shown(value)}" for key, value in rows.items())
+
+
+def flat(result: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings by dotted keys, lists as text, NaN and infinity as null."""
+    rows: dict[str, Any] = {}
+    for key, value in result.items():
+        if isinstance(value, Mapping):
+            rows.update(flat(value, f"{prefix}{key}."))
+        else:
+            rows[f"{prefix}{key}"] = _scalar(value)
+    return rows
+
+
+def _scalar(value: Any) -> Any:
+    if hasattr(value, "item"):  # a NumPy scalar
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(str(_scalar(item)) for item in value)
+    return str(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.10g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "-" if value is None else str(value)
+
+
+def fail(error: BaseException, exit_code: int, *, as_json: bool, debug: bool) -> int:
+    """Say what went wrong in one line on stderr; with ``--json``, on stdout too."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    if debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    if as_json:
+        print(json.dumps({"error": message, "exit_code": exit_code}, ensure_ascii=False))
+    return exit_code
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Step]:
+    """A bar on a terminal; elsewhere a plain line every ten seconds."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        with _bar(title) as step:
+            yield step
+    else:
+        yield _plain(title)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Step]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def step(done: float, total: float, what: str = "") -> None:
+            bar.update(task, completed=done, total=total, description=f"{title} {what}".strip())
+
+        yield step
+
+
+def _plain(title: str) -> Step:
+    last = time.monotonic()
+
+    def step(done: float, total: float, what: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PLAIN_EVERY_S:
+            last = now
+            share = f"{done / total:.0%}" if total else "..."
+            note(" ".join(part for part in (title, what, share) if part))
+
+    return step
