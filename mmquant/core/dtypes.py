@@ -152,6 +152,31 @@ class Reason(IntEnum):
     OPEN_ORDERS_LIMIT = 27
 
 
+class Requote(IntEnum):
+    """What becomes of a working order whose price is no longer wanted."""
+
+    REPLACE = 0
+    MODIFY = 1
+
+
+class Limit(IntEnum):
+    """What a LIMITS message sets (in its ``reason`` field; value in ``lots`` or ``price``)."""
+
+    MAX_POSITION_LOTS = 1
+    MAX_ORDER_LOTS = 2
+    MAX_OPEN_ORDERS = 3
+    MAX_LOSS = 4
+
+
+class Trigger(IntEnum):
+    """What asks for a decision; a bit mask."""
+
+    TIMER = 1
+    BOOK = 2
+    TRADE = 4
+    OWN = 8
+
+
 class QueueModel(IntEnum):
     """Estimates of the quantity ahead of an own order on a tape without order ids."""
 
@@ -329,9 +354,27 @@ FILL = _record(
     ("side", np.int8),
     ("liquidity", np.int8),
 )
+"""One execution as booked; ``reason`` tells a late or an orphan one."""
+
+INSTRUCTION = _record(
+    ("timestamp", np.int64),
+    ("order_id", np.int64),
+    ("position", np.float64),
+    ("tick", np.int32),
+    ("lots", np.int32),
+    ("set", np.int32),
+    ("inst", np.int16),
+    ("reason", np.int16),
+    ("action", np.int8),
+    ("side", np.int8),
+    ("order_type", np.int8),
+    ("tif", np.int8),
+)
+"""One action as logged, with the inventory it was taken at."""
 
 POSITION = _record(
     ("lots", np.int64),
+    ("units", np.float64),
     ("cash", np.float64),
     ("fees", np.float64),
     ("spread_pnl", np.float64),
@@ -343,7 +386,44 @@ POSITION = _record(
     ("open_buy", np.int64),
     ("open_sell", np.int64),
 )
-"""One position. ``open_buy`` and ``open_sell`` are the lots that live orders could still fill."""
+"""One position of one set. ``open_buy``, ``open_sell``: lots that live orders could still fill.
+
+``units`` is exact (one division of ``lots``), except under peer arithmetic, where it is the running
+float sum that hftbacktest keeps.
+"""
+
+LOCAL_PARAM = _record(
+    ("max_position_lots", np.int64),
+    ("max_order_lots", np.int64),
+    ("max_open_orders", np.int64),
+    ("max_book_age_ns", np.int64),
+    ("lifetime_ns", np.int64),
+    ("max_loss", np.float64),
+    ("hold_one_sided", np.int8),
+    ("order_type", np.int8),
+    ("tif", np.int8),
+    ("requote", np.int8),
+    ("peer_arithmetic", np.int8),
+)
+"""Limits and order defaults of one strategy set."""
+
+SET = _record(
+    ("next_number", np.int64),
+    ("cursor", np.int64),
+    ("live", np.int64),
+    ("blocked", np.int64),
+    ("pulled", np.int64),
+    ("decisions", np.int64),
+    ("actions", np.int64),
+    ("late", np.int64),
+    ("orphans", np.int64),
+    ("illegal", np.int64),
+    ("denied", np.int64),
+    ("bad_quotes", np.int64),
+    ("touched", np.int64),
+    ("status", np.int64),
+)
+"""Running state of one set. ``blocked`` is a latched Reason, ``pulled`` the Reason now shown."""
 
 PATH = _record(
     ("time", np.int64),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmquant.core.book import ASK, BID, Book, find_cell, make_cell
+from mmquant.core.book import ASK, BID, Book, find_cell
 from mmquant.core.dtypes import (
     ACTION,
     MSG,
@@ -192,13 +192,11 @@ def remove_node(exchange, cell, n):
 
 @kernel
 def rest_order(exchange, n):
-    """Put an own order on its level. False if the far map must grow."""
+    """Put an own order on its level, whose cell must exist."""
     node = exchange.node[n]
     inst = np.int64(node["inst"])
     tick = np.int64(node["tick"])
-    cell = make_cell(exchange.book, inst, BID if node["side"] > 0 else ASK, tick)
-    if cell < 0:
-        return False
+    cell = find_cell(exchange.book, inst, BID if node["side"] > 0 else ASK, tick)
     node["state"] = RESTING
     append_node(exchange, cell, n)
     side = exchange.book.side[inst]
@@ -209,7 +207,6 @@ def rest_order(exchange, n):
     clock = exchange.clock[0]
     clock["resting"] += 1
     clock["next_expiry"] = min(clock["next_expiry"], node["expire_ts"])
-    return True
 
 
 @kernel

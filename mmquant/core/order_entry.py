@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.book import ASK, BID, lots_at
+from mmquant.core.book import ASK, BID, lots_at, make_cell
 from mmquant.core.dtypes import (
     NEVER,
     NO_ASK,
@@ -82,14 +82,14 @@ def expiry_of(exchange, tif, expire_ts):
 
 @kernel
 def join_queue(exchange, n):
-    """Rest an order behind all that its level displays. False if the far map must grow."""
+    """Rest an order behind all that its level displays. The level's cell must exist."""
     node = exchange.node[n]
     inst = np.int64(node["inst"])
     k = BID if node["side"] > 0 else ASK
     shown = lots_at(exchange.book, inst, k, np.int64(node["tick"]))
     node["front"] = units_of(exchange.instrument[inst], shown)
     node["traded"] = 0.0
-    return rest_order(exchange, n)
+    rest_order(exchange, n)
 
 
 @kernel
@@ -134,6 +134,9 @@ def place(exchange, ts, action):
         return int(Status.OK)
     tif = np.int64(action["tif"])
     kind = np.int64(action["order_type"])
+    k = BID if side > 0 else ASK
+    if kind != MARKET and make_cell(exchange.book, inst, k, np.int64(action["tick"])) < 0:
+        return int(Status.BOOK_FULL)
     node["order_id"] = action["order_id"]
     node["expire_ts"] = expiry_of(exchange, tif, action["expire_ts"])
     node["tick"] = action["tick"]
@@ -167,8 +170,7 @@ def place(exchange, ts, action):
     if kind == MARKET or tif == IOC or tif == FOK:
         answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), reason)
         return int(Status.OK)
-    if not join_queue(exchange, n):
-        return int(Status.BOOK_FULL)
+    join_queue(exchange, n)
     answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
     return int(Status.OK)
 
@@ -224,6 +226,8 @@ def modify(exchange, ts, action):
         node["leaves"] = leaves
         answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
         return int(Status.OK)
+    if make_cell(exchange.book, inst, BID if side > 0 else ASK, tick) < 0:
+        return int(Status.BOOK_FULL)
     takes = reaches(side, tick, best_against(exchange.book, inst, side))
     if takes and node["order_type"] == POST_ONLY:
         answer(
@@ -243,8 +247,7 @@ def modify(exchange, ts, action):
         take_on_arrival(exchange, ts, n, tick, np.int64(0))
         if node["leaves"] == 0:
             return int(Status.OK)
-    if not join_queue(exchange, n):
-        return int(Status.BOOK_FULL)
+    join_queue(exchange, n)
     answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
     return int(Status.OK)
 

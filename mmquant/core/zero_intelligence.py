@@ -36,37 +36,41 @@ ROW = np.dtype([*_TIMES, *_LEVEL], align=True)
 """One row of the tape, as the market writes it."""
 
 
+NOW, EXCH, LOCAL, REFILLS, BEST, FAR = 0, 1, 2, 3, 4, 6
+"""Places in ``Market.state``; BEST and FAR are those of the bid, and the ask's come after them."""
+STATE_SIZE = 8
+
+
 class Flow(NamedTuple):
-    """What arrives. Rates are per second and side; ``*_cdf`` are the odds of ``*_lots``."""
+    """What arrives. Rates are per second and side."""
 
     limit: np.ndarray
+    """Limit orders, by distance from the opposite best price less 1 tick."""
     cancel: np.ndarray
+    """Cancellations of each displayed lot, by distance as above; the last entry goes on."""
     market: float
-    limit_cdf: np.ndarray
+    """Market orders."""
     limit_lots: np.ndarray
-    market_cdf: np.ndarray
+    """Sizes of limit orders and cancellations, all as likely. [lots]"""
     market_lots: np.ndarray
-    mean_lots: float
+    """Sizes of market orders, all as likely. [lots]"""
     refill_lots: int
+    """Size of the level that an empty side gets. [lots]"""
     start_ns: int
     clock_ns: int
+    """Resolution of both clocks."""
     latency_ns: int
     jitter_ns: int
 
 
 class Market(NamedTuple):
-    """The book and its clock. Index 0 of ``best`` and ``far`` is the bid side, 1 the ask side."""
+    """The book and its clock; side index k is 0 for bids and 1 for asks."""
 
     lots: np.ndarray
     """(ticks,) int64, displayed lots by tick; the sides share it, as they never overlap."""
-    best: np.ndarray
-    """(2,) int64, best tick of each side."""
-    far: np.ndarray
-    """(2,) int64, the tick farthest from the other side with lots on it."""
-    time: np.ndarray
-    """(1,) float64, seconds since the start of the session."""
-    last: np.ndarray
-    """(3,) int64: exchange time and local time of the last event, and refills so far."""
+    state: np.ndarray
+    """(8,) int64: ns since the start; exchange and local time of the last event; refills so far;
+    best tick of each side; of each side the tick with lots that is farthest from the other."""
 
 
 @kernel
@@ -88,12 +92,9 @@ def exponential(u):
 
 
 @kernel
-def draw_lots(cdf, lots, u):
-    """The size whose interval of ``cdf`` holds ``u``. [lots]"""
-    k = 0
-    while k < cdf.size - 1 and u >= cdf[k]:
-        k += 1
-    return lots[k]
+def draw_lots(sizes, u):
+    """One of the sizes. [lots]"""
+    return sizes[math.floor(u * sizes.size)]
 
 
 @kernel
@@ -106,61 +107,65 @@ def limit_total(flow):
 
 
 @kernel
-def cancel_rate(flow, distance, lots):
-    """Rate of cancellations at ``distance`` ticks from the opposite best price. [1/s]
+def cancel_rate(rates, distance, lots):
+    """Rate of cancellations of ``lots`` at ``distance`` ticks from the opposite best price. [1/s]
 
     Levels beyond the table, left behind by the price, take its last entry.
     """
-    i = min(distance, flow.cancel.size) - 1
-    return flow.cancel[i] * (lots / flow.mean_lots)
+    return rates[min(distance, rates.size) - 1] * lots
 
 
 @kernel
 def cancel_total(flow, market, k):
     """Rate of cancellations of side ``k``, over all its levels. [1/s]"""
     away = 2 * k - 1
-    opposite = market.best[1 - k]
+    best = market.state[BEST + k]
+    opposite = market.state[BEST + 1 - k]
     total = 0.0
-    for j in range(abs(market.far[k] - market.best[k]) + 1):
-        tick = market.best[k] + away * j
-        lots = market.lots[tick]
-        if lots > 0:
-            total += cancel_rate(flow, abs(tick - opposite), lots)
+    for j in range(abs(market.state[FAR + k] - best) + 1):
+        tick = best + away * j
+        total += cancel_rate(flow.cancel, abs(tick - opposite), market.lots[tick])
     return total
 
 
 @kernel
-def pick_distance(flow, target):
+def pick_distance(rates, target):
     """The distance at which the running sum of the limit rates passes ``target``. [ticks]"""
-    for i in range(flow.limit.size - 1):
-        target -= flow.limit[i]
+    for i in range(rates.size - 1):
+        target -= rates[i]
         if target < 0.0:
             return i + 1
-    return flow.limit.size
+    return rates.size
 
 
 @kernel
-def pick_cancel(flow, market, k, target):
-    """The tick of side ``k`` at which the running sum of the cancel rates passes ``target``."""
-    away = 2 * k - 1
-    opposite = market.best[1 - k]
-    picked = market.best[k]
-    for j in range(abs(market.far[k] - market.best[k]) + 1):
-        tick = market.best[k] + away * j
-        lots = market.lots[tick]
-        if lots > 0:
+def pick_cancel(rates, lots, best, far, opposite, target):
+    """The tick of one side at which the running sum of the cancel rates passes ``target``."""
+    away = 1 if best > opposite else -1
+    picked = best
+    for j in range(abs(far - best) + 1):
+        tick = best + away * j
+        if lots[tick] > 0:
             picked = tick
-            target -= cancel_rate(flow, abs(tick - opposite), lots)
+            target -= cancel_rate(rates, abs(tick - opposite), lots[tick])
             if target < 0.0:
                 break
     return picked
 
 
 @kernel
+def next_level(lots, tick, end, step):
+    """The first tick with lots on it from ``tick`` to ``end``; past ``end`` if there is none."""
+    while (end - tick) * step >= 0 and lots[tick] == 0:
+        tick += step
+    return tick
+
+
+@kernel
 def write_row(market, rows, n, kind, side, tick, size):
     """Append one row with the times of the current event; the count of rows is returned."""
-    rows["exch_ts"][n] = market.last[0]
-    rows["local_ts"][n] = market.last[1]
+    rows["exch_ts"][n] = market.state[EXCH]
+    rows["local_ts"][n] = market.state[LOCAL]
     rows["tick"][n] = tick
     rows["size"][n] = size
     rows["kind"][n] = kind
@@ -178,21 +183,18 @@ def write_depth(market, rows, n, k, tick):
 def settle(flow, market, rows, n, k):
     """Find best and far of side ``k`` after lots left it; an empty side gets one new level."""
     away = 2 * k - 1
-    best = market.best[k]
-    far = market.far[k]
-    while (far - best) * away >= 0 and market.lots[best] == 0:
-        best += away
-    if (far - best) * away < 0:
-        best = market.best[1 - k] + away * flow.limit.size
+    state = market.state
+    best = next_level(market.lots, state[BEST + k], state[FAR + k], away)
+    far = next_level(market.lots, state[FAR + k], best, -away)
+    empty = (far - best) * away < 0
+    if empty:
+        best = state[BEST + 1 - k] + away * flow.limit.size
+        far = best
         market.lots[best] = flow.refill_lots
-        market.best[k] = best
-        market.far[k] = best
-        market.last[2] += 1
-        return write_depth(market, rows, n, k, best)
-    while market.lots[far] == 0:
-        far -= away
-    market.best[k] = best
-    market.far[k] = far
+        state[REFILLS] += 1
+        n = write_depth(market, rows, n, k, best)
+    state[BEST + k] = best
+    state[FAR + k] = far
     return n
 
 
@@ -200,20 +202,22 @@ def settle(flow, market, rows, n, k):
 def add_limit(flow, market, rows, n, k, distance, u):
     """A limit order of side ``k`` at ``distance`` ticks from the opposite best price."""
     away = 2 * k - 1
-    tick = market.best[1 - k] + away * distance
-    market.lots[tick] += draw_lots(flow.limit_cdf, flow.limit_lots, u)
-    if (market.best[k] - tick) * away > 0:
-        market.best[k] = tick
-    if (tick - market.far[k]) * away > 0:
-        market.far[k] = tick
+    state = market.state
+    tick = state[BEST + 1 - k] + away * distance
+    market.lots[tick] += draw_lots(flow.limit_lots, u)
+    if (state[BEST + k] - tick) * away > 0:
+        state[BEST + k] = tick
+    if (tick - state[FAR + k]) * away > 0:
+        state[FAR + k] = tick
     return write_depth(market, rows, n, k, tick)
 
 
 @kernel
-def cancel_lots(flow, market, rows, n, k, tick, u):
-    """One order of side ``k`` leaves the level ``tick``; never more than the level shows."""
-    lots = draw_lots(flow.limit_cdf, flow.limit_lots, u)
-    market.lots[tick] -= min(lots, market.lots[tick])
+def cancel_lots(flow, market, rows, n, k, target, u):
+    """One order of side ``k`` leaves the book; never more lots than its level shows."""
+    best, far, opposite = market.state[BEST + k], market.state[FAR + k], market.state[BEST + 1 - k]
+    tick = pick_cancel(flow.cancel, market.lots, best, far, opposite, target)
+    market.lots[tick] -= min(draw_lots(flow.limit_lots, u), market.lots[tick])
     n = write_depth(market, rows, n, k, tick)
     return settle(flow, market, rows, n, k)
 
@@ -222,15 +226,16 @@ def cancel_lots(flow, market, rows, n, k, tick, u):
 def take_market(flow, market, rows, n, k, u):
     """A market order takes from side ``k``: a trade row and then a depth row at each level."""
     away = 2 * k - 1
-    left = draw_lots(flow.market_cdf, flow.market_lots, u)
-    tick = market.best[k]
+    left = draw_lots(flow.market_lots, u)
+    tick = market.state[BEST + k]
+    far = market.state[FAR + k]
     levels = 0
-    while left > 0 and levels < MAX_SWEEP and (market.far[k] - tick) * away >= 0:
+    while left > 0 and levels < MAX_SWEEP and (far - tick) * away >= 0:
         shown = market.lots[tick]
         if shown > 0:
             taken = min(left, shown)
             left -= taken
-            n = write_row(market, rows, n, TRADE, 2 * k - 1, tick, taken)
+            n = write_row(market, rows, n, TRADE, away, tick, taken)
             market.lots[tick] = shown - taken
             n = write_depth(market, rows, n, k, tick)
             levels += 1
@@ -239,34 +244,32 @@ def take_market(flow, market, rows, n, k, u):
 
 
 @kernel
-def set_clock(flow, market, u):
-    """Stamp the event at the market's time: distinct at the exchange, in order at the receiver."""
-    steps = math.floor(market.time[0] * 1.0e9 / flow.clock_ns)
-    ts = max(flow.start_ns + np.int64(steps) * flow.clock_ns, market.last[0] + flow.clock_ns)
-    jitter = math.floor(u * u * u * u * flow.jitter_ns / flow.clock_ns)
-    local = ts + flow.latency_ns + np.int64(jitter) * flow.clock_ns
-    market.last[0] = ts
-    market.last[1] = max(local, market.last[1])
+def set_clock(flow, market, wait, u):
+    """Move on by ``wait`` seconds and stamp the event.
+
+    Events are distinct at the exchange and stay in order at the receiver.
+    """
+    state = market.state
+    state[NOW] += math.floor(wait * 1.0e9)
+    clock = flow.clock_ns
+    ts = max(flow.start_ns + state[NOW] // clock * clock, state[EXCH] + clock)
+    delay = flow.latency_ns + math.floor(u * u * u * u * flow.jitter_ns / clock) * clock
+    state[EXCH] = ts
+    state[LOCAL] = max(ts + delay, state[LOCAL])
 
 
 @kernel
-def act(flow, market, rows, n, target, bid_cancel, u):
-    """Apply the event at ``target`` on the line of all rates; the count of rows is returned.
+def pick_event(target, market_rate, limit_rate, bid_cancel):
+    """Kind of the event at ``target`` on the line of all rates, and how far into the kind it is.
 
-    The line is: market buy, market sell, limit bid, limit ask, cancel bid, cancel ask.
+    Kinds: 0 market sell, 1 market buy, 2 limit bid, 3 limit ask, 4 cancel bid, 5 cancel ask.
     """
-    limits = limit_total(flow)
-    for k in (1, 0):
-        if target < flow.market:
-            return take_market(flow, market, rows, n, k, u)
-        target -= flow.market
-    for k in (0, 1):
-        if target < limits:
-            return add_limit(flow, market, rows, n, k, pick_distance(flow, target), u)
-        target -= limits
-    k = 0 if target < bid_cancel else 1
-    tick = pick_cancel(flow, market, k, target - k * bid_cancel)
-    return cancel_lots(flow, market, rows, n, k, tick, u)
+    for kind in range(5):
+        rate = market_rate if kind < 2 else limit_rate if kind < 4 else bid_cancel
+        if target < rate:
+            return kind, target
+        target -= rate
+    return 5, target
 
 
 @kernel
@@ -278,19 +281,26 @@ def simulate(flow, market, uniforms, end_ns, max_rows, rows):
     is near an end of ``market.lots``.
     """
     margin = 2 * flow.limit.size + 2
+    limit_rate = limit_total(flow)
+    state = market.state
     n = 0
     for e in range(uniforms.shape[0]):
         if n + MAX_ROWS > max_rows:
             return LOG_FULL, n, e
-        if market.best[0] < margin or market.best[1] >= market.lots.size - margin:
+        if state[BEST] < margin or state[BEST + 1] >= market.lots.size - margin:
             return BOOK_FULL, n, e
         bid_cancel = cancel_total(flow, market, 0)
-        total = 2.0 * (flow.market + limit_total(flow))
-        total += bid_cancel + cancel_total(flow, market, 1)
-        market.time[0] += exponential(uniforms[e, 0]) / total
-        set_clock(flow, market, uniforms[e, 3])
-        if market.last[0] >= end_ns:
+        total = 2.0 * (flow.market + limit_rate) + bid_cancel + cancel_total(flow, market, 1)
+        set_clock(flow, market, exponential(uniforms[e, 0]) / total, uniforms[e, 3])
+        if state[EXCH] >= end_ns:
             return END, n, e
-        target = uniforms[e, 1] * total
-        n = act(flow, market, rows, n, target, bid_cancel, uniforms[e, 2])
+        kind, target = pick_event(uniforms[e, 1] * total, flow.market, limit_rate, bid_cancel)
+        k = kind % 2
+        u = uniforms[e, 2]
+        if kind < 2:
+            n = take_market(flow, market, rows, n, k, u)
+        elif kind < 4:
+            n = add_limit(flow, market, rows, n, k, pick_distance(flow.limit, target), u)
+        else:
+            n = cancel_lots(flow, market, rows, n, k, target, u)
     return OK, n, uniforms.shape[0]

@@ -1,0 +1,515 @@
+"""A decision: what the strategy wants, what risk allows, and what must change to get there."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mmquant.core.book import top_levels
+from mmquant.core.dtypes import (
+    NEVER,
+    NO_ASK,
+    NO_BID,
+    VIEW_ORDERS,
+    ActionKind,
+    OrderState,
+    OrderType,
+    Reason,
+    Requote,
+    Status,
+    TimeInForce,
+)
+from mmquant.core.jit import kernel
+from mmquant.core.local import CANARY, CANARY_ROWS, change_open, fail, free_slot, log_order
+from mmquant.core.portfolio import equity_of, inventory_at
+from mmquant.core.ticks import price_of_tick
+
+HOLD = -1
+WORKING = int(OrderState.WORKING)
+
+
+@kernel
+def market_view(local, book, inst):
+    """Fill the market's part of an instrument's view from a book."""
+    side = book.side[inst]
+    view = local.view[inst]
+    what = local.instrument[inst]
+    start = what["ladder_start"]
+    length = what["ladder_len"]
+    view["ts"] = side["ts"]
+    view["exch_ts"] = side["exch_ts"]
+    view["best_bid"] = side["best_bid"]
+    view["best_ask"] = side["best_ask"]
+    top_levels(book, inst, view["bid_tick"], view["bid_lots"], view["ask_tick"], view["ask_lots"])
+    view["bid_price"] = math.nan
+    view["ask_price"] = math.nan
+    if side["best_bid"] != NO_BID:
+        view["bid_price"] = price_of_tick(local.ladder, start, length, side["best_bid"], 0.0)
+    if side["best_ask"] != NO_ASK:
+        view["ask_price"] = price_of_tick(local.ladder, start, length, side["best_ask"], 0.0)
+    view["mid"] = 0.5 * (view["bid_price"] + view["ask_price"])
+    view["trade_ts"] = side["trade_ts"]
+    view["trade_side"] = side["trade_side"]
+    view["trade_price"] = math.nan
+    if side["trade_ts"] != 0:
+        view["trade_price"] = price_of_tick(
+            local.ladder, start, length, side["trade_tick"], side["trade_subtick"]
+        )
+    view["buy_volume"] = side["buy_lots"] * what["lot_num"] / what["lot_den"]
+    view["sell_volume"] = side["sell_lots"] * what["lot_num"] / what["lot_den"]
+    view["halted"] = side["halted"]
+    view["units_per_lot"] = what["lot_num"] / what["lot_den"]
+    view["multiplier"] = what["multiplier"]
+
+
+@kernel
+def own_view(local, owner):
+    """Fill the own part of all views: position, money and live orders of a set."""
+    count = local.instrument.shape[0]
+    for inst in range(count):
+        view = local.view[inst]
+        position = local.position[owner * count + inst]
+        view["theo"] = local.theo[inst]
+        view["position_lots"] = position["lots"]
+        view["position"] = position["units"]
+        view["cash"] = position["cash"]
+        view["fees"] = position["fees"]
+        view["equity"] = equity_of(position, local.instrument[inst], view["mid"])
+        view["fills"] = position["fills"]
+        view["n_orders"] = 0
+    for i in range(local.set[owner]["live"]):
+        order = local.order[local.live[owner, i]]
+        view = local.view[order["inst"]]
+        at = np.int64(view["n_orders"])
+        if at < VIEW_ORDERS:
+            view["order_side"][at] = order["side"]
+            view["order_state"][at] = order["state"]
+            view["order_tick"][at] = order["tick"]
+            view["order_leaves"][at] = order["lots"] - order["filled"]
+        view["n_orders"] += 1
+
+
+@kernel
+def instrument_reason(local, owner, inst, ts):
+    """Reason why nothing may be quoted in an instrument now; 0 if all is well, or HOLD."""
+    view = local.view[inst]
+    param = local.param[owner]
+    if view["halted"] != 0:
+        return int(Reason.PULL_HALTED)
+    if view["best_bid"] == NO_BID or view["best_ask"] == NO_ASK:
+        return HOLD if param["hold_one_sided"] != 0 else int(Reason.PULL_ONE_SIDED)
+    if view["best_bid"] >= view["best_ask"] or not math.isfinite(view["mid"]):
+        return int(Reason.PULL_CROSSED)
+    if ts - view["ts"] > param["max_book_age_ns"]:
+        return int(Reason.PULL_STALE)
+    return int(Reason.NONE)
+
+
+@kernel
+def loss_reason(local, owner):
+    """Reason to stop for good: the loss limit is reached, or cannot be checked."""
+    limit = local.param[owner]["max_loss"]
+    if limit == math.inf:
+        return int(Reason.NONE)
+    count = local.instrument.shape[0]
+    total = 0.0
+    for inst in range(count):
+        position = local.position[owner * count + inst]
+        mid = local.view[inst]["mid"]
+        if not math.isfinite(mid):
+            mid = position["mark"]
+        total += equity_of(position, local.instrument[inst], mid)
+    if not math.isfinite(total):
+        return int(Reason.PULL_NO_MARK)
+    if total <= -limit:
+        return int(Reason.PULL_LOSS)
+    return int(Reason.NONE)
+
+
+@kernel
+def room_lots(local, owner, inst, side):
+    """Lots that may still be sent on a side if everything open there were to fill."""
+    position = local.position[owner * local.instrument.shape[0] + inst]
+    limit = local.param[owner]["max_position_lots"]
+    if side > 0:
+        return limit - position["lots"] - position["open_buy"]
+    return limit + position["lots"] - position["open_sell"]
+
+
+@kernel
+def log_action(local, owner, action):
+    """Log an action together with the inventory it was taken at."""
+    local.set[owner]["actions"] += 1
+    log = local.log[0]
+    if log["keep_tables"] == 0:
+        return
+    row = local.instruction_log[log["instructions"]]
+    row["timestamp"] = action["ts"]
+    row["order_id"] = action["order_id"]
+    inst = np.int64(action["inst"])
+    row["position"] = local.position[owner * local.instrument.shape[0] + inst]["units"]
+    row["tick"] = action["tick"]
+    row["lots"] = action["lots"]
+    row["set"] = owner
+    row["inst"] = inst
+    row["reason"] = action["reason"]
+    row["action"] = action["kind"]
+    row["side"] = action["side"]
+    row["order_type"] = action["order_type"]
+    row["tif"] = action["tif"]
+    log["instructions"] += 1
+
+
+@kernel
+def order_action(local, owner, ts, slot, kind, reason, actions, n):
+    """Write an action about an existing order."""
+    order = local.order[slot]
+    action = actions[n]
+    action["ts"] = ts
+    action["order_id"] = order["order_id"]
+    action["expire_ts"] = order["expire_ts"]
+    action["tick"] = order["want_tick"]
+    action["lots"] = order["want_lots"]
+    action["set"] = owner
+    action["inst"] = order["inst"]
+    action["reason"] = reason
+    action["kind"] = kind
+    action["side"] = order["side"]
+    action["order_type"] = order["order_type"]
+    action["tif"] = order["tif"]
+    log_action(local, owner, action)
+    return n + 1
+
+
+@kernel
+def notice(local, owner, ts, kind, inst, reason, actions, n):
+    """Write an action that concerns no order: a pull or an alert."""
+    action = actions[n]
+    action["ts"] = ts
+    action["order_id"] = 0
+    action["expire_ts"] = 0
+    action["tick"] = 0
+    action["lots"] = 0
+    action["set"] = owner
+    action["inst"] = inst
+    action["reason"] = reason
+    action["kind"] = kind
+    action["side"] = 0
+    action["order_type"] = 0
+    action["tif"] = 0
+    log_action(local, owner, action)
+    return n + 1
+
+
+@kernel
+def cancel_order(local, owner, ts, slot, reason, actions, n):
+    """Ask to cancel a working order."""
+    local.order[slot]["state"] = int(OrderState.CANCELLING)
+    return order_action(local, owner, ts, slot, int(ActionKind.CANCEL), reason, actions, n)
+
+
+@kernel
+def modify_order(local, owner, ts, slot, quote, actions, n):
+    """Ask to move a working order to a wanted quote."""
+    order = local.order[slot]
+    lots = np.int64(order["filled"]) + np.int64(quote["lots"])
+    before = max(np.int64(order["lots"]), np.int64(order["want_lots"]))
+    order["want_tick"] = quote["tick"]
+    order["want_lots"] = lots
+    after = max(np.int64(order["lots"]), lots)
+    change_open(local, owner, np.int64(order["inst"]), order["side"], after - before)
+    order["state"] = int(OrderState.MODIFYING)
+    kind = int(ActionKind.MODIFY)
+    return order_action(local, owner, ts, slot, kind, int(Reason.REPRICE), actions, n)
+
+
+@kernel
+def place_order(local, owner, ts, quote, lots, actions, n):
+    """Place a new order for a wanted quote, if an order slot is free."""
+    state = local.set[owner]
+    slot = free_slot(local, owner)
+    if slot < 0 or state["live"] >= local.param[owner]["max_open_orders"]:
+        state["denied"] += 1
+        return n
+    order = local.order[slot]
+    if order["order_id"] != 0:
+        log_order(local, slot)
+    slots = local.live.shape[1]
+    inst = np.int64(quote["inst"])
+    order["order_id"] = state["next_number"] * slots + slot % slots
+    state["next_number"] += 1
+    order["submit_ts"] = ts
+    order["ack_ts"] = 0
+    order["end_ts"] = 0
+    order["expire_ts"] = quote["expire_ts"]
+    order["value"] = 0.0
+    order["position"] = local.position[owner * local.instrument.shape[0] + inst]["units"]
+    order["tick"] = quote["tick"]
+    order["lots"] = lots
+    order["filled"] = 0
+    order["want_tick"] = quote["tick"]
+    order["want_lots"] = lots
+    order["set"] = owner
+    order["inst"] = inst
+    order["reason"] = 0
+    order["side"] = quote["side"]
+    order["order_type"] = quote["order_type"]
+    order["tif"] = quote["tif"]
+    order["state"] = int(OrderState.SENT)
+    local.live[owner, state["live"]] = slot
+    state["live"] += 1
+    change_open(local, owner, inst, quote["side"], lots)
+    reason = int(Reason.QUOTE) if quote["reason"] == 0 else np.int64(quote["reason"])
+    return order_action(local, owner, ts, slot, int(ActionKind.PLACE), reason, actions, n)
+
+
+@kernel
+def pull_all(local, owner, ts, inst, reason, actions, n):
+    """Cancel all working orders of an instrument (all instruments: -1) and say why, once."""
+    count = 0
+    for i in range(local.set[owner]["live"]):
+        slot = local.live[owner, i]
+        order = local.order[slot]
+        if order["state"] == WORKING and (inst < 0 or order["inst"] == inst):
+            n = cancel_order(local, owner, ts, slot, reason, actions, n)
+            count += 1
+    if count > 0:
+        n = notice(local, owner, ts, int(ActionKind.PULL), max(inst, 0), reason, actions, n)
+    return n
+
+
+@kernel
+def valid_quote(local, quote):
+    """Whether a wanted quote can be sent at all."""
+    if quote["side"] != 1 and quote["side"] != -1:
+        return False
+    if quote["inst"] < 0 or quote["inst"] >= local.instrument.shape[0] or quote["lots"] <= 0:
+        return False
+    if quote["order_type"] < 0 or quote["order_type"] > int(OrderType.POST_ONLY):
+        return False
+    if quote["tif"] < 0 or quote["tif"] > int(TimeInForce.FOK):
+        return False
+    return quote["tick"] > NO_BID and quote["tick"] < NO_ASK
+
+
+@kernel
+def blank_quotes(local, owner, ts):
+    """Reset the quote rows to the configured order type and lifetime."""
+    param = local.param[owner]
+    lifetime = param["lifetime_ns"]
+    expire = ts + lifetime if lifetime > 0 else np.int64(NEVER)
+    rows = local.matched.shape[0]
+    for i in range(rows):
+        quote = local.quote[i]
+        quote["expire_ts"] = expire
+        quote["tick"] = NO_BID
+        quote["lots"] = 0
+        quote["inst"] = 0
+        quote["side"] = 0
+        quote["order_type"] = param["order_type"]
+        quote["tif"] = param["tif"]
+        quote["reason"] = 0
+    for i in range(rows, rows + CANARY_ROWS):
+        local.quote[i]["tick"] = CANARY
+
+
+@kernel
+def canary_alive(local):
+    """Whether the strategy kept to the rows it was given."""
+    rows = local.matched.shape[0]
+    for i in range(rows, rows + CANARY_ROWS):
+        if local.quote[i]["tick"] != CANARY:
+            return False
+    return True
+
+
+@kernel
+def keep_wanted(local, owner, wanted):
+    """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
+
+    An order counts whatever its state: one that is on its way, or being cancelled, keeps its place.
+    """
+    for q in range(wanted):
+        local.matched[q] = 0
+    for i in range(local.set[owner]["live"]):
+        order = local.order[local.live[owner, i]]
+        local.keep[i] = 0
+        for q in range(wanted):
+            quote = local.quote[q]
+            if (
+                quote["inst"] == order["inst"]
+                and quote["side"] == order["side"]
+                and quote["tick"] == order["want_tick"]
+            ):
+                local.keep[i] = 1
+                local.matched[q] = 1
+
+
+@kernel
+def change_unwanted(local, owner, ts, wanted, actions, n):
+    """Cancel, or move to a quote that nothing serves yet, each working order not wanted."""
+    moves = local.param[owner]["requote"] == int(Requote.MODIFY)
+    for i in range(local.set[owner]["live"]):
+        slot = local.live[owner, i]
+        order = local.order[slot]
+        if local.keep[i] != 0 or order["state"] != WORKING:
+            continue
+        if local.inst_reason[order["inst"]] == HOLD:
+            continue
+        target = -1
+        if moves:
+            for q in range(wanted):
+                quote = local.quote[q]
+                if (
+                    local.matched[q] == 0
+                    and quote["inst"] == order["inst"]
+                    and quote["side"] == order["side"]
+                    and quote["order_type"] == order["order_type"]
+                    and np.int64(quote["lots"]) - (order["lots"] - order["filled"])
+                    <= room_lots(local, owner, np.int64(order["inst"]), order["side"])
+                ):
+                    target = q
+                    break
+        if target >= 0:
+            local.matched[target] = 1
+            n = modify_order(local, owner, ts, slot, local.quote[target], actions, n)
+        else:
+            n = cancel_order(local, owner, ts, slot, int(Reason.NOT_WANTED), actions, n)
+    return n
+
+
+@kernel
+def place_missing(local, owner, ts, wanted, actions, n):
+    """Place each wanted quote that no order serves, as far as the limits allow."""
+    param = local.param[owner]
+    for q in range(wanted):
+        quote = local.quote[q]
+        if local.matched[q] != 0:
+            continue
+        inst = np.int64(quote["inst"])
+        room = room_lots(local, owner, inst, np.int64(quote["side"]))
+        lots = min(np.int64(quote["lots"]), min(param["max_order_lots"], room))
+        if lots <= 0:
+            local.set[owner]["denied"] += 1
+            continue
+        n = place_order(local, owner, ts, quote, lots, actions, n)
+        for other in range(q + 1, wanted):
+            twin = local.quote[other]
+            if (
+                twin["inst"] == quote["inst"]
+                and twin["side"] == quote["side"]
+                and twin["tick"] == quote["tick"]
+            ):
+                local.matched[other] = 1
+    return n
+
+
+@kernel
+def drop_bad_quotes(local, owner, ts, wanted, actions, n):
+    """Neutralize quotes that cannot be sent, and those in blocked instruments."""
+    for q in range(wanted):
+        quote = local.quote[q]
+        if not valid_quote(local, quote):
+            local.set[owner]["bad_quotes"] += 1
+            if n < actions.shape[0] // 2:
+                alert = int(ActionKind.ALERT)
+                n = notice(local, owner, ts, alert, 0, int(Reason.BAD_QUOTE), actions, n)
+            quote["side"] = 0
+            local.matched[q] = 1
+        elif local.inst_reason[quote["inst"]] != 0:
+            quote["side"] = 0
+            local.matched[q] = 1
+    return n
+
+
+@kernel
+def decide(local, owner, ts, quote, actions):
+    """Take one decision for a set: fills ``actions`` and returns how many."""
+    state = local.set[owner]
+    state["decisions"] += 1
+    if state["blocked"] == 0:
+        reason = loss_reason(local, owner)
+        if reason == int(Reason.PULL_LOSS):
+            state["blocked"] = reason
+    else:
+        reason = state["blocked"]
+    count = local.instrument.shape[0]
+    usable = 0
+    for inst in range(count):
+        local.inst_reason[inst] = instrument_reason(local, owner, inst, ts)
+        if local.inst_reason[inst] == 0:
+            usable += 1
+    if reason != 0:
+        return pull_all(local, owner, ts, -1, reason, actions, 0)
+    n = 0
+    for inst in range(count):
+        if local.inst_reason[inst] > 0:
+            n = pull_all(local, owner, ts, inst, np.int64(local.inst_reason[inst]), actions, n)
+    if usable == 0:
+        return n
+    own_view(local, owner)
+    blank_quotes(local, owner, ts)
+    wanted = quote(local.view, local.strategy_param[owner], local.memory[owner], local.quote)
+    if wanted > local.matched.shape[0] or not canary_alive(local):
+        fail(local, owner, int(Status.QUOTES_OVERRUN))
+        return pull_all(local, owner, ts, -1, int(Reason.BAD_QUOTE), actions, n)
+    if wanted < 0:
+        return pull_all(local, owner, ts, -1, int(Reason.PULL_STRATEGY), actions, n)
+    n = drop_bad_quotes(local, owner, ts, wanted, actions, n)
+    keep_wanted(local, owner, wanted)
+    for q in range(wanted):
+        if local.quote[q]["side"] == 0:
+            local.matched[q] = 1
+    n = change_unwanted(local, owner, ts, wanted, actions, n)
+    return place_missing(local, owner, ts, wanted, actions, n)
+
+
+@kernel
+def own_price(local, owner, inst, side):
+    """Price of the set's own best working quote of a side, NaN if there is none."""
+    best = math.nan
+    what = local.instrument[inst]
+    for i in range(local.set[owner]["live"]):
+        order = local.order[local.live[owner, i]]
+        state = np.int64(order["state"])
+        if order["inst"] != inst or order["side"] != side or state < WORKING:
+            continue
+        price = price_of_tick(
+            local.ladder, what["ladder_start"], what["ladder_len"], np.int64(order["tick"]), 0.0
+        )
+        if math.isnan(best) or (price - best) * side > 0.0:
+            best = price
+    return best
+
+
+@kernel
+def record_path(local, owner, ts):
+    """Log the state of a set after a decision, one row an instrument."""
+    log = local.log[0]
+    if log["keep_path"] == 0:
+        return
+    count = local.instrument.shape[0]
+    for inst in range(count):
+        row = local.path_log[log["path"]]
+        view = local.view[inst]
+        position = local.position[owner * count + inst]
+        what = local.instrument[inst]
+        row["time"] = ts
+        row["bid"] = view["bid_price"]
+        row["ask"] = view["ask_price"]
+        row["mid"] = view["mid"]
+        row["position"] = position["units"]
+        row["cash"] = position["cash"]
+        row["fees"] = position["fees"]
+        row["equity"] = equity_of(position, what, view["mid"])
+        row["spread_pnl"] = position["spread_pnl"]
+        row["inventory_pnl"] = inventory_at(position, what, view["mid"])
+        row["own_bid"] = own_price(local, owner, inst, 1)
+        row["own_ask"] = own_price(local, owner, inst, -1)
+        row["volume"] = position["volume"]
+        row["fills"] = position["fills"]
+        row["open_orders"] = local.set[owner]["live"]
+        row["set"] = owner
+        row["inst"] = inst
+        log["path"] += 1

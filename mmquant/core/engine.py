@@ -1,0 +1,569 @@
+"""The two halves, stepped, and the compiled loop that pairs them over a tape.
+
+``local_step`` and ``exchange_step`` are all that any mode of the program uses; ``run`` is the
+pairing for tapes. Ties in time are ordered: local data, local response, exchange data, exchange
+order, and the decision last.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mmquant.core.book import ASK, BID, clear_row, note_trade, set_level
+from mmquant.core.decision import decide, market_view, notice, pull_all, record_path
+from mmquant.core.dtypes import (
+    MSG,
+    NEVER,
+    VIEW,
+    ActionKind,
+    Control,
+    Limit,
+    MsgKind,
+    Reason,
+    RowKind,
+    Status,
+    Trigger,
+)
+from mmquant.core.exchange import send_request
+from mmquant.core.jit import kernel
+from mmquant.core.local import logs_have_room, on_order
+from mmquant.core.matching import exchange_row, expire_due
+from mmquant.core.order_entry import exchange_request
+
+DEPTH = int(RowKind.DEPTH)
+TRADE = int(RowKind.TRADE)
+CLEAR = int(RowKind.CLEAR)
+SNAPSHOT = int(RowKind.SNAPSHOT)
+STATUS_ROW = int(RowKind.STATUS)
+
+AT_TIME = 0
+AT_ROW = -1
+AT_RESPONSE = -2
+AT_END = NEVER - (1 << 50)
+"""Later than all that can happen, with room for latencies."""
+
+RUN_CLOCK = np.dtype(
+    [
+        ("next_timer", np.int64),
+        ("interval", np.int64),
+        ("next_snap", np.int64),
+        ("snap_row", np.int64),
+        ("snaps", np.int64),
+        ("decisions", np.int64),
+        ("local_row", np.int64),
+        ("last_local_ts", np.int64),
+        ("due", np.int64),
+        ("own", np.int64),
+        ("triggers", np.int64),
+        ("two_books", np.int64),
+        ("react", np.int64),
+        ("owner", np.int64),
+        ("deciding", np.int64),
+    ],
+    align=True,
+)
+"""Cursors of a run, which can resume in the middle of a decision.
+
+``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked for it.
+"""
+
+
+class Tape(NamedTuple):
+    """Columns of a tape; ``order`` is the order of local receipt, empty where it is row order."""
+
+    exch_ts: np.ndarray
+    local_ts: np.ndarray
+    kind: np.ndarray
+    side: np.ndarray
+    tick: np.ndarray
+    subtick: np.ndarray
+    size: np.ndarray
+    inst: np.ndarray
+    order: np.ndarray
+
+
+@kernel
+def market_row(book, msg):
+    """Apply a market message to the local book. Returns a Status."""
+    inst = np.int64(msg["inst"])
+    kind = np.int64(msg["kind"])
+    lots = np.int64(msg["lots"])
+    tick = np.int64(msg["tick"])
+    if kind == DEPTH or kind == SNAPSHOT:
+        if not set_level(book, inst, BID if msg["side"] > 0 else ASK, tick, lots):
+            return int(Status.BOOK_FULL)
+    elif kind == TRADE:
+        note_trade(book, inst, msg["exch_ts"], np.int64(msg["side"]), tick, msg["subtick"], lots)
+    elif kind == CLEAR:
+        clear_row(book, inst, np.int64(msg["side"]), tick)
+    elif kind == STATUS_ROW:
+        book.side[inst]["halted"] = lots
+    else:
+        return int(Status.BAD_ROW)
+    book.side[inst]["ts"] = msg["ts"]
+    book.side[inst]["exch_ts"] = msg["exch_ts"]
+    return int(Status.OK)
+
+
+@kernel
+def apply_limit(local, owner, msg):
+    """Apply a LIMITS message. Returns whether the limit is known."""
+    param = local.param[owner]
+    what = np.int64(msg["reason"])
+    if what == int(Limit.MAX_POSITION_LOTS):
+        param["max_position_lots"] = msg["lots"]
+    elif what == int(Limit.MAX_ORDER_LOTS):
+        param["max_order_lots"] = msg["lots"]
+    elif what == int(Limit.MAX_OPEN_ORDERS):
+        param["max_open_orders"] = msg["lots"]
+    elif what == int(Limit.MAX_LOSS):
+        param["max_loss"] = msg["price"]
+    else:
+        return False
+    return True
+
+
+@kernel
+def on_control(local, owner, msg, actions):
+    """Halt, resume or kill a set. A kill is never resumed."""
+    state = local.set[owner]
+    what = np.int64(msg["reason"])
+    if what == int(Control.KILL):
+        state["blocked"] = int(Reason.PULL_KILLED)
+    elif what == int(Control.HALT):
+        if state["blocked"] == 0:
+            state["blocked"] = int(Reason.PULL_HALTED)
+    elif what == int(Control.RESUME) and state["blocked"] == int(Reason.PULL_HALTED):
+        state["blocked"] = 0
+    if state["blocked"] == 0:
+        return 0
+    return pull_all(local, owner, msg["ts"], -1, state["blocked"], actions, 0)
+
+
+@kernel
+def on_own_message(local, owner, msg, actions):
+    """Apply an order message and report what needs saying."""
+    reason = on_order(local, owner, msg)
+    if reason == int(Reason.NONE):
+        return 0
+    alert = int(ActionKind.ALERT)
+    return notice(local, owner, msg["ts"], alert, np.int64(msg["inst"]), reason, actions, 0)
+
+
+@kernel
+def decide_and_record(local, owner, ts, quote, actions):
+    """Decide for a set on the views as they stand, and log the step."""
+    n = decide(local, owner, ts, quote, actions)
+    record_path(local, owner, ts)
+    return n
+
+
+@kernel
+def local_step(local, owner, quote, msg, actions):
+    """Apply one message to the local half of a set.
+
+    Fills ``actions`` and returns how many; a negative result is minus a Status, and the message
+    has then changed nothing.
+    """
+    kind = np.int64(msg["kind"])
+    if kind <= STATUS_ROW:
+        return -market_row(local.book, msg)
+    if kind == int(MsgKind.ORDER):
+        return on_own_message(local, owner, msg, actions)
+    if kind == int(MsgKind.DECISION):
+        for inst in range(local.instrument.shape[0]):
+            market_view(local, local.book, inst)
+        return decide_and_record(local, owner, msg["ts"], quote, actions)
+    if kind == int(MsgKind.CONTROL):
+        return on_control(local, owner, msg, actions)
+    if kind == int(MsgKind.THEO):
+        local.theo[msg["inst"]] = msg["price"]
+        return 0
+    if kind == int(MsgKind.LIMITS) and apply_limit(local, owner, msg):
+        return 0
+    return -int(Status.BAD_ROW)
+
+
+@kernel
+def first_after(times, start, t):
+    """First index from ``start`` whose time is later than ``t``; times do not decrease."""
+    n = times.shape[0]
+    low = start
+    step = 1
+    while low < n and times[low] <= t:
+        start = low + 1
+        low += step
+        step += step
+    high = min(low, n)
+    while start < high:
+        middle = (start + high) >> 1
+        if times[middle] <= t:
+            start = middle + 1
+        else:
+            high = middle
+    return start
+
+
+@kernel
+def replay_rows(exchange, tape, stop, react):
+    """Apply tape rows up to row ``stop``; with ``react``, stop after a row that caused a response.
+
+    Rows that touch no own order and no best price, most of all rows, are done in place.
+    """
+    clock = exchange.clock[0]
+    book = exchange.book
+    row = clock["row"]
+    responses = clock["response_tail"]
+    while row < stop:
+        inst = np.int64(tape.inst[row])
+        kind = tape.kind[row]
+        tick = np.int64(tape.tick[row])
+        lots = np.int64(tape.size[row])
+        state = book.side[inst]
+        state["row"] = row
+        i = tick - state["base"]
+        if kind == DEPTH and i >= 0 and i < state["window"]:
+            if tape.side[row] > 0:
+                level = book.level[state["start"] + i]
+                if lots != 0:
+                    plain = tick <= state["best_bid"] and tick < state["own_ask_min"]
+                else:
+                    plain = tick != state["best_bid"]
+            else:
+                level = book.level[state["start"] + state["window"] + i]
+                if lots != 0:
+                    plain = tick >= state["best_ask"] and tick > state["own_bid_max"]
+                else:
+                    plain = tick != state["best_ask"]
+            if plain and level["head"] == 0:
+                level["lots"] = lots
+                row += 1
+                continue
+        status = exchange_row(
+            exchange,
+            tape.exch_ts[row],
+            inst,
+            np.int64(kind),
+            np.int64(tape.side[row]),
+            tick,
+            np.float64(tape.subtick[row]),
+            lots,
+        )
+        if status != 0:
+            clock["row"] = row
+            return status
+        row += 1
+        if react and clock["response_tail"] != responses:
+            break
+    clock["row"] = row
+    return int(Status.OK)
+
+
+@kernel
+def exchange_step(exchange, tape, until, stop_row, react):
+    """Let the exchange live until a time: rows, arriving requests and expiries, in order.
+
+    Returns AT_TIME when all up to ``until`` is done, AT_ROW when the next row is ``stop_row``,
+    AT_RESPONSE (with ``react``) when the first response due by ``until`` is due and all before it
+    is done, or a positive Status.
+    """
+    clock = exchange.clock[0]
+    requests = exchange.request
+    responses = exchange.response
+    while True:
+        limit = until
+        if react and clock["response_tail"] != clock["response_head"]:
+            head = clock["response_head"] & (responses.shape[0] - 1)
+            limit = min(limit, responses[head]["ts"])
+        arrival = np.int64(NEVER)
+        if clock["request_tail"] != clock["request_head"]:
+            arrival = requests[clock["request_head"] & (requests.shape[0] - 1)]["ts"]
+        expiry = clock["next_expiry"]
+        stop_time = min(limit, min(arrival, expiry - 1))
+        if clock["row"] >= stop_row:
+            return AT_ROW
+        stop = min(first_after(tape.exch_ts, clock["row"], stop_time), stop_row)
+        if clock["row"] < stop:
+            before = clock["response_tail"]
+            status = replay_rows(exchange, tape, stop, react)
+            if status != 0:
+                return status
+            if clock["status"] != 0:
+                return clock["status"]
+            if clock["row"] >= stop_row:
+                return AT_ROW
+            if react and clock["response_tail"] != before:
+                continue
+        if arrival <= stop_time:
+            slot = clock["request_head"] & (requests.shape[0] - 1)
+            status = exchange_request(exchange, arrival, requests[slot])
+            if status == int(Status.BOOK_FULL):
+                return status
+            clock["request_head"] += 1
+            if clock["status"] != 0:
+                return clock["status"]
+        elif expiry <= limit:
+            expire_due(exchange, expiry)
+        else:
+            if react and clock["response_tail"] != clock["response_head"]:
+                head = clock["response_head"] & (responses.shape[0] - 1)
+                if responses[head]["ts"] <= until:
+                    return AT_RESPONSE
+            return AT_TIME
+
+
+@kernel
+def send_actions(exchange, ts, actions, n):
+    """Send what the local half asked for. False if too much is on its way."""
+    for i in range(n):
+        kind = np.int64(actions[i]["kind"])
+        if kind <= int(ActionKind.CANCEL) and not send_request(exchange, actions[i], ts):
+            return False
+    return True
+
+
+@kernel
+def drain_responses(local, exchange, until, actions):
+    """Hand all responses due by a time to the local half, in order. Returns a Status."""
+    clock = exchange.clock[0]
+    ring = exchange.response
+    while clock["response_tail"] != clock["response_head"]:
+        msg = ring[clock["response_head"] & (ring.shape[0] - 1)]
+        if msg["ts"] > until:
+            break
+        if not logs_have_room(local, 2):
+            return int(Status.LOG_FULL)
+        n = on_own_message(local, np.int64(msg["set"]), msg, actions)
+        ts = msg["ts"]
+        clock["response_head"] += 1
+        if n > 0 and not send_actions(exchange, ts, actions, n):
+            return int(Status.RING_FULL)
+    return int(Status.OK)
+
+
+@kernel
+def row_message(tape, row, msg):
+    """Write a tape row as the message that the local half receives."""
+    msg["ts"] = tape.local_ts[row]
+    msg["exch_ts"] = tape.exch_ts[row]
+    msg["seq"] = row
+    msg["order_id"] = 0
+    msg["price"] = np.nan
+    msg["mid"] = np.nan
+    msg["subtick"] = tape.subtick[row]
+    msg["tick"] = tape.tick[row]
+    msg["lots"] = tape.size[row]
+    msg["set"] = 0
+    msg["inst"] = tape.inst[row]
+    msg["reason"] = 0
+    msg["kind"] = tape.kind[row]
+    msg["event"] = 0
+    msg["side"] = tape.side[row]
+    msg["liquidity"] = 0
+
+
+@kernel
+def local_row_index(tape, i):
+    """Row that is the i-th to be received."""
+    if tape.order.shape[0] == 0:
+        return i
+    return tape.order[i]
+
+
+@kernel
+def receive_rows(local, tape, clock, until, msg):
+    """Apply to the local book all rows received by a time. Returns a Status."""
+    n = tape.local_ts.shape[0]
+    while clock["local_row"] < n:
+        row = local_row_index(tape, clock["local_row"])
+        if tape.local_ts[row] > until:
+            break
+        row_message(tape, row, msg)
+        status = market_row(local.book, msg)
+        if status != 0:
+            return status
+        clock["local_row"] += 1
+    return int(Status.OK)
+
+
+@kernel
+def asks_decision(triggers, kind):
+    """Whether a market row of this kind asks for a decision."""
+    if kind == TRADE:
+        return triggers & int(Trigger.TRADE) != 0
+    return triggers & int(Trigger.BOOK) != 0
+
+
+@kernel
+def next_decision(tape, clock):
+    """Time of the next decision that the timer or a market row asks for; AT_END if none does."""
+    due = np.int64(AT_END)
+    if clock["triggers"] & int(Trigger.TIMER):
+        due = clock["next_timer"]
+    if clock["triggers"] & (int(Trigger.BOOK) | int(Trigger.TRADE)):
+        for i in range(clock["local_row"], tape.local_ts.shape[0]):
+            row = local_row_index(tape, i)
+            if tape.local_ts[row] >= due:
+                break
+            if asks_decision(clock["triggers"], tape.kind[row]):
+                return tape.local_ts[row]
+    return due
+
+
+@kernel
+def take_snapshot(local, exchange, tape, clock, ring):
+    """Keep the market views that the next decision to come will have, while the book shows them."""
+    count = local.instrument.shape[0]
+    slot = clock["snaps"] % (ring.shape[0] // count)
+    for inst in range(count):
+        side = exchange.book.side[inst]
+        if side["row"] >= 0:
+            side["ts"] = tape.local_ts[side["row"]]
+            side["exch_ts"] = tape.exch_ts[side["row"]]
+        market_view(local, exchange.book, inst)
+        ring[slot * count + inst] = local.view[inst]
+    clock["snaps"] += 1
+    clock["next_snap"] += clock["interval"]
+    clock["snap_row"] = first_after(tape.local_ts, clock["snap_row"], clock["next_snap"])
+
+
+@kernel
+def show_views(local, clock, ring):
+    """Put the market views of the decision in hand where the strategy looks."""
+    count = local.instrument.shape[0]
+    if clock["two_books"] != 0:
+        for inst in range(count):
+            market_view(local, local.book, inst)
+        return
+    slot = clock["decisions"] % (ring.shape[0] // count)
+    for inst in range(count):
+        local.view[inst] = ring[slot * count + inst]
+
+
+@kernel
+def bring_to(local, exchange, tape, clock, ring, until):
+    """Bring the exchange to a time, keeping the views that later decisions will need.
+
+    A strategy with a constant feed latency needs no book of its own: what it sees is the
+    exchange's book before the first row that it has not yet received.
+    """
+    react = clock["react"] != 0
+    rows = tape.exch_ts.shape[0]
+    while True:
+        stop_row = rows + 1
+        if clock["two_books"] == 0:
+            row = clock["snap_row"]
+            if clock["next_snap"] <= until or (row < rows and tape.exch_ts[row] <= until):
+                stop_row = row
+        at = exchange_step(exchange, tape, until, stop_row, react)
+        if at != AT_ROW:
+            return at
+        take_snapshot(local, exchange, tape, clock, ring)
+
+
+@kernel
+def anything_left(exchange, clock, due):
+    """Whether any market row, request or response is still to come after a time."""
+    state = exchange.clock[0]
+    return (
+        clock["last_local_ts"] > due
+        or state["request_tail"] != state["request_head"]
+        or state["response_tail"] != state["response_head"]
+    )
+
+
+@kernel
+def prepare_decision(local, exchange, tape, clock, ring, actions, msg):
+    """Bring everything to the next decision. Returns OK, END or why the shell must step in."""
+    if clock["due"] == 0:
+        clock["due"] = next_decision(tape, clock)
+        clock["own"] = 0
+    at = bring_to(local, exchange, tape, clock, ring, clock["due"])
+    if at > 0:
+        return at
+    if at == AT_RESPONSE:
+        state = exchange.clock[0]
+        head = state["response_head"] & (exchange.response.shape[0] - 1)
+        due = exchange.response[head]["ts"]
+        if due < clock["due"]:
+            clock["own"] = 1
+        clock["due"] = due
+    status = drain_responses(local, exchange, clock["due"], actions)
+    if status != 0:
+        return status
+    if clock["two_books"] != 0:
+        status = receive_rows(local, tape, clock, clock["due"], msg)
+        if status != 0:
+            return status
+    if clock["due"] == AT_END or not anything_left(exchange, clock, clock["due"]):
+        return int(Status.END)
+    return int(Status.OK)
+
+
+@kernel
+def run(local, exchange, tape, clocks, ring, quote, actions, message):
+    """Pair the two halves over a tape until nothing is left to come.
+
+    Returns END, or a Status that asks the shell to make room (LOG_FULL, BOOK_FULL) and call again:
+    all state is in the arguments, so that the run goes on where it stopped.
+    """
+    clock = clocks[0]
+    msg = message[0]
+    sets = local.set.shape[0]
+    room = actions.shape[0]
+    while True:
+        if clock["deciding"] == 0:
+            status = prepare_decision(local, exchange, tape, clock, ring, actions, msg)
+            if status != 0:
+                return status
+            clock["deciding"] = 1
+            clock["owner"] = 0
+        due = clock["due"]
+        show_views(local, clock, ring)
+        while clock["owner"] < sets:
+            owner = clock["owner"]
+            if clock["own"] == 0 or local.set[owner]["touched"] != 0:
+                if not logs_have_room(local, room):
+                    return int(Status.LOG_FULL)
+                n = decide_and_record(local, owner, due, quote, actions)
+                local.set[owner]["touched"] = 0
+                if not send_actions(exchange, due, actions, n):
+                    return int(Status.RING_FULL)
+            clock["owner"] += 1
+        if clock["own"] == 0 and due == clock["next_timer"]:
+            clock["next_timer"] += clock["interval"]
+        clock["decisions"] += 1
+        clock["deciding"] = 0
+        clock["due"] = 0
+
+
+def run_clock(
+    tape: Tape, *, interval: int, triggers: int, two_books: bool, start: int | None = None
+) -> np.ndarray:
+    """Fresh cursors: the first timer decision is one interval after the first row."""
+    clock = np.zeros(1, RUN_CLOCK)
+    origin = int(tape.exch_ts[0]) if start is None else start
+    clock["interval"] = interval
+    clock["triggers"] = triggers
+    clock["two_books"] = two_books
+    clock["react"] = bool(triggers & int(Trigger.OWN))
+    clock["next_timer"] = origin + interval if triggers & int(Trigger.TIMER) else NEVER
+    clock["next_snap"] = NEVER if two_books else origin + interval
+    clock["last_local_ts"] = int(tape.local_ts.max())
+    clock["snap_row"] = int(np.searchsorted(tape.local_ts, origin + interval, side="right"))
+    if two_books:
+        clock["snap_row"] = len(tape.exch_ts)
+    return clock
+
+
+def view_ring(tape: Tape, *, interval: int, instruments: int) -> np.ndarray:
+    """Room for the views of all decisions that can be on their way at once."""
+    latency = int((tape.local_ts - tape.exch_ts).max())
+    return np.zeros((latency // interval + 3) * instruments, VIEW)
+
+
+def empty_message() -> np.ndarray:
+    """One MSG row to write into."""
+    return np.zeros(1, MSG)

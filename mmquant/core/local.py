@@ -1,0 +1,332 @@
+"""State of the local half, and what order messages do to it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mmquant.core.book import Book
+from mmquant.core.dtypes import (
+    FILL,
+    INSTRUCTION,
+    ORDER,
+    PATH,
+    POSITION,
+    QUOTE,
+    SET,
+    VIEW,
+    OrderEvent,
+    OrderState,
+    Reason,
+    Status,
+)
+from mmquant.core.jit import kernel
+from mmquant.core.orders import ILLEGAL, is_live, next_state
+from mmquant.core.portfolio import book_execution
+
+CANARY_ROWS = 4
+CANARY = -(2**30) - 7
+
+LOG = np.dtype(
+    [
+        ("fills", np.int64),
+        ("orders", np.int64),
+        ("instructions", np.int64),
+        ("path", np.int64),
+        ("keep_tables", np.int64),
+        ("keep_path", np.int64),
+    ],
+    align=True,
+)
+"""Rows written to each log since it was last drained, and which are kept at all."""
+
+
+class Local(NamedTuple):
+    """State of the local half for all sets."""
+
+    book: Book
+    param: np.ndarray
+    strategy_param: np.ndarray
+    memory: np.ndarray
+    set: np.ndarray
+    order: np.ndarray
+    live: np.ndarray
+    keep: np.ndarray
+    position: np.ndarray
+    view: np.ndarray
+    theo: np.ndarray
+    quote: np.ndarray
+    blank_quote: np.ndarray
+    matched: np.ndarray
+    inst_reason: np.ndarray
+    log: np.ndarray
+    fill_log: np.ndarray
+    order_log: np.ndarray
+    instruction_log: np.ndarray
+    path_log: np.ndarray
+    instrument: np.ndarray
+    ladder: np.ndarray
+
+
+def make_local(
+    *,
+    book: Book,
+    instrument: np.ndarray,
+    ladder: np.ndarray,
+    param: np.ndarray,
+    strategy_param: np.ndarray,
+    memory_size: int,
+    slots: int,
+    max_quotes: int,
+    log_rows: int = 1 << 14,
+    keep_tables: bool = True,
+    keep_path: bool = True,
+) -> Local:
+    """Fresh local half: ``param`` and ``strategy_param`` have one row a set."""
+    sets, instruments = len(param), len(instrument)
+    position = np.zeros(sets * instruments, POSITION)
+    position["mark"] = np.nan
+    state = np.zeros(sets, SET)
+    state["next_number"] = 1
+    order = np.zeros(sets * slots, ORDER)
+    order["state"] = int(OrderState.LOST)
+    quote = np.zeros(max_quotes + CANARY_ROWS, QUOTE)
+    quote["tick"] = CANARY
+    log = np.zeros(1, LOG)
+    log["keep_tables"], log["keep_path"] = keep_tables, keep_path
+    rows = max(log_rows, 8 * sets * slots)
+    return Local(
+        book=book,
+        param=param,
+        strategy_param=np.ascontiguousarray(strategy_param, np.float64),
+        memory=np.zeros((sets, max(memory_size, 1))),
+        set=state,
+        order=order,
+        live=np.zeros((sets, slots), np.int32),
+        keep=np.zeros(slots, np.int8),
+        position=position,
+        view=np.zeros(instruments, VIEW),
+        theo=np.full(instruments, np.nan),
+        quote=quote,
+        blank_quote=np.zeros(sets, QUOTE),
+        matched=np.zeros(max_quotes, np.int8),
+        inst_reason=np.zeros(instruments, np.int16),
+        log=log,
+        fill_log=np.zeros(rows if keep_tables else 1, FILL),
+        order_log=np.zeros(rows if keep_tables else 1, ORDER),
+        instruction_log=np.zeros(rows if keep_tables else 1, INSTRUCTION),
+        path_log=np.zeros(rows * instruments if keep_path else 1, PATH),
+        instrument=instrument,
+        ladder=ladder,
+    )
+
+
+@kernel
+def log_order(local, slot):
+    """Log an order whose slot is about to be used again."""
+    log = local.log[0]
+    if log["keep_tables"] != 0:
+        local.order_log[log["orders"]] = local.order[slot]
+        log["orders"] += 1
+
+
+@kernel
+def log_fill(local, owner, msg, lots, captured, fee, reason):
+    """Log an execution that was just booked; a bust has negative lots."""
+    log = local.log[0]
+    if log["keep_tables"] == 0:
+        return
+    inst = np.int64(msg["inst"])
+    row = local.fill_log[log["fills"]]
+    row["timestamp"] = msg["ts"]
+    row["exch_ts"] = msg["exch_ts"]
+    row["order_id"] = msg["order_id"]
+    row["price"] = msg["price"]
+    what = local.instrument[inst]
+    row["size"] = lots * what["lot_num"] / what["lot_den"]
+    row["fee"] = fee
+    row["mid"] = msg["mid"]
+    row["spread_capture"] = captured
+    row["position"] = local.position[owner * local.instrument.shape[0] + inst]["units"]
+    row["lots"] = lots
+    row["set"] = owner
+    row["inst"] = inst
+    row["reason"] = reason
+    row["side"] = msg["side"]
+    row["liquidity"] = msg["liquidity"]
+    log["fills"] += 1
+
+
+@kernel
+def change_open(local, owner, inst, side, lots):
+    """Change the lots that live orders of a side could still fill."""
+    position = local.position[owner * local.instrument.shape[0] + inst]
+    if side > 0:
+        position["open_buy"] += lots
+    else:
+        position["open_sell"] += lots
+
+
+@kernel
+def open_lots(order):
+    """Lots that an order could still fill, a change under way included."""
+    return max(np.int64(order["lots"]), np.int64(order["want_lots"])) - np.int64(order["filled"])
+
+
+@kernel
+def end_order(local, owner, slot, ts, reason):
+    """Take an ended order out of the live list and out of the exposure."""
+    order = local.order[slot]
+    state = local.set[owner]
+    change_open(local, owner, np.int64(order["inst"]), order["side"], -open_lots(order))
+    order["end_ts"] = ts
+    order["reason"] = reason
+    live = local.live[owner]
+    last = state["live"] - 1
+    for i in range(state["live"]):
+        if live[i] == slot:
+            for j in range(i, last):
+                live[j] = live[j + 1]
+            break
+    state["live"] = last
+
+
+@kernel
+def on_execution(local, owner, slot, known, msg, lots):
+    """Book an execution (or its bust, with negative lots), whatever became of its order.
+
+    Position comes from executions alone.
+    """
+    inst = np.int64(msg["inst"])
+    state = local.set[owner]
+    captured, fee = book_execution(
+        local.position[owner * local.instrument.shape[0] + inst],
+        local.instrument[inst],
+        np.int64(msg["side"]),
+        lots,
+        msg["price"],
+        msg["mid"],
+        msg["liquidity"] > 0,
+        local.param[owner]["peer_arithmetic"] != 0,
+    )
+    reason = int(Reason.NONE)
+    if not known:
+        state["orphans"] += 1
+        reason = int(Reason.ORPHAN_EXECUTION)
+    else:
+        order = local.order[slot]
+        what = local.instrument[inst]
+        order["value"] += msg["price"] * (lots * what["lot_num"] / what["lot_den"])
+        if not is_live(order["state"]):
+            order["filled"] += lots
+            state["late"] += 1
+            reason = int(Reason.LATE_EXECUTION)
+        else:
+            change_open(local, owner, inst, msg["side"], -lots)
+            order["filled"] += lots
+            order["state"] = next_state(order["state"], int(OrderEvent.EXECUTION))
+            if order["filled"] >= order["lots"] and order["filled"] >= order["want_lots"]:
+                order["state"] = int(OrderState.FILLED)
+                end_order(local, owner, slot, msg["ts"], int(Reason.NONE))
+    log_fill(local, owner, msg, lots, captured, fee, reason)
+
+
+@kernel
+def confirm_terms(local, owner, order, msg):
+    """Take over the price and quantity that the broker says are working."""
+    inst = np.int64(order["inst"])
+    before = open_lots(order)
+    order["tick"] = msg["tick"]
+    order["lots"] = msg["lots"]
+    order["want_tick"] = msg["tick"]
+    order["want_lots"] = msg["lots"]
+    change_open(local, owner, inst, order["side"], open_lots(order) - before)
+
+
+@kernel
+def on_order(local, owner, msg):
+    """Apply an order message. Returns a Reason where something needs saying, else 0.
+
+    A correction arrives as the bust of the old execution and then the new one.
+    """
+    slots = local.live.shape[1]
+    slot = owner * slots + msg["order_id"] % slots
+    order = local.order[slot]
+    local.set[owner]["touched"] = 1
+    known = order["order_id"] == msg["order_id"]
+    event = np.int64(msg["event"])
+    if event == int(OrderEvent.EXECUTION) or event == int(OrderEvent.BUST):
+        late = known and not is_live(order["state"])
+        lots = np.int64(msg["lots"])
+        on_execution(
+            local, owner, slot, known, msg, lots if event == int(OrderEvent.EXECUTION) else -lots
+        )
+        if not known:
+            return int(Reason.ORPHAN_EXECUTION)
+        return int(Reason.LATE_EXECUTION) if late else int(Reason.NONE)
+    state = local.set[owner]
+    if not known or event == int(OrderEvent.CORRECTION):
+        state["illegal"] += 1
+        return int(Reason.ILLEGAL_EVENT) if known else int(Reason.UNKNOWN_ORDER)
+    was_live = is_live(order["state"])
+    after = next_state(order["state"], event)
+    if after == ILLEGAL:
+        state["illegal"] += 1
+        return int(Reason.ILLEGAL_EVENT)
+    order["state"] = after
+    if was_live and not is_live(after):
+        end_order(local, owner, slot, msg["ts"], msg["reason"])
+        return int(Reason.NONE)
+    if event == int(OrderEvent.CONFIRM) and was_live:
+        if order["ack_ts"] == 0:
+            order["ack_ts"] = msg["ts"]
+        confirm_terms(local, owner, order, msg)
+    elif event == int(OrderEvent.MODIFY_REJECT) and was_live:
+        before = open_lots(order)
+        order["want_tick"] = order["tick"]
+        order["want_lots"] = order["lots"]
+        change_open(
+            local, owner, np.int64(order["inst"]), order["side"], open_lots(order) - before
+        )
+        if order["filled"] >= order["lots"]:
+            order["state"] = int(OrderState.FILLED)
+            end_order(local, owner, slot, msg["ts"], int(Reason.NONE))
+    return int(Reason.NONE)
+
+
+@kernel
+def free_slot(local, owner):
+    """Slot for a new order: the one whose ended order is oldest, or -1 if all are live."""
+    slots = local.live.shape[1]
+    state = local.set[owner]
+    for i in range(slots):
+        at = (state["cursor"] + i) % slots
+        slot = owner * slots + at
+        if not is_live(local.order[slot]["state"]):
+            state["cursor"] = (at + 1) % slots
+            return slot
+    return -1
+
+
+@kernel
+def logs_have_room(local, rows):
+    """Whether each log can take ``rows`` more; the shell drains them otherwise."""
+    log = local.log[0]
+    if log["keep_tables"] != 0 and (
+        log["fills"] + rows > local.fill_log.shape[0]
+        or log["orders"] + rows > local.order_log.shape[0]
+        or log["instructions"] + rows > local.instruction_log.shape[0]
+    ):
+        return False
+    if log["keep_path"] == 0:
+        return True
+    return log["path"] + rows * local.instrument.shape[0] <= local.path_log.shape[0]
+
+
+@kernel
+def fail(local, owner, status):
+    """Latch an engine error of a set; its quotes are pulled from then on."""
+    local.set[owner]["status"] = status
+    local.set[owner]["blocked"] = int(Reason.BAD_QUOTE)
+    return int(Status.OK)
