@@ -77,7 +77,7 @@ def parse_yaml(text: str, where: str) -> Any:
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
         raise ConfigError(f"not valid YAML: {error.problem}", where=place) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"not valid YAML: {error}", where=where) from error
+        raise ConfigError(f"not valid YAML: {' '.join(str(error).split())}", where=where) from error
 
 
 def yaml_source(path: Path) -> Source:
@@ -197,14 +197,10 @@ def _suggest(key: str, level: Tree, prefix: str, tree: Tree) -> str:
     near = difflib.get_close_matches(key, level, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{prefix}{near[0]}'?"
-    paths = list(_paths(tree, ""))
-    by_leaf = {path.rpartition(".")[2]: path for path in reversed(paths)}
+    by_leaf = {path.rpartition(".")[2]: path for path in _paths(tree, "")}
     near = difflib.get_close_matches(key, by_leaf, n=1, cutoff=0.75)
     if near:
         return f"did you mean '{by_leaf[near[0]]}'?"
-    near = difflib.get_close_matches(f"{prefix}{key}", paths, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean '{near[0]}'?"
     return f"valid here: {', '.join(level)}"
 
 
