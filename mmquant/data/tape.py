@@ -60,7 +60,7 @@ def make_tape(
         "date": date,
         "timezone": timezone,
         "notes": json.dumps(list(notes)),
-        "counts": json.dumps({"rows": ds.sizes["event"], **(counts or {})}, sort_keys=True),
+        "counts": json.dumps({**(counts or {}), "rows": ds.sizes["event"]}, sort_keys=True),
     }
     validate_tape(ds)
     return ds
@@ -170,7 +170,7 @@ def row_faults(data: Mapping[str, np.ndarray], n_inst: int) -> list[tuple[np.nda
     """Masks of rows that no tape may have, each with what is wrong and the fix."""
     kind, side, size, tick = data["kind"], data["side"], data["size"], data["tick"]
     trade = kind == RowKind.TRADE
-    sideless = trade | (kind == RowKind.STATUS)
+    sideless = trade | (kind == RowKind.STATUS) | (kind == RowKind.CLEAR)
     known = np.isin(kind, [int(code) for code in RowKind])
     sub = data["subtick"]
     return [
@@ -178,7 +178,7 @@ def row_faults(data: Mapping[str, np.ndarray], n_inst: int) -> list[tuple[np.nda
         (
             ((side != 1) & (side != -1) & ~sideless) | (side < -1) | (side > 1),
             "side is unknown",
-            "use +1 for bids and buyers, -1 for asks and sellers, 0 on trades of unknown side",
+            "use +1 for bids and buyers, -1 for asks and sellers, 0 on trades of unknown side only",
         ),
         ((size < 0) & (kind != RowKind.STATUS), "size is negative", "sizes are lots, 0 or more"),
         (trade & (size == 0), "a trade has size 0", "leave such rows out"),

@@ -41,7 +41,7 @@ TAPE = Table(
         Column("kind", "int8", "code", "What the row says; a trade precedes the depth row that it "
                "causes.", codes=RowKind),
         Column("side", "int8", "code", "+1 bid or buyer-initiated, -1 ask or seller-initiated, 0 "
-               "unknown (trades and status rows only).", codes=(-1, 0, 1)),
+               "unknown or both (TRADE, CLEAR, STATUS only).", codes=(-1, 0, 1)),
         Column("tick", "int32", "ticks", "Price as an index of the instrument's tick ladder, "
                "rounded down; of a CLEAR row the last level cleared."),
         Column("subtick", "float32", "ticks", "Fraction of a tick above `tick`, in [0, 1); not 0 "

@@ -1,0 +1,78 @@
+"""Readers and writers of tapes, one file a format, imported when used."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmquant.errors import UsageError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMATS = ("lobster", "binance", "neutral", "parquet", "csv")
+"""Formats that ``read_tape`` knows; each is a module of this package with a function ``read``."""
+SUFFIXES = {".parquet": "parquet", ".npz": "neutral", ".csv": "csv", ".csv.gz": "csv"}
+"""Formats that ``write_tape`` writes, by the end of the file name."""
+
+PathLike = str | Path | Sequence[str | Path]
+
+
+def read_tape(format: str, path: PathLike, *, lenient: bool = False, **options: Any) -> xr.Dataset:
+    """Read a file of a known format as a tape (schema ``tape``).
+
+    Parameters
+    ----------
+    format : one of FORMATS.
+    path : the file, or several where the format has several.
+    lenient : set bad rows aside (``quality.quarantine_of``) in place of an error.
+    options : see the ``read`` of the format's module.
+
+    Raises
+    ------
+    DataError
+        naming file, row, what is wrong and the fix.
+    UsageError
+        for an unknown format or option.
+    """
+    module = reader(format)
+    known = [
+        name
+        for name, parameter in inspect.signature(module.read).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name != "lenient"
+    ]
+    for name in options:
+        if name not in known:
+            raise UsageError(
+                f"format {format!r} has no option {name!r}",
+                fix=f"use {', '.join(known)}" if known else "leave it out",
+            )
+    tape: xr.Dataset = module.read(path, lenient=lenient, **options)
+    return tape
+
+
+def reader(format: str) -> Any:
+    """The module that reads a format. Raises UsageError where there is none."""
+    if format not in FORMATS:
+        raise UsageError(f"unknown tape format {format!r}", fix=f"use one of {', '.join(FORMATS)}")
+    return import_module(f"{__name__}.{format}")
+
+
+def write_tape(tape: xr.Dataset, path: str | Path, **options: Any) -> Path:
+    """Write a tape as Parquet, CSV or neutral file, by the end of the name; return the path.
+
+    Parquet and CSV hold all of it; what a neutral file cannot hold is refused. Raises UsageError
+    for another ending. A file is replaced only when the new one is whole.
+    """
+    name = Path(path).name.lower()
+    for suffix, format in SUFFIXES.items():
+        if name.endswith(suffix):
+            reader(format).write(tape, path, **options)
+            return Path(path)
+    raise UsageError(
+        f"the name {Path(path).name!r} does not tell a tape format",
+        fix=f"end it with one of {', '.join(SUFFIXES)}",
+    )

@@ -1,0 +1,37 @@
+"""Find the rows that leave a book crossed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mmquant.core.book import make_book
+from mmquant.core.book_scan import SCAN_COUNTS, scan_rows
+
+CROSSED_FIX = "the other side's level was not removed first: take the rows from the source again"
+
+
+def crossed_rows(data: Mapping[str, np.ndarray], n_inst: int) -> tuple[np.ndarray, dict[str, int]]:
+    """Rows of L2 tape columns that leave the book crossed after their packet, and counts.
+
+    A packet is all rows of one exchange time. Returns a mask (bool, event) and the counts
+    ``crossed_rows``, ``crossed_in_packet`` and ``locked_rows``.
+    """
+    n = len(data["exch_ts"])
+    undo = np.zeros((5, _longest_packet(data["exch_ts"])), np.int64)
+    far = 1 << 13
+    while True:
+        bad = np.zeros(n, np.bool_)
+        counts = np.zeros(len(SCAN_COUNTS), np.int64)
+        columns = (data[name] for name in ("exch_ts", "kind", "side", "tick", "size", "inst"))
+        book = make_book(max(n_inst, 1), far=far)
+        if scan_rows(book, *columns, undo, bad, counts) == n:
+            return bad, dict(zip(SCAN_COUNTS, counts.tolist(), strict=True))
+        far *= 4
+
+
+def _longest_packet(exch_ts: np.ndarray) -> int:
+    ends = np.flatnonzero(np.diff(exch_ts)) + 1
+    edges = np.concatenate([[0], ends, [len(exch_ts)]])
+    return int(np.diff(edges).max(initial=1))
