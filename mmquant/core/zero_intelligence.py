@@ -1,7 +1,7 @@
 """A zero-intelligence limit order book after Cont, Stoikov and Talreja (2010), event by event.
 
 Limit orders come at distance i from the opposite best price with rate ``limit[i - 1]``, market
-orders with rate ``market``, and each displayed order at distance i is cancelled with rate
+orders with rate ``market``, and each displayed lot at distance i is cancelled with rate
 ``cancel[i - 1]``; all rates are per second and per side. Orders of one lot give the paper's model.
 Each event takes four uniforms: waiting time, which event, how many lots, and feed latency.
 """
@@ -16,12 +16,9 @@ import numpy as np
 from mmquant.core.dtypes import RowKind, Status
 from mmquant.core.jit import kernel
 
-DEPTH = int(RowKind.DEPTH)
-TRADE = int(RowKind.TRADE)
-OK = int(Status.OK)
-END = int(Status.END)
-LOG_FULL = int(Status.LOG_FULL)
-BOOK_FULL = int(Status.BOOK_FULL)
+DEPTH, TRADE = int(RowKind.DEPTH), int(RowKind.TRADE)
+OK, END = int(Status.OK), int(Status.END)
+LOG_FULL, BOOK_FULL = int(Status.LOG_FULL), int(Status.BOOK_FULL)
 
 MAX_SWEEP = 16
 """Price levels that one market order can take; what is left of it is cancelled."""
@@ -35,7 +32,6 @@ _LEVEL = [("tick", np.int32), ("size", np.int32), ("kind", np.int8), ("side", np
 ROW = np.dtype([*_TIMES, *_LEVEL], align=True)
 """One row of the tape, as the market writes it."""
 
-
 NOW, EXCH, LOCAL, REFILLS, BEST, FAR = 0, 1, 2, 3, 4, 6
 """Places in ``Market.state``; BEST and FAR are those of the bid, and the ask's come after them."""
 STATE_SIZE = 8
@@ -45,11 +41,10 @@ class Flow(NamedTuple):
     """What arrives. Rates are per second and side."""
 
     limit: np.ndarray
-    """Limit orders, by distance from the opposite best price less 1 tick."""
+    """By distance from the opposite best price, less 1 tick."""
     cancel: np.ndarray
-    """Cancellations of each displayed lot, by distance as above; the last entry goes on."""
+    """Of each displayed lot, by distance as above; the last entry holds beyond the table."""
     market: float
-    """Market orders."""
     limit_lots: np.ndarray
     """Sizes of limit orders and cancellations, all as likely. [lots]"""
     market_lots: np.ndarray
@@ -75,10 +70,7 @@ class Market(NamedTuple):
 
 @kernel
 def exponential(u):
-    """Standard exponential draw, -log(1 - u), for u in [0, 1).
-
-    Written with +, -, *, / alone, so that every platform gives the same bits.
-    """
+    """-log(1 - u) for u in [0, 1), from + - * / alone: the same bits on every platform."""
     mantissa, exponent = math.frexp(1.0 - u)
     if mantissa < 0.7071067811865476:
         mantissa *= 2.0

@@ -70,24 +70,19 @@ DEMO = MarketModel(
 
 
 def flow_of(model: MarketModel, *, rate_scale: float = 1.0, start_ns: int = 0) -> zi.Flow:
-    """The kernel's parameters: rates per second, times ``rate_scale``, and odds as running sums."""
+    """The kernel's parameters: rates per second, times ``rate_scale``, and lists of sizes."""
     if not 0.0 < rate_scale < math.inf:
         raise UsageError(f"rate_scale is {rate_scale}", fix="give a number above 0")
     tail = [round(model.k / i**model.alpha, 4) for i in range(1, model.levels + 1)]
     limit = [*model.limit, *tail[len(model.limit) :]][: model.levels]
-    limit_lots, limit_cdf = _odds(model.limit_odds)
-    market_lots, market_cdf = _odds(model.market_odds)
-    weights = sum(weight for _, weight in model.limit_odds)
-    mean = sum(lots * weight for lots, weight in model.limit_odds) / weights
+    limit_lots = _sizes(model.limit_odds)
+    mean = int(limit_lots.sum()) / limit_lots.size
     return zi.Flow(
         limit=np.array(limit) / 60.0 * rate_scale,
-        cancel=np.array(model.cancel) / 60.0 * rate_scale,
+        cancel=np.array(model.cancel) / (60.0 * mean) * rate_scale,
         market=model.market / 60.0 * rate_scale,
-        limit_cdf=limit_cdf,
         limit_lots=limit_lots,
-        market_cdf=market_cdf,
-        market_lots=market_lots,
-        mean_lots=mean,
+        market_lots=_sizes(model.market_odds),
         refill_lots=model.refill_lots,
         start_ns=start_ns,
         clock_ns=model.clock_ns,
@@ -96,29 +91,28 @@ def flow_of(model: MarketModel, *, rate_scale: float = 1.0, start_ns: int = 0) -
     )
 
 
-def _odds(pairs: tuple[tuple[int, int], ...]) -> tuple[np.ndarray, np.ndarray]:
-    lots = np.array([pair[0] for pair in pairs], dtype=np.int64)
-    sums = np.cumsum(np.array([pair[1] for pair in pairs], dtype=np.int64))
-    return lots, sums / float(sums[-1])
+def _sizes(odds: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """Each size as often as its weight says."""
+    lots, weights = zip(*odds, strict=True)
+    return np.repeat(np.array(lots, dtype=np.int64), weights)
 
 
-def open_market(model: MarketModel, *, start_ns: int = 0, start_tick: int = 10_000) -> zi.Market:
+def open_market(model: MarketModel, *, start_tick: int = 10_000) -> zi.Market:
     """A book with ``refill_lots`` at each of the model's levels, one tick of spread, at rest."""
     lots = np.zeros(2 * start_tick, dtype=np.int64)
-    lots[start_tick - model.levels + 1 : start_tick + model.levels + 1] = model.refill_lots
-    return zi.Market(
-        lots=lots,
-        best=np.array([start_tick, start_tick + 1], dtype=np.int64),
-        far=np.array([start_tick - model.levels + 1, start_tick + model.levels], dtype=np.int64),
-        time=np.zeros(1),
-        last=np.array([start_ns, start_ns, 0], dtype=np.int64),
-    )
+    low, high = start_tick - model.levels + 1, start_tick + model.levels
+    lots[low : high + 1] = model.refill_lots
+    state = np.zeros(zi.STATE_SIZE, dtype=np.int64)
+    state[zi.BEST : zi.BEST + 2] = start_tick, start_tick + 1
+    state[zi.FAR : zi.FAR + 2] = low, high
+    return zi.Market(lots=lots, state=state)
 
 
 def uniforms(bits: np.random.PCG64, events: int) -> np.ndarray:
     """(events, 4) uniforms in [0, 1) with 53 bits, from the raw stream."""
     raw = np.asarray(bits.random_raw(events * zi.DRAWS), dtype=np.uint64)
-    return ((raw >> np.uint64(11)) * 2.0**-53).reshape(events, zi.DRAWS)
+    raw >>= np.uint64(11)
+    return (raw * 2.0**-53).reshape(events, zi.DRAWS)
 
 
 def simulate_chunks(
@@ -137,10 +131,10 @@ def simulate_chunks(
     ``end_ns`` the market runs on until its price leaves the array of ticks, which is a DataError.
     """
     bits = np.random.PCG64(seed)
-    market = open_market(model, start_ns=0, start_tick=start_tick)
+    market = open_market(model, start_tick=start_tick)
     rows = np.zeros(4 * batch + zi.MAX_ROWS, dtype=zi.ROW)
     _advance(flow_of(model, rate_scale=rate_scale), market, uniforms(bits, BURN_IN), FOREVER, rows)
-    market.time[0], market.last[0], market.last[1] = 0.0, start_ns, start_ns + model.latency_ns
+    market.state[zi.NOW : zi.REFILLS + 1] = 0, start_ns, start_ns + model.latency_ns, 0
     yield _snapshot(market)
     flow = flow_of(model, rate_scale=rate_scale, start_ns=start_ns)
     ended = False
@@ -159,7 +153,7 @@ def _advance(
     if status == Status.BOOK_FULL:
         raise DataError(
             f"the simulated price left its range of {market.lots.size} ticks",
-            where=f"bid at tick {market.best[0]}",
+            where=f"bid at tick {market.state[zi.BEST]}",
             fix="simulate a shorter session, or start at a higher tick",
         )
     return status == Status.END, count, used
@@ -167,11 +161,10 @@ def _advance(
 
 def _snapshot(market: zi.Market) -> np.ndarray:
     """Both sides from best to far, stamped with the market's clock."""
-    bids = np.arange(market.best[0], market.far[0] - 1, -1)
-    asks = np.arange(market.best[1], market.far[1] + 1)
-    ticks = np.concatenate([bids, asks])
+    (bid, ask), (low, high) = market.state[zi.BEST :][:2], market.state[zi.FAR :][:2]
+    ticks = np.concatenate([np.arange(bid, low - 1, -1), np.arange(ask, high + 1)])
     rows = np.zeros(ticks.size, dtype=zi.ROW)
-    rows["exch_ts"], rows["local_ts"] = market.last[0], market.last[1]
+    rows["exch_ts"], rows["local_ts"] = market.state[zi.EXCH], market.state[zi.LOCAL]
     rows["tick"], rows["size"] = ticks, market.lots[ticks]
-    rows["kind"], rows["side"] = int(RowKind.SNAPSHOT), np.where(ticks <= market.best[0], 1, -1)
+    rows["kind"], rows["side"] = int(RowKind.SNAPSHOT), np.where(ticks <= bid, 1, -1)
     return rows[rows["size"] > 0]
