@@ -20,13 +20,14 @@ def screen(
     n_inst: int,
     *,
     level: str = "L2",
+    allow_crossed: bool = False,
     text: Callable[[int], str] | None = None,
 ) -> Columns:
     """The good rows of ``data`` in tape types; the others go to ``q``, which may raise.
 
     ``data`` has all columns of a tape, integers as int64. ``rows`` (int64, n) numbers them in the
     file, and ``text`` gives the text of a row by that number. Looked for in this order: values
-    beyond their type, rows that no tape may have, time running backwards, crossed books.
+    beyond their type, rows that no tape may have, time running backwards, crossed books (on L2 tapes, unless ``allow_crossed``).
     """
     state = _Rows(dict(data), rows, q, text)
     for name, dtype in COLUMNS.items():
@@ -40,7 +41,7 @@ def screen(
     state.settle()
     state.drop(time_backwards(state.data["exch_ts"]), "time runs backwards", "sort by exch_ts")
     _screen_seq(state)
-    if level == "L2":
+    if level == "L2" and not allow_crossed:
         bad, _ = crossed_rows(state.data, n_inst)
         state.drop(bad, "the book is crossed", CROSSED_FIX)
     return state.data

@@ -39,11 +39,13 @@ def read(
     lenient: bool = False,
     contracts: Contracts | None = None,
     date: str | None = None,
+    allow_crossed: bool = False,
 ) -> xr.Dataset:
     """Read a tape from CSV (or .csv.gz); ``contracts`` and ``date`` go over what the file says.
 
     Columns are those of a tape, prices as ticks; ``exch_ts``, ``kind``, ``side``, ``tick`` and
-    ``size`` are needed. The first line may be our comment line. Raises DataError.
+    ``size`` are needed. The first line may be our comment line.
+    ``allow_crossed`` keeps rows that leave the book crossed. Raises DataError.
     """
     file = existing(one_path(path))
     q = Quarantine(file, lenient)
@@ -55,7 +57,7 @@ def read(
     if not whole:
         q.add(text.count("\n") + 1, "the compressed data end early", fix=CUT_FIX)
     data, rows = _parse(body, names, first, q)
-    return build(data, rows, attrs, q, _line_of(text))
+    return build(data, rows, attrs, q, allow_crossed=allow_crossed, text=_line_of(text))
 
 
 def write(tape: xr.Dataset, path: str | Path) -> None:

@@ -97,6 +97,8 @@ def build(
     rows: np.ndarray,
     attrs: Mapping[str, Any],
     q: Quarantine,
+    *,
+    allow_crossed: bool = False,
     text: Callable[[int], str] | None = None,
 ) -> xr.Dataset:
     """The tape of a file's columns: defaults, screening, then the tape with its attributes.
@@ -110,7 +112,9 @@ def build(
     for name in COLUMNS:
         full.setdefault(name, np.zeros(n, np.int64))
     _check_rows(n, attrs, q)
-    good = screen(full, rows, q, len(contracts), level=level, text=text)
+    good = screen(
+        full, rows, q, len(contracts), level=level, allow_crossed=allow_crossed, text=text
+    )
     ds = make_tape(
         good,
         contracts,

@@ -33,11 +33,12 @@ def read(
     lenient: bool = False,
     contracts: Contracts | None = None,
     date: str | None = None,
+    allow_crossed: bool = False,
 ) -> xr.Dataset:
     """Read a tape from Parquet; ``contracts`` and ``date`` (ISO) go over what the file says.
 
     Columns are those of a tape; ``exch_ts``, ``kind``, ``side``, ``tick`` and ``size`` are needed.
-    Raises DataError.
+    ``allow_crossed`` keeps rows that leave the book crossed. Raises DataError.
     """
     file = existing(one_path(path))
     table = _load(file)
@@ -54,7 +55,7 @@ def read(
         keep &= q.bad(missing, f"{name} is empty or NaN", rows, fix="give every value")
     if not keep.all():
         data = {name: values[keep] for name, values in data.items()}
-    return build(data, rows[keep], attrs, q)
+    return build(data, rows[keep], attrs, q, allow_crossed=allow_crossed)
 
 
 def write(tape: xr.Dataset, path: str | Path) -> None:
