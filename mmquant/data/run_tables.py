@@ -1,0 +1,121 @@
+"""Tables of a run as Parquet files, and the digest of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xarray as xr
+
+from mmquant.errors import DataError
+from mmquant.schema import table
+
+KEY = b"mmquant"
+ARROW = {"str": pa.string()}
+
+
+def write_frame(frame: pd.DataFrame, name: str, path: Path, header: dict[str, Any]) -> None:
+    """Write the columns of a table (schema ``name``) to Parquet; NaN stays NaN."""
+    wanted = {column.name: column.dtype for column in table(name).columns}
+    arrays = {
+        str(column): pa.array(
+            values.to_numpy(object if wanted.get(str(column)) == "str" else None),
+            type=ARROW.get(wanted.get(str(column), "")),
+        )
+        for column, values in frame.items()
+    }
+    data = pa.table(arrays).replace_schema_metadata({KEY: json.dumps(header).encode()})
+    pq.write_table(data, path, compression="zstd")
+
+
+def read_frame(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A table and its header. Raises DataError."""
+    try:
+        data = pq.read_table(path, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"a table of the run is missing or not whole ({str(error).splitlines()[0]})",
+            where=str(path),
+            fix="run the backtest again",
+        ) from None
+    header = json.loads((data.schema.metadata or {}).get(KEY, b"{}"))
+    return data.replace_schema_metadata(None).to_pandas(), header
+
+
+def write_path(path: xr.Dataset, file: Path) -> None:
+    """Write the step path: one row per (time, inst), time first."""
+    n, m = path.sizes["time"], path.sizes["inst"]
+    columns: dict[str, np.ndarray] = {
+        "time": np.repeat(path["time"].values, m),
+        "inst": np.tile(np.arange(m, dtype=np.int16), n),
+        "symbol": np.tile(np.asarray(path["symbol"].values, object), n),
+    }
+    for name in path.data_vars:
+        columns[str(name)] = path[name].transpose("time", "inst").values.reshape(-1)
+    attrs = {str(name): _plain(var.attrs) for name, var in path.variables.items() if var.attrs}
+    header = {
+        "sizes": [n, m],
+        "symbols": [str(s) for s in path["symbol"].values],
+        "inst": "inst" in path.coords,
+        "attrs": _plain(path.attrs),
+        "variables": attrs,
+    }
+    write_frame(pd.DataFrame(columns), "path", file, header)
+
+
+def read_path(file: Path) -> xr.Dataset:
+    """The step path as written by ``write_path``. Raises DataError."""
+    frame, header = read_frame(file)
+    try:
+        n, m = header["sizes"]
+        times = frame["time"].to_numpy().reshape(n, m)[:, :1].reshape(-1)
+        coords: dict[str, Any] = {"time": times, "symbol": ("inst", np.array(header["symbols"]))}
+        if header["inst"]:
+            coords["inst"] = np.arange(m)
+        data = {
+            name: (("time", "inst"), frame[name].to_numpy().reshape(n, m))
+            for name in frame.columns
+            if name not in ("time", "inst", "symbol")
+        }
+        ds = xr.Dataset(data, coords, header["attrs"])
+        for name, attrs in header["variables"].items():
+            ds[name].attrs = attrs
+    except (KeyError, ValueError) as error:
+        raise DataError(f"the step path is damaged ({error})", where=str(file)) from None
+    return ds
+
+
+def digest_of(tables: Mapping[str, pd.DataFrame | xr.Dataset]) -> str:
+    """sha256 of names, types and values of all tables; NaNs are all the same."""
+    total = hashlib.sha256()
+    for name in sorted(tables):
+        total.update(name.encode())
+        obj = tables[name]
+        columns: Any = obj.variables.items() if isinstance(obj, xr.Dataset) else obj.items()
+        for column, values in sorted(columns, key=lambda item: str(item[0])):
+            _add(total, str(column), values)
+    return total.hexdigest()
+
+
+def _add(total: Any, name: str, values: Any) -> None:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        array = np.array([str(value) for value in array.reshape(-1)], object).reshape(array.shape)
+        content = "\0".join(array.reshape(-1)).encode()
+    else:
+        if array.dtype.kind == "f":
+            array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
+        content = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    total.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+    total.update(content)
+
+
+def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in attrs.items()}

@@ -1,0 +1,178 @@
+"""A run: everything that came out of a backtest or a replay, as one object and one folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmquant.data.run_tables import digest_of, read_frame, read_path, write_frame, write_path
+from mmquant.errors import DataError, UsageError
+from mmquant.schema import VERSION, validate
+
+FRAMES = ("fills", "orders", "quotes")
+MANIFEST = "run.json"
+
+
+@dataclass
+class Run:
+    """Manifest, step path (time, inst), and the tables of fills, orders and quote instructions.
+
+    The manifest (schema ``run``) is made plain on the way in: numbers of Python, None for what is
+    not finite.
+    """
+
+    manifest: dict[str, Any]
+    path: xr.Dataset
+    fills: pd.DataFrame
+    orders: pd.DataFrame
+    quotes: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        self.manifest = {"schema": "run", "schema_version": VERSION, **plain(self.manifest)}
+        self.manifest.setdefault("digest", self.digest())
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The results as flat numbers."""
+        return dict(self.manifest.get("summary", {}))
+
+    def digest(self) -> str:
+        """sha256 of the four tables as they are now."""
+        return digest_of(self.tables())
+
+    def tables(self) -> dict[str, Any]:
+        """The four tables by name."""
+        return {"path": self.path} | {name: getattr(self, name) for name in FRAMES}
+
+    def validate(self, *, where: str = "") -> None:
+        """Check manifest and tables against their schemas. Raises DataError."""
+        validate(self.manifest, "run", where=where)
+        for name, obj in self.tables().items():
+            validate(obj, name, where=where)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write ``run.json`` and a Parquet file a table; the folder appears whole or not at all.
+
+        Raises UsageError where the folder is there already: ``overwrite`` replaces a run, and
+        nothing else.
+        """
+        folder = Path(folder)
+        self.manifest["digest"] = self.digest()
+        self.validate(where=str(folder))
+        _check_target(folder, overwrite)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            self._write(temporary)
+            _put_in_place(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return folder
+
+    def _write(self, folder: Path) -> None:
+        folder.chmod(0o755)
+        write_path(self.path, folder / "path.parquet")
+        for name in FRAMES:
+            write_frame(getattr(self, name), name, folder / f"{name}.parquet", {"schema": name})
+        text = json.dumps(self.manifest, indent=1, sort_keys=True, allow_nan=False)
+        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Read a run. Raises DataError where it is missing, damaged, changed or too old."""
+        folder = Path(folder)
+        manifest = _load_manifest(folder)
+        frames = {name: read_frame(folder / f"{name}.parquet")[0] for name in FRAMES}
+        run = cls(manifest, read_path(folder / "path.parquet"), **frames)
+        run.validate(where=str(folder))
+        if run.digest() != run.manifest["digest"]:
+            raise DataError(
+                "the tables of the run are not those that it was saved with",
+                where=str(folder),
+                fix="run the backtest again",
+            )
+        return run
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON holds it: str keys, numbers of Python, lists, None for NaN and infinity."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, float):
+        return value
+    raise UsageError(
+        f"a {type(value).__name__} does not fit into the manifest of a run",
+        fix="use text, numbers, lists and dicts",
+    )
+
+
+def _load_manifest(folder: Path) -> dict[str, Any]:
+    file = folder / MANIFEST
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        version = manifest["schema_version"]
+    except (OSError, NotADirectoryError) as error:
+        raise DataError(
+            f"there is no run here ({error.strerror})",
+            where=str(folder),
+            fix=f"name a folder with a {MANIFEST}",
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"the manifest is damaged ({error!r})", where=str(file)) from None
+    if version != VERSION:
+        raise DataError(
+            f"the run is of version {version}, this package reads version {VERSION}",
+            where=str(file),
+            fix="run the backtest again",
+        )
+    return dict(manifest)
+
+
+def _check_target(folder: Path, overwrite: bool) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / MANIFEST).is_file():
+        raise UsageError(
+            "this is not a run, and it is not replaced", where=str(folder), fix="name another"
+        )
+    if not overwrite:
+        raise UsageError(
+            "there is a run already", where=str(folder), fix="name another, or overwrite it"
+        )
+
+
+def _put_in_place(new: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.replace(new, folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+    os.replace(folder, old)
+    try:
+        os.replace(new, folder)
+    except OSError:
+        os.replace(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
