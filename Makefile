@@ -52,7 +52,7 @@ clean:
 	rm -rf .coverage build dist *.egg-info
 	find mmquant tests notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-$(STAMP): pyproject.toml
+$(STAMP):
 	@set -e; python=; \
 	for name in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
 	  if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
