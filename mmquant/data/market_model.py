@@ -132,31 +132,31 @@ def simulate_chunks(
     """
     bits = np.random.PCG64(seed)
     market = open_market(model, start_tick=start_tick)
-    rows = np.zeros(4 * batch + zi.MAX_ROWS, dtype=zi.ROW)
-    _advance(flow_of(model, rate_scale=rate_scale), market, uniforms(bits, BURN_IN), FOREVER, rows)
+    rows = np.zeros(2 * batch + zi.MAX_ROWS, dtype=zi.ROW)
+    flow = flow_of(model, rate_scale=rate_scale)
+    for _ in _play(flow, market, uniforms(bits, BURN_IN), FOREVER, rows):
+        pass
     market.state[zi.NOW : zi.REFILLS + 1] = 0, start_ns, start_ns + model.latency_ns, 0
     yield _snapshot(market)
-    flow = flow_of(model, rate_scale=rate_scale, start_ns=start_ns)
-    ended = False
-    while not ended:
-        draws = uniforms(bits, batch)
-        while draws.shape[0] and not ended:
-            ended, count, used = _advance(flow, market, draws, end_ns, rows)
-            draws = draws[used:]
-            yield rows[:count].copy()
+    flow = flow._replace(start_ns=start_ns)
+    while market.state[zi.EXCH] < end_ns:
+        yield from _play(flow, market, uniforms(bits, batch), end_ns, rows)
 
 
-def _advance(
+def _play(
     flow: zi.Flow, market: zi.Market, draws: np.ndarray, end_ns: int, rows: np.ndarray
-) -> tuple[bool, int, int]:
-    status, count, used = zi.simulate(flow, market, draws, end_ns, rows.size, rows)
-    if status == Status.BOOK_FULL:
-        raise DataError(
-            f"the simulated price left its range of {market.lots.size} ticks",
-            where=f"bid at tick {market.state[zi.BEST]}",
-            fix="simulate a shorter session, or start at a higher tick",
-        )
-    return status == Status.END, count, used
+) -> Iterator[np.ndarray]:
+    """The rows of one event a row of ``draws``, up to the end of the session."""
+    while draws.shape[0]:
+        status, count, used = zi.simulate(flow, market, draws, end_ns, rows.size, rows)
+        if status == Status.BOOK_FULL:
+            raise DataError(
+                f"the simulated price left its range of {market.lots.size} ticks",
+                where=f"bid at tick {market.state[zi.BEST]}",
+                fix="simulate a shorter session, or start at a higher tick",
+            )
+        yield rows[:count].copy()
+        draws = draws[draws.shape[0] if status == Status.END else used :]
 
 
 def _snapshot(market: zi.Market) -> np.ndarray:

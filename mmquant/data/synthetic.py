@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
+import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from mmquant.core.zero_intelligence import ROW
 from mmquant.data.contracts import Contract
 from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
 from mmquant.data.tape import make_tape
+from mmquant.data.tape_facts import facts
 from mmquant.errors import UsageError
 
 NS_PER_MINUTE = 60_000_000_000
@@ -78,7 +80,7 @@ def make_demo_tape(
     for child in _seeds(seed, instruments):
         chunks = simulate_chunks(model, child, start_ns=start, end_ns=end, rate_scale=rate_scale)
         books.append(np.concatenate(list(chunks)))
-    parameters = {"seed": seed, "minutes": minutes, "rate_scale": rate_scale}
+    parameters = {"seed": seed, "minutes": float(minutes), "rate_scale": rate_scale}
     contracts = [_contract(i, symbol, "0.01") for i in range(instruments)]
     return make_tape(
         _merge(books),
@@ -132,6 +134,7 @@ def random_chunks(
     row. The size of the chunks changes no value.
     """
     _require(rows >= MIN_ROWS, f"rows is {rows}", f"give {MIN_ROWS} or more")
+    _require(seed >= 0, f"seed is {seed}", "give a whole number from 0")
     _require(chunk_rows >= 1, f"chunk_rows is {chunk_rows}", "give 1 or more")
     _require(jitter_ns >= 0, f"jitter_ns is {jitter_ns}", "give 0 or more")
     events = simulate_chunks(
@@ -158,7 +161,7 @@ def column_digests(tape: xr.Dataset) -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the demo tape as Parquet: ``python -m mmquant.data.synthetic --out FILE``."""
+    """Write the demo tape and print its facts: ``python -m mmquant.data.synthetic --out FILE``."""
     parser = argparse.ArgumentParser(prog="python -m mmquant.data.synthetic", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
     parser.add_argument("--seed", type=int, default=7)
@@ -173,7 +176,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     tape = make_demo_tape(**options)
     write_tape(tape, out)
-    sys.stderr.write(f"{out}: {tape.sizes['event']} rows, {out.stat().st_size} bytes\n")
+    table = {name: round(value, 4) for name, value in facts(tape).items()}
+    sys.stdout.write(json.dumps({"bytes": out.stat().st_size, **table}) + "\n")
     return 0
 
 
