@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import mmquant
+from mmquant.strategies.demo import demo_folder
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"numba", "llvmlite", "numpy", "pandas", "xarray", "plotly", "ib_async", "yaml"}
@@ -110,5 +111,7 @@ def test_other_names_are_not() -> None:
 
 
 def test_package_data_is_installed() -> None:
-    assert (files("mmquant.strategies") / "demo.yaml").is_file()
-    assert (files("mmquant") / "py.typed").is_file()
+    package = files("mmquant")
+    assert (package / "py.typed").is_file()
+    assert (package / "data" / "fees" / "zero.yaml").is_file()
+    assert {path.name for path in demo_folder().iterdir()} >= {"demo.parquet", "demo.yaml"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,23 +10,27 @@ from mmquant.config import Config
 if TYPE_CHECKING:
     import xarray as xr
 
-BUNDLED = Path(__file__).parents[2] / "datasets" / "demo.parquet"
-"""The demo tape of a checkout; an installed package makes the same one anew."""
+HERE = Path(__file__).parent
+
+
+def demo_folder() -> Path:
+    """``datasets/demo`` of the checkout, or the copy that an installed package has."""
+    checkout = HERE.parents[1] / "datasets" / "demo"
+    return checkout if checkout.is_dir() else HERE / "demo_data"
 
 
 def demo_tape(seed: int | None = None) -> xr.Dataset:
     """The bundled tape, or a market simulated from ``seed``."""
-    if seed is None and BUNDLED.exists():
+    if seed is None:
         from mmquant.data.readers import read_tape
 
-        return read_tape("parquet", BUNDLED)
+        return read_tape("parquet", demo_folder() / "demo.parquet")
     from mmquant.data.synthetic import make_demo_tape
 
-    return make_demo_tape() if seed is None else make_demo_tape(seed=seed)
+    return make_demo_tape(seed=seed)
 
 
 def demo_config(seed: int | None = None) -> Config:
-    """The settings of ``demo.yaml``; neither files nor the environment change them."""
+    """The settings of ``demo.yaml``; the environment does not change them."""
     sets = [] if seed is None else [f"seed={seed}"]
-    with as_file(files("mmquant.strategies") / "demo.yaml") as path:
-        return Config.load(path, env={}, sets=sets)
+    return Config.load(demo_folder() / "demo.yaml", env={}, sets=sets)
