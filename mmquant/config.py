@@ -96,9 +96,11 @@ class Config(Section):
         """The strategy's Python file, or None for a built-in strategy."""
         return self._resolve("strategy.file", self.strategy.file)
 
-    def fees_path(self) -> Path:
-        """The path that ``fees.schedule`` would be, if it is no name."""
-        return self._bases.get("fees.schedule", Path()) / Path(self.fees.schedule).expanduser()
+    def fee_schedule(self) -> str | Path:
+        """The name of a schedule that comes with mmquant, or the path of a file."""
+        name = self.fees.schedule
+        is_name = Path(name).name == name and not name.endswith((".yaml", ".yml"))
+        return name if is_name else self._resolve("fees.schedule", name) or name
 
     def _resolve(self, key: str, path: str | None) -> Path | None:
         return None if path is None else self._bases.get(key, Path()) / Path(path).expanduser()

@@ -212,6 +212,14 @@ def test_paths_start_at_the_yaml_file(tmp_path: Path) -> None:
     assert str(tmp_path) not in json.dumps(config.as_dict())
 
 
+@pytest.mark.parametrize("name", ["zero", "ibkr_us_equity_tiered"])
+def test_a_fee_schedule_is_a_name_or_a_path(name: str, tmp_path: Path) -> None:
+    text = f"fees: {{schedule: {name}}}"
+    assert load(text=text, folder=tmp_path).fee_schedule() == name
+    text = f"fees: {{schedule: {name}.yaml}}"
+    assert load(text=text, folder=tmp_path).fee_schedule() == tmp_path / f"{name}.yaml"
+
+
 def test_paths_of_assignments_start_at_the_working_directory(tmp_path: Path) -> None:
     config = load("tape.path=u.parquet", text="tape: {path: t.parquet}", folder=tmp_path)
     assert config.tape_path() == Path("u.parquet")

@@ -113,5 +113,5 @@ def test_other_names_are_not() -> None:
 def test_package_data_is_installed() -> None:
     package = files("mmquant")
     assert (package / "py.typed").is_file()
-    assert (package / "data" / "fees" / "zero.yaml").is_file()
+    assert (package / "data" / "fee_schedules" / "zero.yaml").is_file()
     assert {path.name for path in demo_folder().iterdir()} >= {"demo.parquet", "demo.yaml"}
