@@ -27,7 +27,8 @@ def screen(
 
     ``data`` has all columns of a tape, integers as int64. ``rows`` (int64, n) numbers them in the
     file, and ``text`` gives the text of a row by that number. Looked for in this order: values
-    beyond their type, rows that no tape may have, time running backwards, crossed books (on L2 tapes, unless ``allow_crossed``).
+    beyond their type, rows that no tape may have, time running backwards, and on L2 tapes rows that
+    leave the book crossed, unless ``allow_crossed``.
     """
     state = _Rows(dict(data), rows, q, text)
     for name, dtype in COLUMNS.items():
