@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmquant import __version__, console
-from mmquant.errors import CheckFailed, MMQuantError
+from mmquant.errors import CheckFailed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,37 +58,13 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the run in
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit code. Errors are one line, see ``errors.py``."""
+    """Run one command; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    flags = {
-        "as_json": "--json" in arguments,
-        "debug": "--debug" in arguments or bool(os.environ.get("MMQUANT_DEBUG")),
-    }
     try:
         code = app(arguments or ["--help"], prog_name="mmquant", standalone_mode=False)
-    except MMQuantError as error:
-        return console.fail(error, error.exit_code, **flags)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        return console.fail(error, 1, **flags)
     except Exception as error:
-        if hasattr(error, "format_message"):  # what typer says of wrong arguments
-            return console.fail(_usage_error(error), 2, **flags)
-        internal = MMQuantError(
-            f"internal error: {type(error).__name__}: {error}",
-            fix="run it again with --debug for the traceback",
-        )
-        internal.__cause__ = error
-        return console.fail(internal, 1, **flags)
+        return console.fail(error, arguments)
     return code if isinstance(code, int) else 0
-
-
-def _usage_error(error: Any) -> MMQuantError:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "mmquant"
-    return MMQuantError(error.format_message().rstrip("."), fix=f"see '{command} --help'")
 
 
 def _version(wanted: bool) -> None:

@@ -7,9 +7,11 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from mmquant.errors import MMQuantError, UsageError
 
 Step = Callable[..., None]
 """``step(done, total)`` or ``step(done, total, what)``: how far a long task has come."""
@@ -64,17 +66,39 @@ def _shown(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def fail(error: BaseException, exit_code: int, *, as_json: bool, debug: bool) -> int:
-    """Say what went wrong in one line on stderr; with ``--json``, on stdout too."""
-    message = " ".join(str(error).split()) or type(error).__name__
-    if debug:
+def fail(error: Exception, arguments: Sequence[str]) -> int:
+    """Say what went wrong in one line on stderr, with ``--json`` on stdout too; the exit code.
+
+    A traceback is shown with ``--debug`` or the environment variable MMQUANT_DEBUG only.
+    """
+    if isinstance(error, BrokenPipeError):  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if "--debug" in arguments or os.environ.get("MMQUANT_DEBUG"):
         import traceback
 
         traceback.print_exception(error, file=sys.stderr)
-    print(f"error: {message}", file=sys.stderr, flush=True)
-    if as_json:
-        print(json.dumps({"error": message, "exit_code": exit_code}, ensure_ascii=False))
-    return exit_code
+    told = _told(error)
+    message = " ".join(str(told).split())
+    code = getattr(told, "exit_code", 1)
+    note(f"error: {message}")
+    if "--json" in arguments:
+        emit({"error": message, "exit_code": code}, as_json=True)
+    return code
+
+
+def _told(error: Exception) -> Exception:
+    """The error as a user is told of it."""
+    if isinstance(error, MMQuantError | OSError):
+        return error
+    if hasattr(error, "format_message"):  # what typer says of wrong arguments
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "mmquant"
+        return UsageError(error.format_message().rstrip("."), fix=f"see '{command} --help'")
+    return MMQuantError(
+        f"internal error: {type(error).__name__}: {error}",
+        fix="run it again with --debug for the traceback",
+    )
 
 
 def note(text: str) -> None:
