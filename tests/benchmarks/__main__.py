@@ -1,0 +1,79 @@
+"""Run all benchmarks and write their table into the README.
+
+    python -m tests.benchmarks --peer-python .peer/bin/python
+
+Without --peer-python (or PEER_PYTHON) the comparison with the peer is left out and said so, and
+the README's table stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from tests.benchmarks.harness import ROOT, note, plain, table, write_between_markers
+
+PEER = "python -m tests.benchmarks.peer_hftbacktest --peer-python PATH"
+FIRST = "python -m tests.benchmarks.first_result"
+
+
+def run(name: str, *options: str) -> dict[str, Any]:
+    """The JSON object of one benchmark, run in a process of its own."""
+    note(f"== {name}")
+    command = [sys.executable, "-m", f"tests.benchmarks.{name}", "--json", *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    print(done.stdout, end="", flush=True)
+    if done.returncode not in (0, 4):
+        raise SystemExit(f"{name} ended with exit code {done.returncode}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def peer_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    speed = (
+        f"{result['ours_rows_per_s'] / 1e6:.1f} against {result['peer_rows_per_s'] / 1e6:.1f} "
+        f"million rows/s: {result['ratio']:.1f} times"
+    )
+    same = "the same" if result["fills_equal"] else "different"
+    equal = f"{same} {plain(result['fills'])}; path within {result['path_max_abs_diff']:.0e}"
+    return [
+        ("one strategy over one tape, one thread, warm, against hftbacktest 2.4.4", speed, PEER),
+        ("its fills, step by step, against hftbacktest's", equal, PEER),
+    ]
+
+
+def first_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    what = "new process, new strategy of one's own: first result, imports included"
+    return [(what, f"{result['seconds']:.1f} s", FIRST)]
+
+
+def main(argv: list[str] | None = None) -> int:
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("--peer-python", default=os.environ.get("PEER_PYTHON", ""), metavar="PATH")
+    p.add_argument("--no-readme", action="store_true", help="leave the README as it is")
+    a = p.parse_args(argv)
+    first = run("first_result")
+    if not a.peer_python:
+        note("peer_hftbacktest: skipped, as neither --peer-python nor PEER_PYTHON is set")
+        note("README.md: left as it is")
+        return 0
+    peer = run("peer_hftbacktest", "--peer-python", a.peer_python)
+    text = table([*peer_rows(peer), *first_rows(first)])
+    machine = f"{peer['cores']} cores of {peer['cpu']}; Python {peer['python']}, "
+    versions = f"numba {peer['numba']}, numpy {peer['numpy']}; a generated market of "
+    text += f"\n\nMeasured on {machine}{versions}{peer['rows']:,} rows."
+    note("\n" + text)
+    if not a.no_readme:
+        written = write_between_markers(ROOT / "README.md", text)
+        note("README.md: written" if written else "README.md: no markers, left as it is")
+    return 0 if peer["fills_equal"] else 4
+
+
+if __name__ == "__main__":
+    sys.exit(main())

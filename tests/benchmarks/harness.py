@@ -1,0 +1,107 @@
+"""What all benchmarks share: alternated timing, the machine, output, and the README's table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mmquant
+
+ROOT = Path(__file__).resolve().parents[2]
+START = "<!-- benchmarks: written by `make bench` -->"
+END = "<!-- benchmarks: end -->"
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """A parser with the options of all benchmarks."""
+    p = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("--json", action="store_true", help="one flat JSON object as the last line")
+    p.add_argument("--repeat", type=int, default=5, help="timed runs of each contestant")
+    return p
+
+
+def alternate(contestants: Sequence[Callable[[], float]], repeat: int) -> list[list[float]]:
+    """Seconds of each contestant, ``repeat`` times in turns, so that drifts of the machine cancel.
+
+    The order within a turn alternates too.
+    """
+    times: list[list[float]] = [[] for _ in contestants]
+    for turn in range(max(repeat, 1)):
+        order = range(len(contestants))
+        for i in order if turn % 2 == 0 else reversed(order):
+            times[i].append(contestants[i]())
+    return times
+
+
+def median(times: Iterable[float]) -> float:
+    return statistics.median(times)
+
+
+def environment() -> dict[str, Any]:
+    """The machine and the versions that a timing belongs to."""
+    facts: dict[str, Any] = {"cpu": cpu_name(), "cores": os.cpu_count() or 0}
+    facts["python"] = platform.python_version()
+    facts["mmquant"] = mmquant.__version__
+    facts |= {name: version(name) for name in ("numpy", "numba")}
+    return facts
+
+
+def cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def note(text: str) -> None:
+    """Say something about the progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result, and with ``as_json`` also as one flat JSON object on the last line."""
+    width = max(len(name) for name in result)
+    for name, value in result.items():
+        print(f"{name:{width}}  {plain(value)}")
+    if as_json:
+        print(json.dumps(result, allow_nan=False), flush=True)
+
+
+def plain(value: Any) -> str:
+    """A number as people read it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}" if abs(value) >= 100_000 else f"{value:.0f}"
+    return f"{value:.4g}"
+
+
+def table(rows: Sequence[tuple[str, str, str]]) -> str:
+    """A Markdown table of (what, result, command)."""
+    lines = ["| what | result | command |", "|---|---|---|"]
+    lines += [f"| {what} | {result} | `{command}` |" for what, result, command in rows]
+    return "\n".join(lines)
+
+
+def write_between_markers(file: Path, text: str) -> bool:
+    """Replace what stands between the markers of a file. False where it has none."""
+    old = file.read_text() if file.exists() else ""
+    if START not in old or END not in old:
+        return False
+    head, _, rest = old.partition(START)
+    _, _, tail = rest.partition(END)
+    file.write_text(f"{head}{START}\n{text}\n{END}{tail}")
+    return True
