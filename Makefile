@@ -28,7 +28,7 @@ test: setup
 
 bench: setup
 	@set -e; for file in tests/benchmarks/[a-z]*.py; do \
-	  name=$$(basename "$$file" .py); \
+	  [ -e "$$file" ] || continue; name=$$(basename "$$file" .py); \
 	  case $$name in \
 	    peer_*) if [ -z "$(PEER_PYTHON)" ]; then \
 	      echo "$$name: skipped, PEER_PYTHON is unset" >&2; continue; fi; \
