@@ -215,7 +215,11 @@ def fake_run(
         "schema_version": 1,
         "name": name,
         "mode": "backtest",
-        "config": {"quoting": {"half_spread_ticks": 1, "skew": 0.1}, "risk": {"max_position": 20}},
+        "config": {
+            "name": name,
+            "latency": {"entry_ns": 1_000_000},
+            "limits": {"max_position_lots": 30},
+        },
         "seed": seed,
         "versions": {"mmquant": "0.1.0", "python": "3.11.7", "numpy": "2.4.6"},
         "inputs": [{"path": "tape.parquet", "sha256": "ab" * 32, "bytes": 12345}],
@@ -243,6 +247,6 @@ def fake_run(
         "digest": "cd" * 32,
     }
     n_orders = 3 * len(log)
-    return FakeRun(
-        manifest, path, make_fills(log), make_orders(n_orders, size=2.0), make_quotes(n_orders)
-    )
+    filled = sum(row["size"] for row in log) / max(n_orders, 1)
+    orders = make_orders(n_orders, size=4.0, filled=filled)
+    return FakeRun(manifest, path, make_fills(log), orders, make_quotes(n_orders))

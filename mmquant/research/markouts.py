@@ -18,7 +18,6 @@ counted. Nothing is put in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +38,13 @@ from mmquant.research.tables import (
 HORIZONS_S = (1.0, 5.0, 30.0, 300.0)
 """Default markout horizons. [s]"""
 
-USED, PAST_END, NO_MID, NO_MID_AT_FILL = "used", "past_end", "no_mid", "no_mid_at_fill"
+STATUSES = ("used", "past_end", "no_mid", "no_mid_at_fill")
+USED, PAST_END, NO_MID, NO_MID_AT_FILL = range(4)
+COLUMNS = (
+    *("fill", "horizon_s", "inst", "side", "size", "multiplier"),
+    *("effective", "markout", "impact", "status"),
+)
+Columns = dict[str, np.ndarray]
 
 
 def two_sided_mid(path: xr.Dataset) -> Floats:
@@ -51,19 +56,21 @@ def two_sided_mid(path: xr.Dataset) -> Floats:
     return mid
 
 
-def mids_after(*, path: xr.Dataset, fills: pd.DataFrame, horizon_s: float) -> tuple[Floats, Bools]:
-    """Mid ``horizon_s`` after each fill (NaN: none) and whether that lies past the path's end.
+def mids_after(
+    *, path: xr.Dataset, fills: pd.DataFrame, horizons_s: Sequence[float]
+) -> tuple[Floats, Bools]:
+    """Mid at each horizon after each fill (NaN: none), and whether that is past the path's end.
 
-    Returns two arrays of shape (fill,).
+    Returns two arrays of shape (horizon, fill).
     """
     log, times, mid = Fills.of(fills), path_times(path), two_sided_mid(path)
-    target = log.time + round(horizon_s * 1e9)
-    past_end = target > times[-1] if len(times) else np.ones(len(log), dtype=np.bool_)
+    ahead = np.array([round(h * 1e9) for h in horizons_s], dtype=np.int64)
+    target = log.time[None, :] + ahead[:, None]
+    past_end = target > (times[-1] if len(times) else np.iinfo(np.int64).min)
     step = np.searchsorted(times, target, side="right") - 1
-    ids = inst_ids(path)
-    found = np.full(len(log), np.nan)
-    for i, inst in enumerate(ids):
-        rows = np.flatnonzero((log.inst == inst) & (step >= 0) & ~past_end)
+    found = np.full(target.shape, np.nan)
+    for i, inst in enumerate(inst_ids(path)):
+        rows = (log.inst == inst) & (step >= 0) & ~past_end
         found[rows] = mid[step[rows], i]
     return found, past_end
 
@@ -78,33 +85,43 @@ def fill_markouts(
     """One row per fill and horizon.
 
     Columns: ``fill`` (row of the fill log), ``horizon_s`` [s], ``inst``, ``side``, ``size``
-    [units], ``multiplier``, ``effective``, ``markout``, ``impact`` [currency per unit of the
-    underlying price], ``status`` (used, past_end, no_mid). A dropped fill has NaN markout and
-    impact; a fill without a mid of its own has NaN effective and impact.
+    [units], ``multiplier``, ``effective``, ``markout``, ``impact`` [currency per unit], ``status``
+    (used, past_end, no_mid). A dropped fill has NaN markout and impact; a fill without a mid of
+    its own has NaN effective and impact.
     """
+    columns = _fill_columns(path, fills, horizons_s, multipliers)
+    columns["side"] = columns["side"].astype(np.int8)
+    columns["status"] = np.array(STATUSES, dtype=object)[columns["status"]]
+    return pd.DataFrame(columns)
+
+
+def _fill_columns(
+    path: xr.Dataset,
+    fills: pd.DataFrame,
+    horizons_s: Sequence[float],
+    multipliers: Multipliers | None,
+) -> Columns:
+    """The columns of `fill_markouts`, horizon by horizon; status as place in STATUSES."""
     log = Fills.of(fills)
     scale = per_fill(multipliers_of(path=path, fills=fills, multipliers=multipliers), log.inst)
-    parts = []
-    for horizon in horizons_s:
-        later, past_end = mids_after(path=path, fills=fills, horizon_s=horizon)
-        status = np.where(past_end, PAST_END, np.where(np.isfinite(later), USED, NO_MID))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "fill": np.arange(len(log)),
-                    "horizon_s": float(horizon),
-                    "inst": log.inst,
-                    "side": log.side.astype(np.int8),
-                    "size": log.size,
-                    "multiplier": scale,
-                    "effective": log.side * (log.mid - log.price),
-                    "markout": log.side * (later - log.price),
-                    "impact": log.side * (log.mid - later),
-                    "status": status,
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+    later, past_end = mids_after(path=path, fills=fills, horizons_s=horizons_s)
+    status = np.where(past_end, PAST_END, np.where(np.isfinite(later), USED, NO_MID))
+    flat = {
+        "horizon_s": np.repeat(np.asarray(horizons_s, dtype=np.float64), len(log)),
+        "markout": (log.side * (later - log.price)).ravel(),
+        "impact": (log.side * (log.mid - later)).ravel(),
+        "status": status.ravel(),
+    }
+    own = {
+        "fill": np.arange(len(log)),
+        "inst": log.inst,
+        "side": log.side,
+        "size": log.size,
+        "multiplier": scale,
+        "effective": log.side * (log.mid - log.price),
+    }
+    found = {name: np.tile(values, len(horizons_s)) for name, values in own.items()} | flat
+    return {name: found[name] for name in COLUMNS}
 
 
 def weighted_mean(values: Floats, weights: Floats) -> tuple[float, float]:
@@ -139,7 +156,7 @@ def markout_table(
     ``sized_mean`` and ``sized_se`` (each unit counts once) [currency per unit], ``units`` of the
     used fills, ``total`` [currency].
     """
-    rows = fill_markouts(path=path, fills=fills, horizons_s=horizons_s, multipliers=multipliers)
+    rows = _fill_columns(path, fills, horizons_s, multipliers)
     return _grouped(rows, horizons_s, by, _markout_row)
 
 
@@ -159,34 +176,40 @@ def adverse_selection(
     [currency per unit, each unit counts once], ``effective_total``, ``realized_total``,
     ``impact_total``, ``check`` = effective_total - realized_total - impact_total [currency].
     """
-    rows = fill_markouts(path=path, fills=fills, horizons_s=horizons_s, multipliers=multipliers)
+    rows = _fill_columns(path, fills, horizons_s, multipliers)
     blind = (rows["status"] == USED) & ~np.isfinite(rows["effective"])
-    rows["status"] = rows["status"].where(~blind, NO_MID_AT_FILL)
+    rows["status"] = np.where(blind, NO_MID_AT_FILL, rows["status"])
     return _grouped(rows, horizons_s, by, _adverse_row)
 
 
 def _grouped(
-    rows: pd.DataFrame,
+    rows: Columns,
     horizons_s: Sequence[float],
     by: Sequence[str],
-    summary: Callable[[pd.DataFrame], dict[str, float]],
+    summary: Callable[[Columns], dict[str, float]],
 ) -> pd.DataFrame:
-    keys = ["horizon_s", *by]
-    groups: list[tuple[Any, pd.DataFrame]] = list(rows.groupby(keys, sort=True))
-    if not groups and not by:
-        groups = [((float(h),), rows) for h in horizons_s]
-    out = [dict(zip(keys, key, strict=True)) | summary(group) for key, group in groups]
-    return pd.DataFrame(out, columns=None if out else keys)
+    """One row per horizon and group; without ``by`` a horizon without fills has its row too."""
+    keys = np.stack([np.ones(len(rows["fill"])), *(rows[name] for name in by)], axis=1)
+    groups = np.unique(keys, axis=0) if by else np.ones((1, 1))
+    out = []
+    for horizon in horizons_s:
+        here = rows["horizon_s"] == horizon
+        for group in groups:
+            chosen = here & (keys == group).all(axis=1)
+            named = {name: int(value) for name, value in zip(by, group[1:], strict=True)}
+            part = {name: values[chosen] for name, values in rows.items()}
+            out.append({"horizon_s": float(horizon)} | named | summary(part))
+    return pd.DataFrame(out, columns=None if out else ["horizon_s", *by])
 
 
-def _counts(rows: pd.DataFrame, *statuses: str) -> dict[str, int]:
-    counts = {s: int((rows["status"] == s).sum()) for s in statuses}
-    return {"fills": len(rows)} | counts
+def _counts(rows: Columns, *statuses: int) -> dict[str, float]:
+    counts = {STATUSES[s]: int((rows["status"] == s).sum()) for s in statuses}
+    return {"fills": len(rows["fill"]), **counts}
 
 
-def _markout_row(rows: pd.DataFrame) -> dict[str, float]:
-    used = rows[rows["status"] == USED]
-    values, size = used["markout"].to_numpy(float), used["size"].to_numpy(float)
+def _markout_row(rows: Columns) -> dict[str, float]:
+    used = rows["status"] == USED
+    values, size = rows["markout"][used], rows["size"][used]
     mean, se = weighted_mean(values, np.ones(len(values)))
     sized_mean, sized_se = weighted_mean(values, size)
     return _counts(rows, USED, PAST_END, NO_MID) | {
@@ -195,17 +218,17 @@ def _markout_row(rows: pd.DataFrame) -> dict[str, float]:
         "sized_mean": sized_mean,
         "sized_se": sized_se,
         "units": float(size.sum()),
-        "total": float((values * size * used["multiplier"].to_numpy(float)).sum()),
+        "total": float((values * size * rows["multiplier"][used]).sum()),
     }
 
 
-def _adverse_row(rows: pd.DataFrame) -> dict[str, float]:
-    used = rows[rows["status"] == USED]
-    size = used["size"].to_numpy(float)
-    value = size * used["multiplier"].to_numpy(float)
-    out: dict[str, float] = dict(_counts(rows, USED, PAST_END, NO_MID, NO_MID_AT_FILL))
+def _adverse_row(rows: Columns) -> dict[str, float]:
+    used = rows["status"] == USED
+    size = rows["size"][used]
+    value = size * rows["multiplier"][used]
+    out = _counts(rows, USED, PAST_END, NO_MID, NO_MID_AT_FILL)
     for name, source in (("effective", "effective"), ("realized", "markout"), ("impact", "impact")):
-        per_unit = used[source].to_numpy(float)
+        per_unit = rows[source][used]
         out[name] = weighted_mean(per_unit, size)[0]
         out[f"{name}_total"] = float((per_unit * value).sum())
     out["check"] = out["effective_total"] - out["realized_total"] - out["impact_total"]

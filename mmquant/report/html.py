@@ -1,0 +1,137 @@
+"""One HTML file for a run: offline, self-contained, the same bytes for the same run.
+
+The charting library is inside, compressed; the browser inflates it. The page has a policy that
+forbids it to load anything. Where scripts cannot run it still has its tables and plain charts.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import tempfile
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mmquant.report.decimate import MAX_POINTS
+from mmquant.report.facts import (
+    definitions_table,
+    header_facts,
+    notes_of,
+    parameter_table,
+    provenance_facts,
+    warnings_of,
+)
+from mmquant.report.scope import RunLike, scopes_of
+from mmquant.report.sections import Section, sections_of
+from mmquant.report.style import CONFIG
+
+MAX_BYTES = 5_000_000
+"""A page above this is drawn again with fewer points."""
+FEWEST_POINTS = 125
+
+
+def write_report(run: RunLike, path: str | Path, *, tape: xr.Dataset | None = None) -> Path:
+    """Write the report of a run and return the file's path.
+
+    ``path`` is the HTML file, or a folder that then gets ``report.html``; folders are made. The
+    file appears whole or not at all. With the run's ``tape``, the zoom shows the market's trades.
+    """
+    target = Path(path)
+    if target.is_dir() or target.suffix.lower() not in (".html", ".htm"):
+        target = target / "report.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(target, render_report(run, tape=tape).encode())
+    return target
+
+
+def render_report(run: RunLike, *, tape: xr.Dataset | None = None) -> str:
+    """The report of a run as HTML text, with fewer points a line where it would be too large."""
+    points = MAX_POINTS >> max(0, (run.path.sizes["inst"] - 1).bit_length() - 2)
+    points = max(points, FEWEST_POINTS)
+    while True:
+        page = _page(run, tape, points)
+        if len(page.encode()) <= MAX_BYTES or points <= FEWEST_POINTS:
+            return page
+        points //= 2
+
+
+def _page(run: RunLike, tape: xr.Dataset | None, max_points: int) -> str:
+    scopes = scopes_of(run)
+    sections = sections_of(run, scopes, tape=tape, max_points=max_points)
+    config = run.manifest.get("config") or {}
+    title = (config.get("report") or {}).get("title") or run.manifest.get("name") or "run"
+    return _template().render(
+        title=str(title),
+        name=str(run.manifest.get("name", "run")),
+        mode=str(run.manifest.get("mode", "run")),
+        date=str((run.manifest.get("tape") or {}).get("date", "")),
+        facts=header_facts(run),
+        provenance=provenance_facts(run),
+        warnings=warnings_of(run, scopes),
+        sections=sections,
+        parameters=parameter_table(run),
+        notes=notes_of(run),
+        definitions=definitions_table(),
+        css=Markup(_asset("report.css")),
+        js=Markup(_asset("report.js")),
+        library=Markup(_library()),
+        figures=Markup(_packed(_figures_json(sections).encode())),
+        Markup=Markup,
+    )
+
+
+def _figures_json(sections: list[Section]) -> str:
+    plots: dict[str, Any] = {}
+    for section in sections:
+        for figure in section.figures:
+            plot = json.loads(figure.plot.to_json(engine="json"))
+            plots[figure.id] = {"data": plot["data"], "layout": plot["layout"]}
+    return json.dumps({"config": CONFIG, "figures": plots}, separators=(",", ":"))
+
+
+def _packed(data: bytes) -> str:
+    """gzip in base64: letters, digits, + / = only, so safe inside a script element."""
+    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")
+
+
+@lru_cache(maxsize=1)
+def _library() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return _packed(get_plotlyjs().encode())
+
+
+@lru_cache(maxsize=1)
+def _template() -> Any:
+    env = Environment(
+        loader=PackageLoader("mmquant.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return env.get_template("report.html.j2")
+
+
+def _asset(name: str) -> str:
+    return (files("mmquant.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _write_whole(target: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
