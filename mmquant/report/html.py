@@ -84,7 +84,6 @@ def _page(run: RunLike, tape: xr.Dataset | None, max_points: int) -> str:
         js=Markup(_asset("report.js")),
         library=Markup(_library()),
         figures=Markup(_packed(_figures_json(sections).encode())),
-        Markup=Markup,
     )
 
 

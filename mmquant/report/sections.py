@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
+from markupsafe import Markup
 
 from mmquant.report import figures, style
 from mmquant.report.cards import Card, cards_of
@@ -46,7 +47,7 @@ class Figure:
     title: str
     plot: go.Figure
     caption: str
-    still: str = ""
+    still: Markup = field(default_factory=Markup)
 
 
 @dataclass
@@ -145,7 +146,7 @@ def _drawn(scope: Scope, max_points: int) -> str:
 
 
 def _equity(run: RunLike, scope: Scope, max_points: int) -> Figure:
-    still = ""
+    still = Markup("")
     if len(scope.times):
         still = line_chart(
             scope.times, equity_curve(path=scope.path), unit=scope.currency, color=style.NET
@@ -160,7 +161,7 @@ def _equity(run: RunLike, scope: Scope, max_points: int) -> Figure:
 
 
 def _inventory(run: RunLike, scope: Scope, max_points: int) -> Figure:
-    still, caption = "", _drawn(scope, max_points)
+    still, caption = Markup(""), _drawn(scope, max_points)
     if scope.single and len(scope.times):
         still = line_chart(
             scope.times, scope.series("position"), unit="units", color=style.INVENTORY
@@ -182,7 +183,7 @@ def _inventory(run: RunLike, scope: Scope, max_points: int) -> Figure:
 def _prices(run: RunLike, scope: Scope, tape: xr.Dataset | None, max_points: int) -> list[Figure]:
     times, log = scope.times, Fills.of(scope.fills)
     few = max(max_points // 4, 4)
-    still = ""
+    still = Markup("")
     if len(times):
         still = line_chart(times, scope.series("mid"), unit=scope.currency, color=style.MID)
     day = Figure(

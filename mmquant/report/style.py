@@ -18,7 +18,7 @@ CONFIG: dict[str, Any] = {"showSendToCloud": False, "displaylogo": False, "respo
 
 NET, GROSS, FALL = "#0072b2", "#56b4e9", "#d55e00"
 SPREAD, INVENTORY, FEES = "#009e73", "#e69f00", "#8c8c8c"
-BUY, SELL, MARKET, MID = "#0072b2", "#d55e00", "#9a9a9a", "#5a5a5a"
+BUY, SELL, MARKET, MID = "#0072b2", "#d55e00", "#a4a4a4", "#767676"
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 GRID, ZERO, CLEAR = "rgba(128,128,128,0.22)", "rgba(128,128,128,0.55)", "rgba(0,0,0,0)"

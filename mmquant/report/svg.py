@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 import numpy as np
+from markupsafe import Markup
 
 from mmquant.report.decimate import m4_rows
 from mmquant.report.text import clock, decimals_of, fixed
@@ -15,10 +16,10 @@ LEFT, RIGHT, TOP, BOTTOM = 96, 8, 10, 26
 
 def line_chart(
     times: np.ndarray, y: np.ndarray, *, unit: str, color: str, max_points: int = 600
-) -> str:
+) -> Markup:
     """SVG of y over ``times`` [ns], both of shape (n,); gaps where y is NaN. "" without values."""
     if not np.isfinite(y).any():
-        return ""
+        return Markup("")
     rows = m4_rows(times, y, max_points=max_points)
     low, high = float(np.nanmin(y)), float(np.nanmax(y))
     decimals = decimals_of([low, high], least=2)
@@ -41,7 +42,7 @@ def line_chart(
         f'<text x="{LEFT}" y="{HEIGHT - 8}">{clock(int(times[0]))}</text>'
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" class="end">{clock(int(times[-1]))}</text>'
     )
-    return text + "</svg>"
+    return Markup(text + "</svg>")
 
 
 def _scaled(x: np.ndarray, low: float, high: float) -> np.ndarray:
