@@ -54,9 +54,11 @@ def size_to_lots(contract: Contract, size: np.ndarray) -> tuple[np.ndarray, np.n
     A size is on the grid when it is within a millionth of a lot of a whole number of lots.
     """
     num, den = contract.lot_fraction()
-    exact = np.asarray(size, np.float64) * den / num
+    size = np.asarray(size, np.float64)
+    sane = np.abs(size) < 1e15
+    exact = np.where(sane, size, 0.0) * den / num
     lots = np.round(exact)
-    good = np.isfinite(exact) & (np.abs(exact) < 2**53) & (np.abs(exact - lots) <= 1e-6)
+    good = sane & (np.abs(exact) < 2**53) & (np.abs(exact - lots) <= 1e-6)
     return np.where(good, lots, 0).astype(np.int64), good
 
 

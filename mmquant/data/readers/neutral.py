@@ -91,7 +91,7 @@ def _load(path: Path, q: Quarantine) -> dict[str, np.ndarray]:
     """The arrays of the file, all of one length. Raises DataError."""
     names = COLUMNS + SCALARS
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             for name in names:
                 if name not in file:
                     q.fail(f"array {name!r} is missing", fix=f"the file needs {', '.join(names)}")
