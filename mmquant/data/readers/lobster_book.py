@@ -1,173 +1,34 @@
-"""Kernels that turn LOBSTER messages into absolute sizes of price levels.
-
-A side is 0 (bids) or 1 (asks). A level's key is its tick on the bid side and minus its tick on the
-ask side, so that on both sides the best level has the largest key.
-"""
+# mypy: allow-untyped-defs
+"""Kernel that turns LOBSTER messages into absolute sizes of levels, with the book file at hand."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from mmquant.core.dtypes import RowKind
 from mmquant.core.jit import kernel
-
-ABSENT = -(2**62)
-"""Key of a level that does not exist."""
-
-ADD, REDUCE, DELETE, EXECUTE, HIDDEN, CROSS, HALT = 1, 2, 3, 4, 5, 6, 7
-DEPTH, TRADE, SNAPSHOT, STATUS = (
-    int(RowKind.DEPTH),
-    int(RowKind.TRADE),
-    int(RowKind.SNAPSHOT),
-    int(RowKind.STATUS),
+from mmquant.core.level_window import (
+    ABSENT,
+    ADD,
+    DEPTH,
+    EXECUTE,
+    SNAPSHOT,
+    insert_level,
+    level_at,
+    put_event,
+    put_level,
+    remove_level,
 )
 
-INJECTED, FORGOTTEN, DISPROVED, UNKNOWN, BEYOND = 0, 1, 2, 3, 4
+INJECTED, FORGOTTEN, DISPROVED, UNKNOWN, BEYOND, SEEDED = 0, 1, 2, 3, 4, 5
 STATS = (
     "levels_injected",
     "levels_forgotten",
     "levels_disproved",
-    "unknown_level",
+    "unknown_levels",
     "beyond_window",
+    "seeded",
 )
-"""Names of the entries of the kernels' ``stats``."""
-
-
-class Rows(NamedTuple):
-    """Tape rows as they are written; ``count`` has one element, the number of rows."""
-
-    message: np.ndarray
-    kind: np.ndarray
-    side: np.ndarray
-    tick: np.ndarray
-    size: np.ndarray
-    count: np.ndarray
-
-
-def make_rows(capacity: int) -> Rows:
-    """Empty rows."""
-    return Rows(
-        np.empty(capacity, np.int64),
-        np.empty(capacity, np.int8),
-        np.empty(capacity, np.int8),
-        np.empty(capacity, np.int32),
-        np.empty(capacity, np.int32),
-        np.zeros(1, np.int64),
-    )
-
-
-class Window(NamedTuple):
-    """The known best levels of both sides, best first, and the levels that left the window.
-
-    ``since`` is the message with which a level came, ``doubt`` says that it may have left unseen
-    (used without a book file). ``left_key`` is a stack whose top is the best of those that left: a
-    level leaves at the far edge, so it is better than all that left before.
-    """
-
-    key: np.ndarray
-    size: np.ndarray
-    since: np.ndarray
-    doubt: np.ndarray
-    count: np.ndarray
-    left_key: np.ndarray
-    left_count: np.ndarray
-
-
-def make_window(levels: int, messages: int) -> Window:
-    """Empty window of ``levels`` a side for a file of ``messages`` messages."""
-    return Window(
-        np.full((2, levels + 1), ABSENT, np.int64),
-        np.zeros((2, levels + 1), np.int64),
-        np.zeros((2, levels + 1), np.int64),
-        np.zeros((2, levels + 1), np.bool_),
-        np.zeros(2, np.int64),
-        np.empty((2, 2 * messages + levels), np.int64),
-        np.zeros(2, np.int64),
-    )
-
-
-@kernel
-def put_row(rows, message, kind, side, tick, size):
-    """Write one tape row."""
-    at = rows.count[0]
-    rows.message[at] = message
-    rows.kind[at] = kind
-    rows.side[at] = side
-    rows.tick[at] = tick
-    rows.size[at] = size
-    rows.count[0] = at + 1
-
-
-@kernel
-def put_level(rows, message, kind, k, key, size):
-    """Write the absolute size of one level."""
-    if k == 0:
-        put_row(rows, message, kind, 1, key, size)
-    else:
-        put_row(rows, message, kind, -1, -key, size)
-
-
-@kernel
-def put_event(rows, i, kind, direction, tick, size):
-    """Write the trade or status row of message ``i``, if it has one."""
-    if kind == EXECUTE or kind == HIDDEN:
-        put_row(rows, i, TRADE, -direction, tick, size)
-    elif kind == CROSS:
-        if size > 0:
-            put_row(rows, i, TRADE, 0, tick, size)
-    elif kind == HALT:
-        put_row(rows, i, STATUS, 0, 0, size)
-
-
-@kernel
-def is_crossed(window):
-    """Whether the best bid is at or above the best ask."""
-    if window.count[0] == 0 or window.count[1] == 0:
-        return False
-    return window.key[0, 0] >= -window.key[1, 0]
-
-
-@kernel
-def level_at(window, k, key):
-    """Place of a level in the window, or of the first one that is worse."""
-    at = 0
-    while at < window.count[k] and window.key[k, at] > key:
-        at += 1
-    return at
-
-
-@kernel
-def insert_level(window, i, k, at, key, size):
-    """Insert a level at a place with message ``i``; the worse ones move one place down."""
-    for j in range(window.count[k], at, -1):
-        move_level(window, k, j - 1, j)
-    window.key[k, at] = key
-    window.size[k, at] = size
-    window.since[k, at] = i
-    window.doubt[k, at] = False
-    window.count[k] += 1
-
-
-@kernel
-def move_level(window, k, source, target):
-    """Copy a level to another place."""
-    window.key[k, target] = window.key[k, source]
-    window.size[k, target] = window.size[k, source]
-    window.since[k, target] = window.since[k, source]
-    window.doubt[k, target] = window.doubt[k, source]
-
-
-@kernel
-def remove_level(window, k, at):
-    """Remove the level at a place; the worse ones move one place up."""
-    last = window.count[k] - 1
-    for j in range(at, last):
-        move_level(window, k, j + 1, j)
-    window.key[k, last] = ABSENT
-    window.size[k, last] = 0
-    window.count[k] = last
+"""Names of the entries of the kernel's ``stats``."""
 
 
 @kernel
@@ -187,7 +48,7 @@ def change_level(window, rows, stats, i, k, key, change):
     """Apply what message ``i`` does to a level of the window, and write the new size."""
     levels = window.key.shape[1] - 1
     at = level_at(window, k, key)
-    if at < window.count[k] and window.key[k, at] == key:
+    if at < window.known[k] and window.key[k, at] == key:
         left = max(window.size[k, at] + change, 0)
         window.size[k, at] = left
         put_level(rows, i, DEPTH, k, key, left)
@@ -198,11 +59,11 @@ def change_level(window, rows, stats, i, k, key, change):
     elif change < 0:
         stats[UNKNOWN] += 1
     else:
-        if at == window.count[k]:
+        if at == window.known[k]:
             disprove(window, rows, stats, i, k, key)
         insert_level(window, i, k, at, key, change)
         put_level(rows, i, DEPTH, k, key, change)
-        if window.count[k] > levels:
+        if window.known[k] > levels:
             window.left_key[k, window.left_count[k]] = window.key[k, levels]
             window.left_count[k] += 1
             stats[FORGOTTEN] += 1
@@ -216,7 +77,7 @@ def enter_edge(window, rows, stats, i, k, key, size, before):
     ``key`` and ``size`` are the file's last level of the side, ``before`` its key one row earlier.
     It entered if the file's edge moved outwards, our window has room and all of ours are better.
     """
-    n = window.count[k]
+    n = window.known[k]
     if n == window.key.shape[1] - 1 or key >= before:
         return
     if n > 0 and window.key[k, n - 1] <= key:
@@ -228,13 +89,21 @@ def enter_edge(window, rows, stats, i, k, key, size, before):
 
 
 @kernel
-def seed(window, rows, i, book_key, book_size):
-    """Fill the empty window from row ``i`` of the book file."""
+def seed(window, rows, stats, i, book_key, book_size):
+    """Make the window row ``i`` of the book file."""
     for k in range(2):
+        for j in range(window.known[k]):
+            put_level(rows, i, SNAPSHOT, k, window.key[k, j], 0)
+            window.key[k, j] = ABSENT
+            window.size[k, j] = 0
+        window.known[k] = 0
+        disprove(window, rows, stats, i, k, np.int64(ABSENT))
         for j in range(book_key.shape[2]):
             if book_key[i, k, j] != ABSENT:
-                insert_level(window, i, k, j, book_key[i, k, j], book_size[i, k, j])
-                put_level(rows, i, SNAPSHOT, k, book_key[i, k, j], book_size[i, k, j])
+                key, lots = np.int64(book_key[i, k, j]), np.int64(book_size[i, k, j])
+                insert_level(window, i, k, j, key, lots)
+                put_level(rows, i, SNAPSHOT, k, key, lots)
+    stats[SEEDED] += 1
 
 
 @kernel
@@ -248,8 +117,26 @@ def equals_file(window, i, book_key, book_size):
 
 
 @kernel
-def follow_book(kind, direction, tick, size, use, book_key, book_size, book_use, window, rows, out):
+def follow_file(window, rows, stats, i, book_key, book_size):
+    """Take from row ``i`` of the book file what the messages cannot tell: its far edges."""
+    last = book_key.shape[2] - 1
+    for k in range(2):
+        key = np.int64(book_key[i, k, last])
+        if key != ABSENT:
+            lots = np.int64(book_size[i, k, last])
+            enter_edge(window, rows, stats, i, k, key, lots, window.edge[k])
+        else:
+            disprove(window, rows, stats, i, k, key)
+
+
+@kernel
+def follow_book(
+    kind, direction, tick, size, use, book_key, book_size, book_use, window, rows, equal, stats
+):
     """Messages and book file to tape rows.
+
+    The window is seeded from the first row of the book file, and again after a message that cannot
+    be used.
 
     Parameters
     ----------
@@ -258,34 +145,30 @@ def follow_book(kind, direction, tick, size, use, book_key, book_size, book_use,
     book_key, book_size : the book file (n, 2, levels), absent levels ABSENT and 0.
     book_use : rows of the book file that can be trusted (n,).
     window, rows : state, from ``make_window`` and ``make_rows``.
-    out : (equal (n,), crossed (n,), stats): rows equal to the file, rows with a crossed window.
+    equal : set where the window is the row of the book file (n,), and has not just been seeded
+        again.
+    stats : counts, named STATS.
     """
-    equal, crossed, stats = out
-    levels = book_key.shape[2]
-    seeded = False
-    edge = np.zeros(2, np.int64)
+    lost = True
     for i in range(kind.shape[0]):
-        known = use[i] and book_use[i]
-        if use[i]:
-            event = np.int64(kind[i])
-            d = np.int64(direction[i])
-            put_event(rows, i, event, d, tick[i], size[i])
-            if seeded and event <= EXECUTE:
-                k = 0 if d > 0 else 1
-                change = size[i] if event == ADD else -size[i]
-                change_level(window, rows, stats, i, k, d * tick[i], change)
-        if known and not seeded:
-            seed(window, rows, i, book_key, book_size)
-            seeded = True
-        elif known:
-            for k in range(2):
-                key = book_key[i, k, levels - 1]
-                if key != ABSENT:
-                    size_there = book_size[i, k, levels - 1]
-                    enter_edge(window, rows, stats, i, k, key, size_there, edge[k])
-                else:
-                    disprove(window, rows, stats, i, k, ABSENT)
+        if not use[i]:
+            lost = True
+            continue
+        event = np.int64(kind[i])
+        d = np.int64(direction[i])
+        put_event(rows, i, event, d, tick[i], size[i])
+        if not lost and event <= EXECUTE:
+            lots = np.int64(size[i])
+            change = lots if event == ADD else -lots
+            change_level(window, rows, stats, i, 0 if d > 0 else 1, d * np.int64(tick[i]), change)
+        if book_use[i]:
+            if lost:
+                seed(window, rows, stats, i, book_key, book_size)
+            else:
+                follow_file(window, rows, stats, i, book_key, book_size)
+            again = lost and stats[SEEDED] > 1
+            equal[i] = not again and equals_file(window, i, book_key, book_size)
+            lost = False
         for k in range(2):
-            edge[k] = book_key[i, k, levels - 1] if known else np.int64(-ABSENT)
-        equal[i] = known and equals_file(window, i, book_key, book_size)
-        crossed[i] = is_crossed(window)
+            last = np.int64(book_key[i, k, book_key.shape[2] - 1])
+            window.edge[k] = last if book_use[i] else np.int64(-ABSENT)

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs
 """Kernel that turns LOBSTER messages alone into absolute sizes, through the orders they name.
 
 Without a book file only orders that were added in the file are known. What happens to others is
@@ -11,14 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mmquant.core.jit import kernel
-from mmquant.data.readers.lobster_book import (
+from mmquant.core.level_window import (
     ADD,
     DELETE,
     DEPTH,
     EXECUTE,
     SNAPSHOT,
     insert_level,
-    is_crossed,
     level_at,
     put_event,
     put_level,
@@ -59,7 +59,7 @@ def forget(window, rows, i, k, at):
 @kernel
 def drop_gone(window, rows, stats, i, k, key):
     """Drop the levels at least as good as ``key``, if in doubt: message ``i`` disproves them."""
-    while window.count[k] > 0 and window.key[k, 0] >= key and window.doubt[k, 0]:
+    while window.known[k] > 0 and window.key[k, 0] >= key and window.doubt[k, 0]:
         forget(window, rows, i, k, 0)
         stats[DISPROVED] += 1
 
@@ -72,8 +72,16 @@ def doubt_worse(window, k, at):
     ones before the other side.
     """
     levels = window.key.shape[1] - 1
-    for j in range(at + 1, window.count[k]):
-        if window.count[1 - k] == 0 or -window.key[1 - k, 0] - window.key[k, j] > levels:
+    for j in range(at + 1, window.known[k]):
+        if window.known[1 - k] == 0 or -window.key[1 - k, 0] - window.key[k, j] > levels:
+            window.doubt[k, j] = True
+
+
+@kernel
+def doubt_all(window):
+    """Mark all levels: a message that cannot be used may have removed any."""
+    for k in range(2):
+        for j in range(window.known[k]):
             window.doubt[k, j] = True
 
 
@@ -82,7 +90,7 @@ def is_known(window, orders, order, k, at, key):
     """Whether an order rests at this place of the window, not forgotten since its birth."""
     if orders.left[order] == 0 or orders.key[order] != key:
         return False
-    if at >= window.count[k] or window.key[k, at] != key:
+    if at >= window.known[k] or window.key[k, at] != key:
         return False
     return orders.born[order] >= window.since[k, at]
 
@@ -93,7 +101,7 @@ def add_order(window, orders, rows, stats, i, k, key, order, lots):
     at = level_at(window, k, key)
     if is_known(window, orders, order, k, at, key):
         stats[REPEATED] += 1
-    if at < window.count[k] and window.key[k, at] == key:
+    if at < window.known[k] and window.key[k, at] == key:
         window.size[k, at] += lots
     else:
         if at == window.key.shape[1] - 1:
@@ -106,8 +114,8 @@ def add_order(window, orders, rows, stats, i, k, key, order, lots):
     orders.left[order] = lots
     orders.key[order] = key
     orders.born[order] = i
-    if window.count[k] == window.key.shape[1]:
-        forget(window, rows, i, k, window.count[k] - 1)
+    if window.known[k] == window.key.shape[1]:
+        forget(window, rows, i, k, window.known[k] - 1)
         stats[FORGOTTEN] += 1
 
 
@@ -129,7 +137,7 @@ def reduce_order(window, orders, rows, stats, i, k, key, order, lots, event):
 
 
 @kernel
-def follow_orders(kind, direction, tick, size, use, order, window, orders, rows, out):
+def follow_orders(kind, direction, tick, size, use, order, window, orders, rows, stats):
     """Messages alone to tape rows.
 
     Parameters
@@ -138,9 +146,8 @@ def follow_orders(kind, direction, tick, size, use, order, window, orders, rows,
     use : messages to apply (n,). The others write nothing.
     order : number of each message's order (n,).
     window, orders, rows : state, from ``make_window``, ``make_orders`` and ``make_rows``.
-    out : (crossed (n,), stats): messages after which the known window is crossed.
+    stats : counts, named STATS.
     """
-    crossed, stats = out
     for i in range(kind.shape[0]):
         if use[i]:
             event = np.int64(kind[i])
@@ -156,4 +163,5 @@ def follow_orders(kind, direction, tick, size, use, order, window, orders, rows,
                 if event == EXECUTE:
                     drop_gone(window, rows, stats, i, k, key + 1)
                 reduce_order(window, orders, rows, stats, i, k, key, order[i], lots, event)
-        crossed[i] = is_crossed(window)
+        else:
+            doubt_all(window)

@@ -1,0 +1,52 @@
+"""Decimal strings as exact integers, many at once, and the grid that they lie on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as compute
+
+NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
+
+
+def not_decimal(texts: Sequence[str]) -> np.ndarray:
+    """Which texts are no plain decimal numbers (bool, n)."""
+    match = NUMBER.fullmatch
+    return np.fromiter((match(text) is None for text in texts), bool, len(texts))
+
+
+def scaled(texts: Sequence[str]) -> tuple[np.ndarray, int]:
+    """Decimal strings as integers (int64, n) and their scale: value = integer / scale.
+
+    Raises ValueError where a text is not a plain decimal number or does not fit.
+    """
+    if not len(texts):
+        return np.zeros(0, np.int64), 1
+    array = pa.array(texts, pa.string())
+    point = compute.find_substring(array, ".")
+    tail = compute.subtract(compute.subtract(compute.binary_length(array), point), 1)
+    places = compute.max(compute.if_else(compute.less(point, 0), 0, tail)).as_py()
+    if places > 18:
+        raise ValueError
+    try:
+        numbers = array.cast(pa.decimal128(38, places))
+    except pa.ArrowInvalid as error:
+        raise ValueError from error
+    words = np.frombuffer(numbers.buffers()[1], np.int64)[2 * numbers.offset :]
+    low, high = words[: 2 * len(numbers) : 2], words[1 : 2 * len(numbers) : 2]
+    if (high != low >> 63).any():
+        raise ValueError
+    return low.copy(), 10**places
+
+
+def grid_of(values: np.ndarray, scale: int) -> str:
+    """The largest power of ten that all values / scale are multiples of, as a decimal string."""
+    common = int(np.gcd.reduce(values)) if len(values) else 0
+    power = 0
+    while common and common % 10 ** (power + 1) == 0:
+        power += 1
+    return f"{(Decimal(10**power) / Decimal(scale)).normalize():f}" if common else "1"
