@@ -44,6 +44,8 @@ SIDE_BOOK = np.dtype(
 )
 """State of one instrument's book."""
 
+FAR_LEVEL = np.dtype([("key", np.int64), ("lots", np.int32), ("head", np.int32)], align=True)
+
 FAR_EMPTY = 0
 BID = 0
 ASK = 1
@@ -56,6 +58,7 @@ class Book(NamedTuple):
     side: np.ndarray
     far_key: np.ndarray
     far_count: np.ndarray
+    far_spare: np.ndarray
 
 
 def make_book(instruments: int, *, window: int = 1 << 15, far: int = 1 << 13) -> Book:
@@ -70,7 +73,9 @@ def make_book(instruments: int, *, window: int = 1 << 15, far: int = 1 << 13) ->
     side["own_ask_min"] = NO_ASK
     side["base"] = NO_ASK
     side["row"] = -1
-    return Book(level, side, np.zeros(far, np.int64), np.zeros(1, np.int64))
+    return Book(
+        level, side, np.zeros(far, np.int64), np.zeros(1, np.int64), np.zeros(far, FAR_LEVEL)
+    )
 
 
 def grow_book(book: Book) -> Book:
@@ -81,6 +86,7 @@ def grow_book(book: Book) -> Book:
         book.side,
         np.zeros(2 * far, np.int64),
         np.zeros(1, np.int64),
+        np.zeros(2 * far, FAR_LEVEL),
     )
     for slot in np.flatnonzero(book.far_key):
         level = book.level[book.level.shape[0] - far + slot]
@@ -148,24 +154,23 @@ def purge_far(book):
     """Rebuild the far map without its empty levels."""
     size = book.far_key.shape[0]
     start = book.level.shape[0] - size
-    keys = np.zeros(size, np.int64)
-    lots = np.zeros(size, np.int32)
-    heads = np.zeros(size, np.int32)
     kept = 0
     for slot in range(size):
         level = book.level[start + slot]
         if book.far_key[slot] != FAR_EMPTY and (level["lots"] != 0 or level["head"] != 0):
-            keys[kept] = book.far_key[slot]
-            lots[kept] = level["lots"]
-            heads[kept] = level["head"]
+            spare = book.far_spare[kept]
+            spare["key"] = book.far_key[slot]
+            spare["lots"] = level["lots"]
+            spare["head"] = level["head"]
             kept += 1
         book.far_key[slot] = FAR_EMPTY
     book.far_count[0] = kept
     for i in range(kept):
-        slot = far_slot(book.far_key, keys[i])
-        book.far_key[slot] = keys[i]
-        book.level[start + slot]["lots"] = lots[i]
-        book.level[start + slot]["head"] = heads[i]
+        spare = book.far_spare[i]
+        slot = far_slot(book.far_key, spare["key"])
+        book.far_key[slot] = spare["key"]
+        book.level[start + slot]["lots"] = spare["lots"]
+        book.level[start + slot]["head"] = spare["head"]
 
 
 @kernel

@@ -8,17 +8,17 @@ import numpy as np
 
 from mmquant.core.book import top_levels
 from mmquant.core.dtypes import (
+    ACTION_KIND,
     NEVER,
     NO_ASK,
     NO_BID,
+    ORDER_STATE,
+    ORDER_TYPE,
+    REASON,
+    REQUOTE,
+    STATUS,
+    TIME_IN_FORCE,
     VIEW_ORDERS,
-    ActionKind,
-    OrderState,
-    OrderType,
-    Reason,
-    Requote,
-    Status,
-    TimeInForce,
 )
 from mmquant.core.jit import kernel
 from mmquant.core.local import CANARY, CANARY_ROWS, change_open, fail, free_slot, log_order
@@ -26,14 +26,14 @@ from mmquant.core.portfolio import equity_of, inventory_at
 from mmquant.core.ticks import price_of_tick
 
 HOLD = -1
-WORKING = int(OrderState.WORKING)
+WORKING = ORDER_STATE.WORKING
 
 
 @kernel
 def market_view(local, book, inst):
     """Fill the market's part of an instrument's view from a book."""
     side = book.side[inst]
-    view = local.view[inst]
+    view = local.views[inst]
     what = local.instrument[inst]
     start = what["ladder_start"]
     length = what["ladder_len"]
@@ -68,7 +68,7 @@ def own_view(local, owner):
     """Fill the own part of all views: position, money and live orders of a set."""
     count = local.instrument.shape[0]
     for inst in range(count):
-        view = local.view[inst]
+        view = local.views[inst]
         position = local.position[owner * count + inst]
         view["theo"] = local.theo[inst]
         view["position_lots"] = position["lots"]
@@ -80,7 +80,7 @@ def own_view(local, owner):
         view["n_orders"] = 0
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        view = local.view[order["inst"]]
+        view = local.views[order["inst"]]
         at = np.int64(view["n_orders"])
         if at < VIEW_ORDERS:
             view["order_side"][at] = order["side"]
@@ -93,17 +93,17 @@ def own_view(local, owner):
 @kernel
 def instrument_reason(local, owner, inst, ts):
     """Reason why nothing may be quoted in an instrument now; 0 if all is well, or HOLD."""
-    view = local.view[inst]
+    view = local.views[inst]
     param = local.param[owner]
     if view["halted"] != 0:
-        return int(Reason.PULL_HALTED)
+        return REASON.PULL_HALTED
     if view["best_bid"] == NO_BID or view["best_ask"] == NO_ASK:
-        return HOLD if param["hold_one_sided"] != 0 else int(Reason.PULL_ONE_SIDED)
+        return HOLD if param["hold_one_sided"] != 0 else REASON.PULL_ONE_SIDED
     if view["best_bid"] >= view["best_ask"] or not math.isfinite(view["mid"]):
-        return int(Reason.PULL_CROSSED)
+        return REASON.PULL_CROSSED
     if ts - view["ts"] > param["max_book_age_ns"]:
-        return int(Reason.PULL_STALE)
-    return int(Reason.NONE)
+        return REASON.PULL_STALE
+    return REASON.NONE
 
 
 @kernel
@@ -111,20 +111,20 @@ def loss_reason(local, owner):
     """Reason to stop for good: the loss limit is reached, or cannot be checked."""
     limit = local.param[owner]["max_loss"]
     if limit == math.inf:
-        return int(Reason.NONE)
+        return REASON.NONE
     count = local.instrument.shape[0]
     total = 0.0
     for inst in range(count):
         position = local.position[owner * count + inst]
-        mid = local.view[inst]["mid"]
+        mid = local.views[inst]["mid"]
         if not math.isfinite(mid):
             mid = position["mark"]
         total += equity_of(position, local.instrument[inst], mid)
     if not math.isfinite(total):
-        return int(Reason.PULL_NO_MARK)
+        return REASON.PULL_NO_MARK
     if total <= -limit:
-        return int(Reason.PULL_LOSS)
-    return int(Reason.NONE)
+        return REASON.PULL_LOSS
+    return REASON.NONE
 
 
 @kernel
@@ -205,8 +205,8 @@ def notice(local, owner, ts, kind, inst, reason, actions, n):
 @kernel
 def cancel_order(local, owner, ts, slot, reason, actions, n):
     """Ask to cancel a working order."""
-    local.order[slot]["state"] = int(OrderState.CANCELLING)
-    return order_action(local, owner, ts, slot, int(ActionKind.CANCEL), reason, actions, n)
+    local.order[slot]["state"] = ORDER_STATE.CANCELLING
+    return order_action(local, owner, ts, slot, ACTION_KIND.CANCEL, reason, actions, n)
 
 
 @kernel
@@ -219,9 +219,9 @@ def modify_order(local, owner, ts, slot, quote, actions, n):
     order["want_lots"] = lots
     after = max(np.int64(order["lots"]), lots)
     change_open(local, owner, np.int64(order["inst"]), order["side"], after - before)
-    order["state"] = int(OrderState.MODIFYING)
-    kind = int(ActionKind.MODIFY)
-    return order_action(local, owner, ts, slot, kind, int(Reason.REPRICE), actions, n)
+    order["state"] = ORDER_STATE.MODIFYING
+    kind = ACTION_KIND.MODIFY
+    return order_action(local, owner, ts, slot, kind, REASON.REPRICE, actions, n)
 
 
 @kernel
@@ -256,12 +256,12 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["side"] = quote["side"]
     order["order_type"] = quote["order_type"]
     order["tif"] = quote["tif"]
-    order["state"] = int(OrderState.SENT)
+    order["state"] = ORDER_STATE.SENT
     local.live[owner, state["live"]] = slot
     state["live"] += 1
     change_open(local, owner, inst, quote["side"], lots)
-    reason = int(Reason.QUOTE) if quote["reason"] == 0 else np.int64(quote["reason"])
-    return order_action(local, owner, ts, slot, int(ActionKind.PLACE), reason, actions, n)
+    reason = REASON.QUOTE if quote["reason"] == 0 else np.int64(quote["reason"])
+    return order_action(local, owner, ts, slot, ACTION_KIND.PLACE, reason, actions, n)
 
 
 @kernel
@@ -275,7 +275,7 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
             count += 1
     if count > 0:
-        n = notice(local, owner, ts, int(ActionKind.PULL), max(inst, 0), reason, actions, n)
+        n = notice(local, owner, ts, ACTION_KIND.PULL, max(inst, 0), reason, actions, n)
     return n
 
 
@@ -286,9 +286,9 @@ def valid_quote(local, quote):
         return False
     if quote["inst"] < 0 or quote["inst"] >= local.instrument.shape[0] or quote["lots"] <= 0:
         return False
-    if quote["order_type"] < 0 or quote["order_type"] > int(OrderType.POST_ONLY):
+    if quote["order_type"] < 0 or quote["order_type"] > ORDER_TYPE.POST_ONLY:
         return False
-    if quote["tif"] < 0 or quote["tif"] > int(TimeInForce.FOK):
+    if quote["tif"] < 0 or quote["tif"] > TIME_IN_FORCE.FOK:
         return False
     return quote["tick"] > NO_BID and quote["tick"] < NO_ASK
 
@@ -349,7 +349,7 @@ def keep_wanted(local, owner, wanted):
 @kernel
 def change_unwanted(local, owner, ts, wanted, actions, n):
     """Cancel, or move to a quote that nothing serves yet, each working order not wanted."""
-    moves = local.param[owner]["requote"] == int(Requote.MODIFY)
+    moves = local.param[owner]["requote"] == REQUOTE.MODIFY
     for i in range(local.set[owner]["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
@@ -375,7 +375,7 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
             local.matched[target] = 1
             n = modify_order(local, owner, ts, slot, local.quote[target], actions, n)
         else:
-            n = cancel_order(local, owner, ts, slot, int(Reason.NOT_WANTED), actions, n)
+            n = cancel_order(local, owner, ts, slot, REASON.NOT_WANTED, actions, n)
     return n
 
 
@@ -413,8 +413,8 @@ def drop_bad_quotes(local, owner, ts, wanted, actions, n):
         if not valid_quote(local, quote):
             local.set[owner]["bad_quotes"] += 1
             if n < actions.shape[0] // 2:
-                alert = int(ActionKind.ALERT)
-                n = notice(local, owner, ts, alert, 0, int(Reason.BAD_QUOTE), actions, n)
+                alert = ACTION_KIND.ALERT
+                n = notice(local, owner, ts, alert, 0, REASON.BAD_QUOTE, actions, n)
             quote["side"] = 0
             local.matched[q] = 1
         elif local.inst_reason[quote["inst"]] != 0:
@@ -430,7 +430,7 @@ def decide(local, owner, ts, quote, actions):
     state["decisions"] += 1
     if state["blocked"] == 0:
         reason = loss_reason(local, owner)
-        if reason == int(Reason.PULL_LOSS):
+        if reason == REASON.PULL_LOSS:
             state["blocked"] = reason
     else:
         reason = state["blocked"]
@@ -450,12 +450,12 @@ def decide(local, owner, ts, quote, actions):
         return n
     own_view(local, owner)
     blank_quotes(local, owner, ts)
-    wanted = quote(local.view, local.strategy_param[owner], local.memory[owner], local.quote)
+    wanted = quote(local.views, local.strategy_param[owner], local.memory[owner], local.quote)
     if wanted > local.matched.shape[0] or not canary_alive(local):
-        fail(local, owner, int(Status.QUOTES_OVERRUN))
-        return pull_all(local, owner, ts, -1, int(Reason.BAD_QUOTE), actions, n)
+        fail(local, owner, STATUS.QUOTES_OVERRUN)
+        return pull_all(local, owner, ts, -1, REASON.BAD_QUOTE, actions, n)
     if wanted < 0:
-        return pull_all(local, owner, ts, -1, int(Reason.PULL_STRATEGY), actions, n)
+        return pull_all(local, owner, ts, -1, REASON.PULL_STRATEGY, actions, n)
     n = drop_bad_quotes(local, owner, ts, wanted, actions, n)
     keep_wanted(local, owner, wanted)
     for q in range(wanted):
@@ -492,7 +492,7 @@ def record_path(local, owner, ts):
     count = local.instrument.shape[0]
     for inst in range(count):
         row = local.path_log[log["path"]]
-        view = local.view[inst]
+        view = local.views[inst]
         position = local.position[owner * count + inst]
         what = local.instrument[inst]
         row["time"] = ts

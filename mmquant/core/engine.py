@@ -14,17 +14,17 @@ import numpy as np
 from mmquant.core.book import ASK, BID, clear_row, note_trade, set_level
 from mmquant.core.decision import decide, market_view, notice, pull_all, record_path
 from mmquant.core.dtypes import (
+    ACTION_KIND,
+    CONTROL,
+    LIMIT,
     MSG,
+    MSG_KIND,
     NEVER,
+    REASON,
+    ROW_KIND,
+    STATUS,
+    TRIGGER,
     VIEW,
-    ActionKind,
-    Control,
-    Limit,
-    MsgKind,
-    Reason,
-    RowKind,
-    Status,
-    Trigger,
 )
 from mmquant.core.exchange import send_request
 from mmquant.core.jit import kernel
@@ -32,11 +32,11 @@ from mmquant.core.local import logs_have_room, on_order
 from mmquant.core.matching import exchange_row, expire_due
 from mmquant.core.order_entry import exchange_request
 
-DEPTH = int(RowKind.DEPTH)
-TRADE = int(RowKind.TRADE)
-CLEAR = int(RowKind.CLEAR)
-SNAPSHOT = int(RowKind.SNAPSHOT)
-STATUS_ROW = int(RowKind.STATUS)
+DEPTH = ROW_KIND.DEPTH
+TRADE = ROW_KIND.TRADE
+CLEAR = ROW_KIND.CLEAR
+SNAPSHOT = ROW_KIND.SNAPSHOT
+STATUS_ROW = ROW_KIND.STATUS
 
 AT_TIME = 0
 AT_ROW = -1
@@ -93,7 +93,7 @@ def market_row(book, msg):
     tick = np.int64(msg["tick"])
     if kind == DEPTH or kind == SNAPSHOT:
         if not set_level(book, inst, BID if msg["side"] > 0 else ASK, tick, lots):
-            return int(Status.BOOK_FULL)
+            return STATUS.BOOK_FULL
     elif kind == TRADE:
         note_trade(book, inst, msg["exch_ts"], np.int64(msg["side"]), tick, msg["subtick"], lots)
     elif kind == CLEAR:
@@ -101,10 +101,10 @@ def market_row(book, msg):
     elif kind == STATUS_ROW:
         book.side[inst]["halted"] = lots
     else:
-        return int(Status.BAD_ROW)
+        return STATUS.BAD_ROW
     book.side[inst]["ts"] = msg["ts"]
     book.side[inst]["exch_ts"] = msg["exch_ts"]
-    return int(Status.OK)
+    return STATUS.OK
 
 
 @kernel
@@ -112,13 +112,13 @@ def apply_limit(local, owner, msg):
     """Apply a LIMITS message. Returns whether the limit is known."""
     param = local.param[owner]
     what = np.int64(msg["reason"])
-    if what == int(Limit.MAX_POSITION_LOTS):
+    if what == LIMIT.MAX_POSITION_LOTS:
         param["max_position_lots"] = msg["lots"]
-    elif what == int(Limit.MAX_ORDER_LOTS):
+    elif what == LIMIT.MAX_ORDER_LOTS:
         param["max_order_lots"] = msg["lots"]
-    elif what == int(Limit.MAX_OPEN_ORDERS):
+    elif what == LIMIT.MAX_OPEN_ORDERS:
         param["max_open_orders"] = msg["lots"]
-    elif what == int(Limit.MAX_LOSS):
+    elif what == LIMIT.MAX_LOSS:
         param["max_loss"] = msg["price"]
     else:
         return False
@@ -130,12 +130,12 @@ def on_control(local, owner, msg, actions):
     """Halt, resume or kill a set. A kill is never resumed."""
     state = local.set[owner]
     what = np.int64(msg["reason"])
-    if what == int(Control.KILL):
-        state["blocked"] = int(Reason.PULL_KILLED)
-    elif what == int(Control.HALT):
+    if what == CONTROL.KILL:
+        state["blocked"] = REASON.PULL_KILLED
+    elif what == CONTROL.HALT:
         if state["blocked"] == 0:
-            state["blocked"] = int(Reason.PULL_HALTED)
-    elif what == int(Control.RESUME) and state["blocked"] == int(Reason.PULL_HALTED):
+            state["blocked"] = REASON.PULL_HALTED
+    elif what == CONTROL.RESUME and state["blocked"] == REASON.PULL_HALTED:
         state["blocked"] = 0
     if state["blocked"] == 0:
         return 0
@@ -146,9 +146,9 @@ def on_control(local, owner, msg, actions):
 def on_own_message(local, owner, msg, actions):
     """Apply an order message and report what needs saying."""
     reason = on_order(local, owner, msg)
-    if reason == int(Reason.NONE):
+    if reason == REASON.NONE:
         return 0
-    alert = int(ActionKind.ALERT)
+    alert = ACTION_KIND.ALERT
     return notice(local, owner, msg["ts"], alert, np.int64(msg["inst"]), reason, actions, 0)
 
 
@@ -170,20 +170,20 @@ def local_step(local, owner, quote, msg, actions):
     kind = np.int64(msg["kind"])
     if kind <= STATUS_ROW:
         return -market_row(local.book, msg)
-    if kind == int(MsgKind.ORDER):
+    if kind == MSG_KIND.ORDER:
         return on_own_message(local, owner, msg, actions)
-    if kind == int(MsgKind.DECISION):
+    if kind == MSG_KIND.DECISION:
         for inst in range(local.instrument.shape[0]):
             market_view(local, local.book, inst)
         return decide_and_record(local, owner, msg["ts"], quote, actions)
-    if kind == int(MsgKind.CONTROL):
+    if kind == MSG_KIND.CONTROL:
         return on_control(local, owner, msg, actions)
-    if kind == int(MsgKind.THEO):
+    if kind == MSG_KIND.THEO:
         local.theo[msg["inst"]] = msg["price"]
         return 0
-    if kind == int(MsgKind.LIMITS) and apply_limit(local, owner, msg):
+    if kind == MSG_KIND.LIMITS and apply_limit(local, owner, msg):
         return 0
-    return -int(Status.BAD_ROW)
+    return -STATUS.BAD_ROW
 
 
 @kernel
@@ -258,7 +258,7 @@ def replay_rows(exchange, tape, stop, react):
         if react and clock["response_tail"] != responses:
             break
     clock["row"] = row
-    return int(Status.OK)
+    return STATUS.OK
 
 
 @kernel
@@ -299,7 +299,7 @@ def exchange_step(exchange, tape, until, stop_row, react):
         if arrival <= stop_time:
             slot = clock["request_head"] & (requests.shape[0] - 1)
             status = exchange_request(exchange, arrival, requests[slot])
-            if status == int(Status.BOOK_FULL):
+            if status == STATUS.BOOK_FULL:
                 return status
             clock["request_head"] += 1
             if clock["status"] != 0:
@@ -319,7 +319,7 @@ def send_actions(exchange, ts, actions, n):
     """Send what the local half asked for. False if too much is on its way."""
     for i in range(n):
         kind = np.int64(actions[i]["kind"])
-        if kind <= int(ActionKind.CANCEL) and not send_request(exchange, actions[i], ts):
+        if kind <= ACTION_KIND.CANCEL and not send_request(exchange, actions[i], ts):
             return False
     return True
 
@@ -334,13 +334,13 @@ def drain_responses(local, exchange, until, actions):
         if msg["ts"] > until:
             break
         if not logs_have_room(local, 2):
-            return int(Status.LOG_FULL)
+            return STATUS.LOG_FULL
         n = on_own_message(local, np.int64(msg["set"]), msg, actions)
         ts = msg["ts"]
         clock["response_head"] += 1
         if n > 0 and not send_actions(exchange, ts, actions, n):
-            return int(Status.RING_FULL)
-    return int(Status.OK)
+            return STATUS.RING_FULL
+    return STATUS.OK
 
 
 @kernel
@@ -385,24 +385,24 @@ def receive_rows(local, tape, clock, until, msg):
         if status != 0:
             return status
         clock["local_row"] += 1
-    return int(Status.OK)
+    return STATUS.OK
 
 
 @kernel
 def asks_decision(triggers, kind):
     """Whether a market row of this kind asks for a decision."""
     if kind == TRADE:
-        return triggers & int(Trigger.TRADE) != 0
-    return triggers & int(Trigger.BOOK) != 0
+        return triggers & TRIGGER.TRADE != 0
+    return triggers & TRIGGER.BOOK != 0
 
 
 @kernel
 def next_decision(tape, clock):
     """Time of the next decision that the timer or a market row asks for; AT_END if none does."""
     due = np.int64(AT_END)
-    if clock["triggers"] & int(Trigger.TIMER):
+    if clock["triggers"] & TRIGGER.TIMER:
         due = clock["next_timer"]
-    if clock["triggers"] & (int(Trigger.BOOK) | int(Trigger.TRADE)):
+    if clock["triggers"] & (TRIGGER.BOOK | TRIGGER.TRADE):
         for i in range(clock["local_row"], tape.local_ts.shape[0]):
             row = local_row_index(tape, i)
             if tape.local_ts[row] >= due:
@@ -423,7 +423,7 @@ def take_snapshot(local, exchange, tape, clock, ring):
             side["ts"] = tape.local_ts[side["row"]]
             side["exch_ts"] = tape.exch_ts[side["row"]]
         market_view(local, exchange.book, inst)
-        ring[slot * count + inst] = local.view[inst]
+        ring[slot * count + inst] = local.views[inst]
     clock["snaps"] += 1
     clock["next_snap"] += clock["interval"]
     clock["snap_row"] = first_after(tape.local_ts, clock["snap_row"], clock["next_snap"])
@@ -439,7 +439,7 @@ def show_views(local, clock, ring):
         return
     slot = clock["decisions"] % (ring.shape[0] // count)
     for inst in range(count):
-        local.view[inst] = ring[slot * count + inst]
+        local.views[inst] = ring[slot * count + inst]
 
 
 @kernel
@@ -498,8 +498,8 @@ def prepare_decision(local, exchange, tape, clock, ring, actions, msg):
         if status != 0:
             return status
     if clock["due"] == AT_END or not anything_left(exchange, clock, clock["due"]):
-        return int(Status.END)
-    return int(Status.OK)
+        return STATUS.END
+    return STATUS.OK
 
 
 @kernel
@@ -526,11 +526,11 @@ def run(local, exchange, tape, clocks, ring, quote, actions, message):
             owner = clock["owner"]
             if clock["own"] == 0 or local.set[owner]["touched"] != 0:
                 if not logs_have_room(local, room):
-                    return int(Status.LOG_FULL)
+                    return STATUS.LOG_FULL
                 n = decide_and_record(local, owner, due, quote, actions)
                 local.set[owner]["touched"] = 0
                 if not send_actions(exchange, due, actions, n):
-                    return int(Status.RING_FULL)
+                    return STATUS.RING_FULL
             clock["owner"] += 1
         if clock["own"] == 0 and due == clock["next_timer"]:
             clock["next_timer"] += clock["interval"]
@@ -548,8 +548,8 @@ def run_clock(
     clock["interval"] = interval
     clock["triggers"] = triggers
     clock["two_books"] = two_books
-    clock["react"] = bool(triggers & int(Trigger.OWN))
-    clock["next_timer"] = origin + interval if triggers & int(Trigger.TIMER) else NEVER
+    clock["react"] = bool(triggers & TRIGGER.OWN)
+    clock["next_timer"] = origin + interval if triggers & TRIGGER.TIMER else NEVER
     clock["next_snap"] = NEVER if two_books else origin + interval
     clock["last_local_ts"] = int(tape.local_ts.max())
     clock["snap_row"] = int(np.searchsorted(tape.local_ts, origin + interval, side="right"))

@@ -15,11 +15,11 @@ from mmquant.core.book import ASK, BID, Book, find_cell
 from mmquant.core.dtypes import (
     ACTION,
     MSG,
+    MSG_KIND,
     NEVER,
     NO_ASK,
     NO_BID,
-    MsgKind,
-    Status,
+    STATUS,
 )
 from mmquant.core.jit import kernel
 from mmquant.core.ticks import price_of_tick
@@ -229,7 +229,7 @@ def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason
     clock = exchange.clock[0]
     ring = exchange.response
     if clock["response_tail"] - clock["response_head"] >= ring.shape[0]:
-        clock["status"] = int(Status.RING_FULL)
+        clock["status"] = STATUS.RING_FULL
         clock["response_head"] += 1
     slot = clock["response_tail"] & (ring.shape[0] - 1)
     msg = ring[slot]
@@ -245,7 +245,7 @@ def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason
     msg["set"] = owner
     msg["inst"] = inst
     msg["reason"] = reason
-    msg["kind"] = int(MsgKind.ORDER)
+    msg["kind"] = MSG_KIND.ORDER
     msg["event"] = event
     msg["side"] = side
     msg["liquidity"] = 0

@@ -47,7 +47,9 @@ def cache_root() -> Path:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return Path(tempfile.gettempdir()) / f"mmquant-{os.getuid() if hasattr(os, 'getuid') else 0}"
+        return (
+            Path(tempfile.gettempdir()) / f"mmquant-{os.getuid() if hasattr(os, 'getuid') else 0}"
+        )
     return root if os.access(root, os.W_OK) else Path(tempfile.gettempdir()) / "mmquant"
 
 
@@ -59,7 +61,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE_DIR)
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
     finally:
         config.CACHE_DIR = before
 

@@ -11,15 +11,15 @@ from mmquant.core.dtypes import (
     FILL,
     INSTRUCTION,
     ORDER,
+    ORDER_EVENT,
+    ORDER_STATE,
     PATH,
     POSITION,
     QUOTE,
+    REASON,
     SET,
+    STATUS,
     VIEW,
-    OrderEvent,
-    OrderState,
-    Reason,
-    Status,
 )
 from mmquant.core.jit import kernel
 from mmquant.core.orders import ILLEGAL, is_live, next_state
@@ -54,7 +54,7 @@ class Local(NamedTuple):
     live: np.ndarray
     keep: np.ndarray
     position: np.ndarray
-    view: np.ndarray
+    views: np.ndarray
     theo: np.ndarray
     quote: np.ndarray
     blank_quote: np.ndarray
@@ -90,7 +90,7 @@ def make_local(
     state = np.zeros(sets, SET)
     state["next_number"] = 1
     order = np.zeros(sets * slots, ORDER)
-    order["state"] = int(OrderState.LOST)
+    order["state"] = ORDER_STATE.LOST
     quote = np.zeros(max_quotes + CANARY_ROWS, QUOTE)
     quote["tick"] = CANARY
     log = np.zeros(1, LOG)
@@ -106,7 +106,7 @@ def make_local(
         live=np.zeros((sets, slots), np.int32),
         keep=np.zeros(slots, np.int8),
         position=position,
-        view=np.zeros(instruments, VIEW),
+        views=np.zeros(instruments, VIEW),
         theo=np.full(instruments, np.nan),
         quote=quote,
         blank_quote=np.zeros(sets, QUOTE),
@@ -210,10 +210,10 @@ def on_execution(local, owner, slot, known, msg, lots):
         msg["liquidity"] > 0,
         local.param[owner]["peer_arithmetic"] != 0,
     )
-    reason = int(Reason.NONE)
+    reason = REASON.NONE
     if not known:
         state["orphans"] += 1
-        reason = int(Reason.ORPHAN_EXECUTION)
+        reason = REASON.ORPHAN_EXECUTION
     else:
         order = local.order[slot]
         what = local.instrument[inst]
@@ -221,14 +221,14 @@ def on_execution(local, owner, slot, known, msg, lots):
         if not is_live(order["state"]):
             order["filled"] += lots
             state["late"] += 1
-            reason = int(Reason.LATE_EXECUTION)
+            reason = REASON.LATE_EXECUTION
         else:
             change_open(local, owner, inst, msg["side"], -lots)
             order["filled"] += lots
-            order["state"] = next_state(order["state"], int(OrderEvent.EXECUTION))
+            order["state"] = next_state(order["state"], ORDER_EVENT.EXECUTION)
             if order["filled"] >= order["lots"] and order["filled"] >= order["want_lots"]:
-                order["state"] = int(OrderState.FILLED)
-                end_order(local, owner, slot, msg["ts"], int(Reason.NONE))
+                order["state"] = ORDER_STATE.FILLED
+                end_order(local, owner, slot, msg["ts"], REASON.NONE)
     log_fill(local, owner, msg, lots, captured, fee, reason)
 
 
@@ -256,43 +256,41 @@ def on_order(local, owner, msg):
     local.set[owner]["touched"] = 1
     known = order["order_id"] == msg["order_id"]
     event = np.int64(msg["event"])
-    if event == int(OrderEvent.EXECUTION) or event == int(OrderEvent.BUST):
+    if event == ORDER_EVENT.EXECUTION or event == ORDER_EVENT.BUST:
         late = known and not is_live(order["state"])
         lots = np.int64(msg["lots"])
         on_execution(
-            local, owner, slot, known, msg, lots if event == int(OrderEvent.EXECUTION) else -lots
+            local, owner, slot, known, msg, lots if event == ORDER_EVENT.EXECUTION else -lots
         )
         if not known:
-            return int(Reason.ORPHAN_EXECUTION)
-        return int(Reason.LATE_EXECUTION) if late else int(Reason.NONE)
+            return REASON.ORPHAN_EXECUTION
+        return REASON.LATE_EXECUTION if late else REASON.NONE
     state = local.set[owner]
-    if not known or event == int(OrderEvent.CORRECTION):
+    if not known or event == ORDER_EVENT.CORRECTION:
         state["illegal"] += 1
-        return int(Reason.ILLEGAL_EVENT) if known else int(Reason.UNKNOWN_ORDER)
+        return REASON.ILLEGAL_EVENT if known else REASON.UNKNOWN_ORDER
     was_live = is_live(order["state"])
     after = next_state(order["state"], event)
     if after == ILLEGAL:
         state["illegal"] += 1
-        return int(Reason.ILLEGAL_EVENT)
+        return REASON.ILLEGAL_EVENT
     order["state"] = after
     if was_live and not is_live(after):
         end_order(local, owner, slot, msg["ts"], msg["reason"])
-        return int(Reason.NONE)
-    if event == int(OrderEvent.CONFIRM) and was_live:
+        return REASON.NONE
+    if event == ORDER_EVENT.CONFIRM and was_live:
         if order["ack_ts"] == 0:
             order["ack_ts"] = msg["ts"]
         confirm_terms(local, owner, order, msg)
-    elif event == int(OrderEvent.MODIFY_REJECT) and was_live:
+    elif event == ORDER_EVENT.MODIFY_REJECT and was_live:
         before = open_lots(order)
         order["want_tick"] = order["tick"]
         order["want_lots"] = order["lots"]
-        change_open(
-            local, owner, np.int64(order["inst"]), order["side"], open_lots(order) - before
-        )
+        change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order) - before)
         if order["filled"] >= order["lots"]:
-            order["state"] = int(OrderState.FILLED)
-            end_order(local, owner, slot, msg["ts"], int(Reason.NONE))
-    return int(Reason.NONE)
+            order["state"] = ORDER_STATE.FILLED
+            end_order(local, owner, slot, msg["ts"], REASON.NONE)
+    return REASON.NONE
 
 
 @kernel
@@ -328,5 +326,5 @@ def logs_have_room(local, rows):
 def fail(local, owner, status):
     """Latch an engine error of a set; its quotes are pulled from then on."""
     local.set[owner]["status"] = status
-    local.set[owner]["blocked"] = int(Reason.BAD_QUOTE)
-    return int(Status.OK)
+    local.set[owner]["blocked"] = REASON.BAD_QUOTE
+    return STATUS.OK

@@ -22,7 +22,7 @@ from mmquant.core.book import (
     note_trade,
     set_cell,
 )
-from mmquant.core.dtypes import NEVER, NO_ASK, NO_BID, OrderEvent, Reason, RowKind, Status
+from mmquant.core.dtypes import NEVER, NO_ASK, NO_BID, ORDER_EVENT, REASON, ROW_KIND, STATUS
 from mmquant.core.exchange import (
     FREE,
     RESTING,
@@ -38,13 +38,13 @@ from mmquant.core.exchange import (
 from mmquant.core.jit import kernel
 from mmquant.core.queue_position import front_after_depth, lots_reached
 
-EXECUTION = int(OrderEvent.EXECUTION)
-EXPIRE = int(OrderEvent.EXPIRE)
-DEPTH = int(RowKind.DEPTH)
-TRADE = int(RowKind.TRADE)
-CLEAR = int(RowKind.CLEAR)
-SNAPSHOT = int(RowKind.SNAPSHOT)
-STATUS_ROW = int(RowKind.STATUS)
+EXECUTION = ORDER_EVENT.EXECUTION
+EXPIRE = ORDER_EVENT.EXPIRE
+DEPTH = ROW_KIND.DEPTH
+TRADE = ROW_KIND.TRADE
+CLEAR = ROW_KIND.CLEAR
+SNAPSHOT = ROW_KIND.SNAPSHOT
+STATUS_ROW = ROW_KIND.STATUS
 NEAR_TICKS = 1024
 """Levels looked at one by one before own orders are searched instead."""
 MAKER = 1
@@ -95,7 +95,7 @@ def take_level(exchange, owner, inst, k, tick, want):
     if note < 0:
         clock = exchange.clock[0]
         if clock["spare_top"] == 0:
-            clock["status"] = int(Status.NODES_FULL)
+            clock["status"] = STATUS.NODES_FULL
             return 0
         clock["spare_top"] -= 1
         note = np.int64(exchange.spare[clock["spare_top"]])
@@ -362,7 +362,7 @@ def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
     """Apply one tape row to the exchange. Returns a Status."""
     if kind == DEPTH or kind == SNAPSHOT:
         if not depth_row(exchange, ts, inst, side, tick, lots):
-            return int(Status.BOOK_FULL)
+            return STATUS.BOOK_FULL
     elif kind == TRADE:
         trade_row(exchange, ts, inst, side, tick, subtick, lots)
     elif kind == CLEAR:
@@ -370,8 +370,8 @@ def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
     elif kind == STATUS_ROW:
         exchange.book.side[inst]["halted"] = lots
     else:
-        return int(Status.BAD_ROW)
-    return int(Status.OK)
+        return STATUS.BAD_ROW
+    return STATUS.OK
 
 
 @kernel
@@ -385,9 +385,9 @@ def expire_due(exchange, ts):
         if node["state"] == RESTING:
             if node["expire_ts"] <= ts:
                 reason = (
-                    int(Reason.SESSION_END)
+                    REASON.SESSION_END
                     if node["expire_ts"] == exchange.param[0]["day_end"]
-                    else int(Reason.LIFETIME)
+                    else REASON.LIFETIME
                 )
                 respond(
                     exchange,

@@ -6,15 +6,15 @@ import numpy as np
 
 from mmquant.core.book import ASK, BID, lots_at, make_cell
 from mmquant.core.dtypes import (
+    ACTION_KIND,
     NEVER,
     NO_ASK,
     NO_BID,
-    ActionKind,
-    OrderEvent,
-    OrderType,
-    Reason,
-    Status,
-    TimeInForce,
+    ORDER_EVENT,
+    ORDER_TYPE,
+    REASON,
+    STATUS,
+    TIME_IN_FORCE,
 )
 from mmquant.core.exchange import (
     FREE,
@@ -28,21 +28,21 @@ from mmquant.core.exchange import (
 from mmquant.core.jit import kernel
 from mmquant.core.matching import TAKER, best_against, execute, reaches, shown_within, take
 
-PLACE = int(ActionKind.PLACE)
-MODIFY = int(ActionKind.MODIFY)
-CANCEL = int(ActionKind.CANCEL)
-MARKET = int(OrderType.MARKET)
-POST_ONLY = int(OrderType.POST_ONLY)
-DAY = int(TimeInForce.DAY)
-GTD = int(TimeInForce.GTD)
-IOC = int(TimeInForce.IOC)
-FOK = int(TimeInForce.FOK)
-CONFIRM = int(OrderEvent.CONFIRM)
-REJECT = int(OrderEvent.REJECT)
-EXPIRE = int(OrderEvent.EXPIRE)
-CANCEL_ACK = int(OrderEvent.CANCEL_ACK)
-CANCEL_REJECT = int(OrderEvent.CANCEL_REJECT)
-MODIFY_REJECT = int(OrderEvent.MODIFY_REJECT)
+PLACE = ACTION_KIND.PLACE
+MODIFY = ACTION_KIND.MODIFY
+CANCEL = ACTION_KIND.CANCEL
+MARKET = ORDER_TYPE.MARKET
+POST_ONLY = ORDER_TYPE.POST_ONLY
+DAY = TIME_IN_FORCE.DAY
+GTD = TIME_IN_FORCE.GTD
+IOC = TIME_IN_FORCE.IOC
+FOK = TIME_IN_FORCE.FOK
+CONFIRM = ORDER_EVENT.CONFIRM
+REJECT = ORDER_EVENT.REJECT
+EXPIRE = ORDER_EVENT.EXPIRE
+CANCEL_ACK = ORDER_EVENT.CANCEL_ACK
+CANCEL_REJECT = ORDER_EVENT.CANCEL_REJECT
+MODIFY_REJECT = ORDER_EVENT.MODIFY_REJECT
 
 
 @kernel
@@ -103,11 +103,11 @@ def take_on_arrival(exchange, ts, n, limit, tif):
     if exchange.param[0]["peer_fills"] != 0:
         best = best_against(exchange.book, inst, side)
         execute(exchange, ts, n, np.int64(node["leaves"]), best, TAKER)
-        return int(Reason.NONE)
+        return REASON.NONE
     if tif == FOK and shown_within(exchange, owner, inst, side, limit) < node["leaves"]:
-        return int(Reason.NOT_ALL_AVAILABLE)
+        return REASON.NOT_ALL_AVAILABLE
     take(exchange, ts, n, limit, False)
-    return int(Reason.NONE)
+    return REASON.NONE
 
 
 @kernel
@@ -129,14 +129,14 @@ def place(exchange, ts, action):
             side,
             action["tick"],
             action["lots"],
-            int(Reason.DUPLICATE_ORDER),
+            REASON.DUPLICATE_ORDER,
         )
-        return int(Status.OK)
+        return STATUS.OK
     tif = np.int64(action["tif"])
     kind = np.int64(action["order_type"])
     k = BID if side > 0 else ASK
     if kind != MARKET and make_cell(exchange.book, inst, k, np.int64(action["tick"])) < 0:
-        return int(Status.BOOK_FULL)
+        return STATUS.BOOK_FULL
     node["order_id"] = action["order_id"]
     node["expire_ts"] = expiry_of(exchange, tif, action["expire_ts"])
     node["tick"] = action["tick"]
@@ -150,29 +150,27 @@ def place(exchange, ts, action):
     limit = np.int64(action["tick"])
     if kind == MARKET:
         limit = np.int64(NO_ASK) - 1 if side > 0 else np.int64(NO_BID) + 1
-    reason = int(Reason.NO_LIQUIDITY)
+    reason = REASON.NO_LIQUIDITY
     if node["expire_ts"] <= ts:
-        answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), int(Reason.LIFETIME))
-        return int(Status.OK)
+        answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), REASON.LIFETIME)
+        return STATUS.OK
     if reaches(side, limit, best_against(exchange.book, inst, side)):
         if kind == POST_ONLY:
-            answer(
-                exchange, ts, REJECT, n, np.int64(node["leaves"]), int(Reason.POST_ONLY_WOULD_TAKE)
-            )
-            return int(Status.OK)
+            answer(exchange, ts, REJECT, n, np.int64(node["leaves"]), REASON.POST_ONLY_WOULD_TAKE)
+            return STATUS.OK
         refused = take_on_arrival(exchange, ts, n, limit, tif)
-        if refused != int(Reason.NONE):
+        if refused != REASON.NONE:
             reason = refused
     elif tif == FOK:
-        reason = int(Reason.NOT_ALL_AVAILABLE)
+        reason = REASON.NOT_ALL_AVAILABLE
     if node["leaves"] == 0:
-        return int(Status.OK)
+        return STATUS.OK
     if kind == MARKET or tif == IOC or tif == FOK:
         answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), reason)
-        return int(Status.OK)
+        return STATUS.OK
     join_queue(exchange, n)
-    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
-    return int(Status.OK)
+    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
+    return STATUS.OK
 
 
 @kernel
@@ -182,11 +180,11 @@ def cancel(exchange, ts, action):
     node = exchange.node[n]
     if node["state"] != RESTING or node["order_id"] != action["order_id"]:
         refuse(exchange, ts, CANCEL_REJECT, action)
-        return int(Status.OK)
+        return STATUS.OK
     leaves = np.int64(node["leaves"])
     unrest_order(exchange, n)
-    answer(exchange, ts, CANCEL_ACK, n, leaves, int(Reason.NONE))
-    return int(Status.OK)
+    answer(exchange, ts, CANCEL_ACK, n, leaves, REASON.NONE)
+    return STATUS.OK
 
 
 @kernel
@@ -202,7 +200,7 @@ def refuse(exchange, ts, event, action):
         action["side"],
         action["tick"],
         action["lots"],
-        int(Reason.UNKNOWN_ORDER),
+        REASON.UNKNOWN_ORDER,
     )
 
 
@@ -213,7 +211,7 @@ def modify(exchange, ts, action):
     node = exchange.node[n]
     if node["state"] != RESTING or node["order_id"] != action["order_id"]:
         refuse(exchange, ts, MODIFY_REJECT, action)
-        return int(Status.OK)
+        return STATUS.OK
     filled = np.int64(node["lots"]) - np.int64(node["leaves"])
     leaves = np.int64(action["lots"]) - filled
     if leaves <= 0:
@@ -224,10 +222,10 @@ def modify(exchange, ts, action):
     if tick == node["tick"] and leaves <= node["leaves"]:
         node["lots"] = action["lots"]
         node["leaves"] = leaves
-        answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
-        return int(Status.OK)
+        answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
+        return STATUS.OK
     if make_cell(exchange.book, inst, BID if side > 0 else ASK, tick) < 0:
-        return int(Status.BOOK_FULL)
+        return STATUS.BOOK_FULL
     takes = reaches(side, tick, best_against(exchange.book, inst, side))
     if takes and node["order_type"] == POST_ONLY:
         answer(
@@ -236,9 +234,9 @@ def modify(exchange, ts, action):
             MODIFY_REJECT,
             n,
             np.int64(node["lots"]),
-            int(Reason.POST_ONLY_WOULD_TAKE),
+            REASON.POST_ONLY_WOULD_TAKE,
         )
-        return int(Status.OK)
+        return STATUS.OK
     unrest_order(exchange, n)
     node["tick"] = tick
     node["lots"] = action["lots"]
@@ -246,10 +244,10 @@ def modify(exchange, ts, action):
     if takes:
         take_on_arrival(exchange, ts, n, tick, np.int64(0))
         if node["leaves"] == 0:
-            return int(Status.OK)
+            return STATUS.OK
     join_queue(exchange, n)
-    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), int(Reason.NONE))
-    return int(Status.OK)
+    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
+    return STATUS.OK
 
 
 @kernel
@@ -262,4 +260,4 @@ def exchange_request(exchange, ts, action):
         return modify(exchange, ts, action)
     if kind == CANCEL:
         return cancel(exchange, ts, action)
-    return int(Status.OK)
+    return STATUS.OK

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 
-from mmquant.core.dtypes import QueueModel
+from mmquant.core.dtypes import QUEUE_MODEL
 from mmquant.core.jit import kernel
 
-RISK_AVERSE = int(QueueModel.RISK_AVERSE)
-POWER = int(QueueModel.POWER)
-POWER2 = int(QueueModel.POWER2)
-POWER3 = int(QueueModel.POWER3)
-LOG = int(QueueModel.LOG)
+RISK_AVERSE = QUEUE_MODEL.RISK_AVERSE
+POWER = QUEUE_MODEL.POWER
+POWER2 = QUEUE_MODEL.POWER2
+POWER3 = QUEUE_MODEL.POWER3
+LOG = QUEUE_MODEL.LOG
 
 
 @kernel

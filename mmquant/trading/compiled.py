@@ -1,0 +1,98 @@
+"""The compiled loop, driven: compile once for any strategy, make room when it asks, collect logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+from mmquant.core import engine
+from mmquant.core.book import grow_book
+from mmquant.core.dtypes import Reason, Status
+from mmquant.core.jit import DISABLED, compile_for
+from mmquant.errors import DataError, MMQuantError, UsageError
+from mmquant.trading.halves import Halves
+from mmquant.trading.logs import Logs
+from mmquant.trading.strategy import QUOTE_FUNCTION, Strategy
+
+
+def bind(function: Any, arguments: tuple[Any, ...], place: int) -> Any:
+    """A kernel compiled for these arguments with a strategy as argument ``place``."""
+    if DISABLED:
+        return function
+    signature = tuple(
+        QUOTE_FUNCTION if i == place else numba.typeof(x) for i, x in enumerate(arguments)
+    )
+    return compile_for(function, signature)
+
+
+def run_halves(
+    halves: Halves, *, progress: Callable[[int, int], None] | None = None
+) -> tuple[Halves, Logs]:
+    """Run a pairing over its tape to the end.
+
+    Raises
+    ------
+    MMQuantError
+        where the strategy writes past its rows, or more messages are on their way than expected.
+    """
+    logs = Logs()
+    loop: Any = None
+    while True:
+        arguments = (
+            halves.local,
+            halves.exchange,
+            halves.tape,
+            halves.clock,
+            halves.ring,
+            halves.strategy.quote,
+            halves.actions,
+            halves.message,
+        )
+        loop = loop or bind(engine.run, arguments, 5)
+        status = int(loop(*arguments))
+        logs.drain(halves.local)
+        check_sets(halves)
+        if status == Status.END:
+            logs.finish(halves.local)
+            return halves, logs
+        make_room(halves, status)
+        if progress is not None:
+            progress(int(halves.exchange.clock[0]["row"]), len(halves.tape.exch_ts))
+
+
+def make_room(halves: Halves, status: int) -> None:
+    """Give the loop what it asks for, or say why it cannot go on."""
+    if status == Status.LOG_FULL:
+        return
+    if status == Status.BOOK_FULL:
+        halves.exchange = halves.exchange._replace(book=grow_book(halves.exchange.book))
+        halves.local = halves.local._replace(book=grow_book(halves.local.book))
+        return
+    row = int(halves.exchange.clock[0]["row"])
+    if status == Status.BAD_ROW:
+        raise DataError("the tape has a row of unknown kind", where=f"row {row}")
+    if status in (Status.RING_FULL, Status.NODES_FULL):
+        raise MMQuantError(
+            "more order messages are on their way than the engine has room for",
+            where=f"row {row}",
+            fix="raise orders.max_open_orders, or lower the latencies",
+        )
+    raise MMQuantError(f"the engine stopped with status {status}", where=f"row {row}")
+
+
+def check_sets(halves: Halves) -> None:
+    """Raise if a strategy broke its contract."""
+    broken = halves.local.set["status"] == int(Status.QUOTES_OVERRUN)
+    if broken.any():
+        raise overrun(halves.strategy, len(halves.local.matched))
+
+
+def overrun(strategy: Strategy, rows: int) -> UsageError:
+    """What to say of a strategy that wrote more quotes than there are rows."""
+    return UsageError(
+        f"strategy {strategy.name!r} wrote or returned more than {rows} quotes",
+        where=f"reason {Reason.BAD_QUOTE.name}",
+        fix=f"write quotes[0] to quotes[{rows - 1}] only, and return how many",
+    )

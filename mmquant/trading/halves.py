@@ -1,0 +1,214 @@
+"""From configuration and tape to the two halves' state: translation only, no decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from mmquant.config import Config
+from mmquant.core.book import make_book
+from mmquant.core.dtypes import (
+    ACTION,
+    LOCAL_PARAM,
+    NEVER,
+    FillMode,
+    OrderType,
+    QueueModel,
+    Requote,
+    TimeInForce,
+    Trigger,
+)
+from mmquant.core.engine import Tape, empty_message, run_clock, view_ring
+from mmquant.core.exchange import EXCHANGE_PARAM, Exchange, make_exchange
+from mmquant.core.local import Local, make_local
+from mmquant.data.contracts import instrument_rows
+from mmquant.data.tape import contracts_of
+from mmquant.errors import ConfigError, DataError
+from mmquant.trading.strategy import BUILT_IN, Strategy, load_strategy
+
+NO_LIMIT = 2**60
+MAX_QUOTES = 16
+
+
+def tape_columns(tape: xr.Dataset, *, feed_offset_ns: int = 0) -> Tape:
+    """Columns of a tape as the engine takes them; the offset is added to the local times."""
+    if tape.sizes["event"] == 0:
+        raise DataError("the tape has no rows", fix="check the file and the reader's options")
+
+    def column(name: str, dtype: Any) -> np.ndarray:
+        return np.ascontiguousarray(tape[name].values, dtype)
+
+    local = column("local_ts", np.int64)
+    order = column("local_order", np.int64) if "local_order" in tape else np.zeros(0, np.int64)
+    return Tape(
+        column("exch_ts", np.int64),
+        local + feed_offset_ns if feed_offset_ns else local,
+        column("kind", np.int8),
+        column("side", np.int8),
+        column("tick", np.int32),
+        column("subtick", np.float32),
+        column("size", np.int32),
+        column("inst", np.int16),
+        order,
+    )
+
+
+def strategy_of(config: Config) -> Strategy:
+    """The strategy that a configuration names."""
+    path = config.strategy_path()
+    if path is not None:
+        return load_strategy(path, config.strategy.function)
+    return BUILT_IN[config.strategy.name]
+
+
+def triggers_of(config: Config) -> int:
+    """Bit mask of what asks for a decision."""
+    return sum(int(Trigger[name.upper()]) for name in config.decision.on)
+
+
+def local_params(config: Config, sets: int) -> np.ndarray:
+    """LOCAL_PARAM rows, the same for all sets."""
+    limits, orders = config.limits, config.orders
+    row = np.zeros(sets, LOCAL_PARAM)
+    row["max_position_lots"] = limits.max_position_lots or NO_LIMIT
+    row["max_order_lots"] = limits.max_order_lots or NO_LIMIT
+    row["max_open_orders"] = limits.max_open_orders or NO_LIMIT
+    row["max_loss"] = np.inf if limits.max_loss_ccy is None else limits.max_loss_ccy
+    age = limits.max_book_age_s
+    row["max_book_age_ns"] = NEVER if age is None else round(age * 1e9)
+    row["hold_one_sided"] = limits.one_sided == "hold"
+    row["order_type"] = int(OrderType[orders.order_type.upper()])
+    row["tif"] = int(TimeInForce[orders.tif.upper()])
+    row["lifetime_ns"] = 0 if orders.lifetime_s is None else round(orders.lifetime_s * 1e9)
+    row["requote"] = int(Requote[orders.requote.upper()])
+    row["peer_arithmetic"] = config.fill.mode == "peer"
+    return row
+
+
+def exchange_params(config: Config, slots: int, day_end: int) -> np.ndarray:
+    """The one EXCHANGE_PARAM row."""
+    row = np.zeros(1, EXCHANGE_PARAM)
+    row["entry_ns"] = config.latency.entry_ns
+    row["response_ns"] = config.latency.response_ns
+    row["day_end"] = day_end
+    row["queue_power"] = config.fill.queue_power
+    row["queue_model"] = int(QueueModel[config.fill.queue.upper()])
+    row["peer_fills"] = FillMode[config.fill.mode.upper()] == FillMode.PEER
+    row["slots"] = slots
+    return row
+
+
+def day_end_of(tape: Tape) -> int:
+    """When DAY orders end: after the tape's last row."""
+    return int(tape.exch_ts[-1]) + 1
+
+
+@dataclass
+class Halves:
+    """Both halves and all that the loop over a tape needs."""
+
+    local: Local
+    exchange: Exchange
+    tape: Tape
+    clock: np.ndarray
+    ring: np.ndarray
+    actions: np.ndarray
+    message: np.ndarray
+    strategy: Strategy
+
+
+def make_local_half(
+    config: Config,
+    tape: xr.Dataset,
+    strategy: Strategy,
+    *,
+    rates: Sequence[Any],
+    params: Sequence[Mapping[str, float]] | None = None,
+    with_book: bool,
+    keep_tables: bool = True,
+    keep_path: bool = True,
+) -> Local:
+    """Local half of a configuration; ``params`` gives one mapping a set (default: one set)."""
+    contracts = contracts_of(tape)
+    instrument, ladder = instrument_rows(contracts, tape.attrs["date"], list(rates))
+    given = [config.strategy.params] if params is None else list(params)
+    rows = np.array([strategy.param_row(one) for one in given])
+    local = make_local(
+        book=make_book(len(contracts), window=1 << 15 if with_book else 64),
+        instrument=instrument,
+        ladder=ladder,
+        param=local_params(config, len(rows)),
+        strategy_param=rows,
+        memory_size=len(strategy.memory_row()),
+        slots=slots_of(config),
+        max_quotes=MAX_QUOTES,
+        keep_tables=keep_tables,
+        keep_path=keep_path,
+    )
+    local.memory[:, :] = strategy.memory_row()
+    return local
+
+
+def slots_of(config: Config) -> int:
+    """Order slots of a set: a power of two with room for orders that are ended but remembered."""
+    limit = config.orders.max_open_orders
+    if limit > 1 << 16:
+        raise ConfigError(
+            f"{limit} open orders are too many", where="orders.max_open_orders", fix="65536 at most"
+        )
+    return 1 << max(4, int(limit - 1).bit_length())
+
+
+def make_halves(
+    config: Config,
+    tape: xr.Dataset,
+    strategy: Strategy,
+    *,
+    rates: Sequence[Any],
+    params: Sequence[Mapping[str, float]] | None = None,
+    keep_tables: bool = True,
+    keep_path: bool = True,
+) -> Halves:
+    """Both halves of a backtest over a tape."""
+    columns = tape_columns(tape, feed_offset_ns=config.latency.feed_offset_ns)
+    triggers = triggers_of(config)
+    two_books = triggers != int(Trigger.TIMER) or len(columns.order) > 0
+    local = make_local_half(
+        config,
+        tape,
+        strategy,
+        rates=rates,
+        params=params,
+        with_book=two_books,
+        keep_tables=keep_tables,
+        keep_path=keep_path,
+    )
+    slots = local.live.shape[1]
+    exchange = make_exchange(
+        book=make_book(len(local.instrument)),
+        instrument=local.instrument,
+        ladder=local.ladder,
+        param=exchange_params(config, slots, day_end_of(columns)),
+        sets=len(local.set),
+    )
+    interval = config.decision.interval_ns
+    return Halves(
+        local,
+        exchange,
+        columns,
+        run_clock(columns, interval=interval, triggers=triggers, two_books=two_books),
+        view_ring(columns, interval=interval, instruments=len(local.instrument)),
+        action_rows(local),
+        empty_message(),
+        strategy,
+    )
+
+
+def action_rows(local: Local) -> np.ndarray:
+    """Room for all actions that one decision can take."""
+    slots, quotes = local.live.shape[1], len(local.matched)
+    return np.zeros(2 * (slots + quotes + len(local.instrument) + 8), ACTION)

@@ -1,0 +1,179 @@
+"""Logs of the local half, drained from the kernels' buffers and turned into tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmquant.core.dtypes import FILL, INSTRUCTION, ORDER, PATH
+from mmquant.core.local import Local
+from mmquant.core.orders import FIRST_ENDED
+from mmquant.data.contracts import Contract
+from mmquant.data.ladders import prices_of
+
+
+class Logs:
+    """All that a run logged, in order."""
+
+    def __init__(self) -> None:
+        self.fills: list[np.ndarray] = []
+        self.orders: list[np.ndarray] = []
+        self.instructions: list[np.ndarray] = []
+        self.path: list[np.ndarray] = []
+
+    def drain(self, local: Local) -> None:
+        """Take over what the buffers hold, and empty them."""
+        log = local.log[0]
+        for name, buffer, kept in (
+            ("fills", local.fill_log, self.fills),
+            ("orders", local.order_log, self.orders),
+            ("instructions", local.instruction_log, self.instructions),
+            ("path", local.path_log, self.path),
+        ):
+            if log[name]:
+                kept.append(buffer[: log[name]].copy())
+                log[name] = 0
+
+    def finish(self, local: Local) -> None:
+        """Take over the orders whose slots were not used again."""
+        self.drain(local)
+        rest = local.order[local.order["order_id"] != 0]
+        if local.log[0]["keep_tables"] and len(rest):
+            self.orders.append(rest.copy())
+
+    def rows(self, name: str) -> np.ndarray:
+        """One log as a record array."""
+        dtype = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": PATH}[name]
+        parts = getattr(self, name)
+        return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def _names(rows: np.ndarray, contracts: Sequence[Contract]) -> dict[str, Any]:
+    symbol = np.array([c.symbol for c in contracts], object)
+    venue = np.array([c.venue for c in contracts], object)
+    return {
+        "inst": rows["inst"],
+        "symbol": pd.Series(symbol[rows["inst"]], dtype="str"),
+        "venue": pd.Series(venue[rows["inst"]], dtype="str"),
+    }
+
+
+def _prices(rows: np.ndarray, contracts: Sequence[Contract], date: str) -> np.ndarray:
+    out = np.full(len(rows), np.nan)
+    for contract in contracts:
+        mine = rows["inst"] == contract.id
+        if mine.any():
+            out[mine] = prices_of(contract.ladder(date), rows["tick"][mine])
+    return out
+
+
+def _units(lots: np.ndarray, inst: np.ndarray, local: Local) -> np.ndarray:
+    what = local.instrument[inst]
+    return np.asarray(lots * what["lot_num"] / what["lot_den"])
+
+
+def fills_table(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> pd.DataFrame:
+    """Fills of one set, in order of booking."""
+    rows = logs.rows("fills")
+    rows = rows[rows["set"] == owner]
+    data = {"timestamp": rows["timestamp"], "exch_ts": rows["exch_ts"]}
+    data |= {"order_id": rows["order_id"], **_names(rows, contracts)}
+    for name in ("side", "price", "size", "lots", "liquidity", "fee", "mid"):
+        data[name] = rows[name]
+    for name in ("spread_capture", "position", "reason"):
+        data[name] = rows[name]
+    return pd.DataFrame(data)
+
+
+def orders_table(
+    logs: Logs, local: Local, contracts: Sequence[Contract], date: str, owner: int = 0
+) -> pd.DataFrame:
+    """Orders of one set, in order of submission."""
+    rows = logs.rows("orders")
+    rows = rows[rows["set"] == owner]
+    rows = rows[np.argsort(rows["order_id"], kind="stable")]
+    filled = _units(rows["filled"], rows["inst"], local)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        average = np.where(rows["filled"] > 0, rows["value"] / filled, np.nan)
+    ended = rows["state"] >= FIRST_ENDED
+    return pd.DataFrame(
+        {
+            "order_id": rows["order_id"],
+            **_names(rows, contracts),
+            "side": rows["side"],
+            "order_type": rows["order_type"],
+            "tif": rows["tif"],
+            "price": _prices(rows, contracts, date),
+            "size": _units(rows["lots"], rows["inst"], local),
+            "status": rows["state"],
+            "filled_qty": filled,
+            "avg_price": average,
+            "submit_time": rows["submit_ts"],
+            "ack_time": rows["ack_ts"],
+            "cancel_time": np.where(ended, rows["end_ts"], 0),
+            "reason": rows["reason"],
+            "position": rows["position"],
+        }
+    )
+
+
+def quotes_table(
+    logs: Logs, local: Local, contracts: Sequence[Contract], date: str, owner: int = 0
+) -> pd.DataFrame:
+    """Quote instructions of one set, in order."""
+    rows = logs.rows("instructions")
+    rows = rows[rows["set"] == owner]
+    price = _prices(rows, contracts, date)
+    about_order = rows["order_id"] != 0
+    return pd.DataFrame(
+        {
+            "timestamp": rows["timestamp"],
+            **_names(rows, contracts),
+            "action": rows["action"],
+            "order_id": rows["order_id"],
+            "side": rows["side"],
+            "price": np.where(about_order, price, np.nan),
+            "size": _units(rows["lots"], rows["inst"], local),
+            "order_type": rows["order_type"],
+            "tif": rows["tif"],
+            "reason": rows["reason"],
+            "position": rows["position"],
+        }
+    )
+
+
+PATH_VARIABLES = (
+    "bid",
+    "ask",
+    "mid",
+    "position",
+    "cash",
+    "fees",
+    "equity",
+    "spread_pnl",
+    "inventory_pnl",
+    "own_bid",
+    "own_ask",
+    "fills",
+    "open_orders",
+    "volume",
+)
+
+
+def path_dataset(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> xr.Dataset:
+    """Step path of one set over (time, inst)."""
+    rows = logs.rows("path")
+    rows = rows[rows["set"] == owner].reshape(-1, len(contracts))
+    data = {name: (("time", "inst"), rows[name].copy()) for name in PATH_VARIABLES}
+    return xr.Dataset(
+        data,
+        coords={
+            "time": ("time", rows["time"][:, 0].copy()),
+            "inst": ("inst", np.arange(len(contracts), dtype=np.int16)),
+            "symbol": ("inst", np.array([c.symbol for c in contracts])),
+        },
+    )
