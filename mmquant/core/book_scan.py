@@ -35,6 +35,23 @@ def set_raw(book, inst, k, tick, lots):
 
 
 @kernel
+def apply_rows(book, kind, side, tick, size, inst, start, stop):
+    """Apply rows ``start`` to ``stop`` - 1 as the engine does; trades change nothing.
+
+    Returns the row reached: less than ``stop`` where the far map of the book must grow first.
+    """
+    for i in range(start, stop):
+        code = kind[i]
+        if code == DEPTH or code == SNAPSHOT:
+            k = BID if side[i] > 0 else ASK
+            if not set_level(book, np.int64(inst[i]), k, np.int64(tick[i]), np.int64(size[i])):
+                return i
+        elif code == CLEAR:
+            clear_row(book, np.int64(inst[i]), np.int64(side[i]), np.int64(tick[i]))
+    return stop
+
+
+@kernel
 def take_back(book, inst, k, tick, lots, row, pending, bad):
     """Undo the pending crossing rows of every instrument that is crossed; count them."""
     count = 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mmquant.core.book import make_book
 from mmquant.core.book_scan import SCAN_COUNTS, scan_rows
 
+BOOK_COLUMNS = ("kind", "side", "tick", "size", "inst")
+"""Columns that a book is made of, in the order of the kernels' arguments."""
 CROSSED_FIX = "the other side's level was not removed first: take the rows from the source again"
 
 
@@ -20,15 +22,20 @@ def crossed_rows(data: Mapping[str, np.ndarray], n_inst: int) -> tuple[np.ndarra
     """
     n = len(data["exch_ts"])
     undo = np.zeros((5, _longest_packet(data["exch_ts"])), np.int64)
+    columns = kernel_columns(data, ("exch_ts", *BOOK_COLUMNS))
     far = 1 << 13
     while True:
         bad = np.zeros(n, np.bool_)
         counts = np.zeros(len(SCAN_COUNTS), np.int64)
-        columns = (data[name] for name in ("exch_ts", "kind", "side", "tick", "size", "inst"))
         book = make_book(max(n_inst, 1), far=far)
         if scan_rows(book, *columns, undo, bad, counts) == n:
             return bad, dict(zip(SCAN_COUNTS, counts.tolist(), strict=True))
         far *= 4
+
+
+def kernel_columns(data: Mapping[str, np.ndarray], names: Sequence[str]) -> list[np.ndarray]:
+    """Columns contiguous and writable, so that one compiled version of a kernel serves."""
+    return [np.require(data[name], requirements=["C", "W"]) for name in names]
 
 
 def _longest_packet(exch_ts: np.ndarray) -> int:

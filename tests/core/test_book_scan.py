@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmquant.core.book import make_book
@@ -94,6 +94,7 @@ def random_rows(draw: st.DrawFn) -> list[Row]:
     return out
 
 
+@settings(deadline=None)
 @given(random_rows())
 def test_scan_equals_the_plain_book(rows: list[Row]) -> None:
     assert scan(rows) == naive(rows)

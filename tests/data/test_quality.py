@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmquant.data.crossing import crossed_rows
@@ -75,6 +75,7 @@ def test_time_backwards_leaves_sorted_rows_and_few_out(ts: list[int]) -> None:
     assert bad.sum() <= early.sum()
 
 
+@settings(deadline=None)
 @given(tapes())
 def test_good_rows_pass_the_screen_unchanged(tape: xr.Dataset) -> None:
     data = {name: tape[name].values.astype(np.int64) for name in COLUMNS if name != "subtick"}

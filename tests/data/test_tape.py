@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmquant.data.merging import concat
@@ -20,6 +20,7 @@ def build(data: dict[str, np.ndarray], n_inst: int = 1, **options: object) -> xr
     return make_tape(data, contracts(n_inst), source={}, date="2023-11-14", **options)
 
 
+@settings(deadline=None)
 @given(tapes())
 def test_a_tape_is_sorted_typed_and_has_its_contracts(tape: xr.Dataset) -> None:
     validate_tape(tape)
@@ -30,6 +31,7 @@ def test_a_tape_is_sorted_typed_and_has_its_contracts(tape: xr.Dataset) -> None:
     assert json.loads(tape.attrs["counts"])["rows"] == tape.sizes["event"]
 
 
+@settings(deadline=None)
 @given(st.lists(row(), max_size=30), st.randoms(use_true_random=False))
 def test_rows_in_any_order_give_the_same_tape(rows: list, random: object) -> None:
     data = columns(rows) | {"seq": np.arange(len(rows))}
@@ -39,6 +41,7 @@ def test_rows_in_any_order_give_the_same_tape(rows: list, random: object) -> Non
     assert build(mixed).identical(build(data))
 
 
+@settings(deadline=None)
 @given(tapes())
 def test_local_order_sorts_local_time_and_is_there_only_where_needed(tape: xr.Dataset) -> None:
     local = tape["local_ts"].values
