@@ -52,9 +52,10 @@ def read_frame(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 def write_path(path: xr.Dataset, file: Path) -> None:
     """Write the step path: one row per (time, inst), time first."""
     n, m = path.sizes["time"], path.sizes["inst"]
+    ids = path["inst"].values if "inst" in path.coords else np.arange(m, dtype=np.int16)
     columns: dict[str, np.ndarray] = {
         "time": np.repeat(path["time"].values, m),
-        "inst": np.tile(np.arange(m, dtype=np.int16), n),
+        "inst": np.tile(ids, n),
         "symbol": np.tile(np.asarray(path["symbol"].values, object), n),
     }
     for name in path.data_vars:
@@ -63,7 +64,7 @@ def write_path(path: xr.Dataset, file: Path) -> None:
     header = {
         "sizes": [n, m],
         "symbols": [str(s) for s in path["symbol"].values],
-        "inst": "inst" in path.coords,
+        "inst": [ids.dtype.str, ids.tolist()] if "inst" in path.coords else None,
         "attrs": _plain(path.attrs),
         "variables": attrs,
     }
@@ -78,7 +79,8 @@ def read_path(file: Path) -> xr.Dataset:
         times = frame["time"].to_numpy().reshape(n, m)[:, :1].reshape(-1)
         coords: dict[str, Any] = {"time": times, "symbol": ("inst", np.array(header["symbols"]))}
         if header["inst"]:
-            coords["inst"] = np.arange(m)
+            dtype, ids = header["inst"]
+            coords["inst"] = np.array(ids, dtype)
         data = {
             name: (("time", "inst"), frame[name].to_numpy().reshape(n, m))
             for name in frame.columns

@@ -41,9 +41,10 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, n: int, seed: int)
 
 def test_an_instrument_coordinate_and_column_types_survive(tmp_path: Path) -> None:
     run = fake_run()
-    run.path = run.path.assign_coords(inst=np.arange(2))
+    run.path = run.path.assign_coords(inst=np.array([3, 1], np.int16))
     back = Run.load(run.save(tmp_path / "run"))
     assert back.path.identical(run.path)
+    assert back.path["inst"].dtype == np.int16
     assert {n: v.dtype for n, v in back.path.items()} == {n: v.dtype for n, v in run.path.items()}
 
 
