@@ -38,7 +38,7 @@ def random_rows(
         if draw < 0.3:
             side = 1 if rng.random() < 0.5 else -1
             tick = mid + side * int(rng.integers(-1, 3))
-            lots = int(rng.integers(0 if clears else 1, 2 * mean_lots))
+            lots = int(rng.integers(1, 2 * mean_lots))
             out.append((now, RowKind.TRADE, side, tick, lots))
         if clears and draw > 0.995:
             side = 1 if rng.random() < 0.5 else -1
