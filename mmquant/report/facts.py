@@ -13,6 +13,7 @@ from mmquant.report.tables import Column, Table, failed_checks
 from mmquant.report.text import count, duration, moment, size_of
 from mmquant.research.markouts import HORIZONS_S, two_sided_mid
 from mmquant.research.metrics import SUMMARY
+from mmquant.research.tables import Fills, path_times
 
 NOT_RECORDED = "not recorded"
 MOST_WARNINGS = 12
@@ -158,6 +159,13 @@ def warnings_of(run: RunLike, scopes: list[Scope]) -> list[str]:
         out.append("The run has no fills.")
     if steps < 2:
         out.append(f"The path has {'one step' if steps else 'no steps'}: there is little to see.")
+    times = path_times(run.path)
+    late = int((Fills.of(run.fills).time > times[-1]).sum()) if steps else 0
+    if late:
+        out.append(
+            f"{count(late)} fill(s) came after the last step: they are in the tables of fills, "
+            "not yet in equity, position and PnL."
+        )
     step = median_step_s(singles[0])
     if step is not None and step > min(HORIZONS_S):
         out.append(
@@ -190,7 +198,7 @@ def parameter_table(run: RunLike) -> Table:
     """Every setting of the run, with its unit and meaning."""
     meaning = _meanings(Config)
     rows = [
-        [key, _shown(value), _unit(key), meaning.get(key, "")]
+        [key, _shown(value), _unit(key, value), meaning.get(key, "")]
         for key, value in _flat(run.manifest.get("config") or {})
     ]
     columns = [Column(t, left=True) for t in ("setting", "value", "unit", "meaning")]
@@ -211,8 +219,10 @@ def _shown(value: Any) -> str:
     return "none" if value is None or value == {} else str(value)
 
 
-def _unit(key: str) -> str:
+def _unit(key: str, value: Any) -> str:
     last = key.rpartition("_")[2]
+    if last == "ns" and isinstance(value, int) and value >= 1_000:
+        return f"ns = {duration(value / 1e9)}"
     return last if last in UNITS and "_" in key else ""
 
 

@@ -195,6 +195,17 @@ def test_a_fill_log_that_misses_a_fill_is_told_at_the_top():
     assert "the spread of the fill log is off by" in words(render_report(run))
 
 
+def test_a_fill_after_the_last_step_is_told_at_the_top():
+    run = fake_run(steps=200, fills=20)
+    run.path = run.path.isel(
+        time=slice(
+            0, int(np.searchsorted(run.path["time"].values, run.fills["timestamp"].iloc[-1]))
+        )
+    )
+    text = words(render_report(run))
+    assert "1 fill(s) came after the last step" in text and "off by" not in text
+
+
 def test_text_from_the_data_is_escaped():
     run = fake_run(steps=50, fills=5, symbols=(EVIL, "B"), name=EVIL, currencies=(EVIL,), hours=0.2)
     for key in ("notes",):

@@ -281,6 +281,13 @@ def test_summary_by_hand():
     assert not any("sharpe" in key for key in out)
 
 
+def test_fills_after_the_last_step_are_counted():
+    path = _path([0, 1], [100.0, 100.0])
+    fills = make_fills([_fill(1, 1, 99.0), _fill(1.5, 1, 99.0)])
+    out = metrics.summarize(path, fills, make_orders(0), make_quotes(0))
+    assert (out["fills"], out["fills_after_path"]) == (2, 1)
+
+
 @pytest.mark.parametrize(
     "shape", [{"fills": 0}, {"steps": 1, "fills": 0}, {"steps": 0, "fills": 0}, {}]
 )
