@@ -39,12 +39,22 @@ SIDE_BOOK = np.dtype(
         ("trade_tick", np.int64),
         ("trade_side", np.int64),
         ("halted", np.int64),
+        ("far_count", np.int64),
     ],
     align=True,
 )
-"""State of one instrument's book."""
+"""State of one instrument's book; ``far_count`` counts the far map's keys, in the first one."""
 
-FAR_LEVEL = np.dtype([("key", np.int64), ("lots", np.int32), ("head", np.int32)], align=True)
+FAR = np.dtype(
+    [
+        ("key", np.int64),
+        ("spare_key", np.int64),
+        ("spare_lots", np.int32),
+        ("spare_head", np.int32),
+    ],
+    align=True,
+)
+"""Key of a far level (FAR_EMPTY: none), and room to rebuild the map in place."""
 
 FAR_EMPTY = 0
 BID = 0
@@ -56,9 +66,7 @@ class Book(NamedTuple):
 
     level: np.ndarray
     side: np.ndarray
-    far_key: np.ndarray
-    far_count: np.ndarray
-    far_spare: np.ndarray
+    far: np.ndarray
 
 
 def make_book(instruments: int, *, window: int = 1 << 15, far: int = 1 << 13) -> Book:
@@ -73,28 +81,22 @@ def make_book(instruments: int, *, window: int = 1 << 15, far: int = 1 << 13) ->
     side["own_ask_min"] = NO_ASK
     side["base"] = NO_ASK
     side["row"] = -1
-    return Book(
-        level, side, np.zeros(far, np.int64), np.zeros(1, np.int64), np.zeros(far, FAR_LEVEL)
-    )
+    return Book(level, side, np.zeros(far, FAR))
 
 
 def grow_book(book: Book) -> Book:
     """The same book with a far map of twice the size."""
-    far = book.far_key.shape[0]
-    grown = Book(
-        np.concatenate([book.level[:-far], np.zeros(2 * far, LEVEL)]),
-        book.side,
-        np.zeros(2 * far, np.int64),
-        np.zeros(1, np.int64),
-        np.zeros(2 * far, FAR_LEVEL),
-    )
-    for slot in np.flatnonzero(book.far_key):
+    far = book.far.shape[0]
+    level = np.concatenate([book.level[:-far], np.zeros(2 * far, LEVEL)])
+    grown = Book(level, book.side, np.zeros(2 * far, FAR))
+    grown.side[0]["far_count"] = 0
+    for slot in np.flatnonzero(book.far["key"]):
         level = book.level[book.level.shape[0] - far + slot]
-        key = int(book.far_key[slot])
-        new = int(far_slot(grown.far_key, key))
-        grown.far_key[new] = key
+        key = int(book.far[slot]["key"])
+        new = int(far_slot(grown.far, key))
+        grown.far[new]["key"] = key
         grown.level[grown.level.shape[0] - 2 * far + new] = level
-        grown.far_count[0] += 1
+        grown.side[0]["far_count"] += 1
     return grown
 
 
@@ -105,11 +107,11 @@ def far_key_of(inst, k, tick):
 
 
 @kernel
-def far_slot(far_key, key):
+def far_slot(far, key):
     """Slot that holds ``key``, or the empty slot where it would go (a quarter is always empty)."""
-    mask = far_key.shape[0] - 1
+    mask = far.shape[0] - 1
     slot = (key ^ (key >> 13) ^ (key >> 27)) & mask
-    while far_key[slot] != key and far_key[slot] != FAR_EMPTY:
+    while far[slot]["key"] != key and far[slot]["key"] != FAR_EMPTY:
         slot = (slot + 1) & mask
     return slot
 
@@ -122,10 +124,10 @@ def find_cell(book, inst, k, tick):
     if i >= 0 and i < side["window"]:
         return side["start"] + k * side["window"] + i
     key = far_key_of(inst, k, tick)
-    slot = far_slot(book.far_key, key)
-    if book.far_key[slot] != key:
+    slot = far_slot(book.far, key)
+    if book.far[slot]["key"] != key:
         return -1
-    return book.level.shape[0] - book.far_key.shape[0] + slot
+    return book.level.shape[0] - book.far.shape[0] + slot
 
 
 @kernel
@@ -134,15 +136,15 @@ def make_cell(book, inst, k, tick):
     cell = find_cell(book, inst, k, tick)
     if cell >= 0:
         return cell
-    size = book.far_key.shape[0]
-    if 4 * (book.far_count[0] + 1) > 3 * size:
+    size = book.far.shape[0]
+    if 4 * (book.side[0]["far_count"] + 1) > 3 * size:
         purge_far(book)
-        if 2 * (book.far_count[0] + 1) > size:
+        if 2 * (book.side[0]["far_count"] + 1) > size:
             return -1
     key = far_key_of(inst, k, tick)
-    slot = far_slot(book.far_key, key)
-    book.far_key[slot] = key
-    book.far_count[0] += 1
+    slot = far_slot(book.far, key)
+    book.far[slot]["key"] = key
+    book.side[0]["far_count"] += 1
     cell = book.level.shape[0] - size + slot
     book.level[cell]["lots"] = 0
     book.level[cell]["head"] = 0
@@ -152,25 +154,25 @@ def make_cell(book, inst, k, tick):
 @kernel
 def purge_far(book):
     """Rebuild the far map without its empty levels."""
-    size = book.far_key.shape[0]
+    size = book.far.shape[0]
     start = book.level.shape[0] - size
     kept = 0
     for slot in range(size):
         level = book.level[start + slot]
-        if book.far_key[slot] != FAR_EMPTY and (level["lots"] != 0 or level["head"] != 0):
-            spare = book.far_spare[kept]
-            spare["key"] = book.far_key[slot]
-            spare["lots"] = level["lots"]
-            spare["head"] = level["head"]
+        if book.far[slot]["key"] != FAR_EMPTY and (level["lots"] != 0 or level["head"] != 0):
+            spare = book.far[kept]
+            spare["spare_key"] = book.far[slot]["key"]
+            spare["spare_lots"] = level["lots"]
+            spare["spare_head"] = level["head"]
             kept += 1
-        book.far_key[slot] = FAR_EMPTY
-    book.far_count[0] = kept
+        book.far[slot]["key"] = FAR_EMPTY
+    book.side[0]["far_count"] = kept
     for i in range(kept):
-        spare = book.far_spare[i]
-        slot = far_slot(book.far_key, spare["key"])
-        book.far_key[slot] = spare["key"]
-        book.level[start + slot]["lots"] = spare["lots"]
-        book.level[start + slot]["head"] = spare["head"]
+        spare = book.far[i]
+        slot = far_slot(book.far, spare["spare_key"])
+        book.far[slot]["key"] = spare["spare_key"]
+        book.level[start + slot]["lots"] = spare["spare_lots"]
+        book.level[start + slot]["head"] = spare["spare_head"]
 
 
 @kernel
@@ -185,11 +187,11 @@ def lots_at(book, inst, k, tick):
 @kernel
 def far_best(book, inst, k, low, high):
     """Best far level with lots whose tick is in [low, high]: highest bid or lowest ask."""
-    size = book.far_key.shape[0]
+    size = book.far.shape[0]
     start = book.level.shape[0] - size
     best = NO_ASK if k == ASK else NO_BID
     for slot in range(size):
-        key = book.far_key[slot]
+        key = book.far[slot]["key"]
         if key == FAR_EMPTY or (key >> 34) != inst * 2 + k + 1:
             continue
         tick = (key & ((1 << 34) - 1)) - (1 << 32)
@@ -279,10 +281,10 @@ def room_for_leavers(book, inst, by):
             level = book.level[first + i]
             if (level["lots"] != 0 or level["head"] != 0) and (i < by or i >= window + by):
                 leavers += 1
-    size = book.far_key.shape[0]
-    if 4 * (book.far_count[0] + leavers) > 3 * size:
+    size = book.far.shape[0]
+    if 4 * (book.side[0]["far_count"] + leavers) > 3 * size:
         purge_far(book)
-    return 4 * (book.far_count[0] + leavers) <= 3 * size
+    return 4 * (book.side[0]["far_count"] + leavers) <= 3 * size
 
 
 @kernel
@@ -303,10 +305,10 @@ def shift_cells(level, first, window, by):
 def pull_far(book, inst):
     """Move far levels that the window now covers into it."""
     side = book.side[inst]
-    size = book.far_key.shape[0]
+    size = book.far.shape[0]
     start = book.level.shape[0] - size
     for slot in range(size):
-        key = book.far_key[slot]
+        key = book.far[slot]["key"]
         if key == FAR_EMPTY or ((key >> 34) - 1) // 2 != inst:
             continue
         k = ((key >> 34) - 1) % 2
@@ -383,10 +385,10 @@ def clear_side(book, inst, k, tick):
     low, high = (tick, NO_ASK) if k == BID else (NO_BID, tick)
     for i in range(max(low - base, 0), min(high - base + 1, window)):
         book.level[first + i]["lots"] = 0
-    size = book.far_key.shape[0]
+    size = book.far.shape[0]
     start = book.level.shape[0] - size
     for slot in range(size):
-        key = book.far_key[slot]
+        key = book.far[slot]["key"]
         if key != FAR_EMPTY and (key >> 34) == inst * 2 + k + 1:
             at = (key & ((1 << 34) - 1)) - (1 << 32)
             if at >= low and at <= high:

@@ -20,7 +20,7 @@ from mmquant.core.dtypes import (
     TIME_IN_FORCE,
     VIEW_ORDERS,
 )
-from mmquant.core.jit import kernel
+from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY, CANARY_ROWS, change_open, fail, free_slot, log_order
 from mmquant.core.portfolio import equity_of, inventory_at
 from mmquant.core.ticks import price_of_tick
@@ -29,14 +29,12 @@ HOLD = -1
 WORKING = ORDER_STATE.WORKING
 
 
-@kernel
+@inner_kernel
 def market_view(local, book, inst):
     """Fill the market's part of an instrument's view from a book."""
     side = book.side[inst]
     view = local.views[inst]
     what = local.instrument[inst]
-    start = what["ladder_start"]
-    length = what["ladder_len"]
     view["ts"] = side["ts"]
     view["exch_ts"] = side["exch_ts"]
     view["best_bid"] = side["best_bid"]
@@ -45,17 +43,15 @@ def market_view(local, book, inst):
     view["bid_price"] = math.nan
     view["ask_price"] = math.nan
     if side["best_bid"] != NO_BID:
-        view["bid_price"] = price_of_tick(local.ladder, start, length, side["best_bid"], 0.0)
+        view["bid_price"] = price_of_tick(what, side["best_bid"], 0.0)
     if side["best_ask"] != NO_ASK:
-        view["ask_price"] = price_of_tick(local.ladder, start, length, side["best_ask"], 0.0)
+        view["ask_price"] = price_of_tick(what, side["best_ask"], 0.0)
     view["mid"] = 0.5 * (view["bid_price"] + view["ask_price"])
     view["trade_ts"] = side["trade_ts"]
     view["trade_side"] = side["trade_side"]
     view["trade_price"] = math.nan
     if side["trade_ts"] != 0:
-        view["trade_price"] = price_of_tick(
-            local.ladder, start, length, side["trade_tick"], side["trade_subtick"]
-        )
+        view["trade_price"] = price_of_tick(what, side["trade_tick"], side["trade_subtick"])
     view["buy_volume"] = side["buy_lots"] * what["lot_num"] / what["lot_den"]
     view["sell_volume"] = side["sell_lots"] * what["lot_num"] / what["lot_den"]
     view["halted"] = side["halted"]
@@ -63,14 +59,14 @@ def market_view(local, book, inst):
     view["multiplier"] = what["multiplier"]
 
 
-@kernel
+@inner_kernel
 def own_view(local, owner):
     """Fill the own part of all views: position, money and live orders of a set."""
     count = local.instrument.shape[0]
     for inst in range(count):
         view = local.views[inst]
         position = local.position[owner * count + inst]
-        view["theo"] = local.theo[inst]
+        view["theo"] = position["theo"]
         view["position_lots"] = position["lots"]
         view["position"] = position["units"]
         view["cash"] = position["cash"]
@@ -90,11 +86,11 @@ def own_view(local, owner):
         view["n_orders"] += 1
 
 
-@kernel
+@inner_kernel
 def instrument_reason(local, owner, inst, ts):
     """Reason why nothing may be quoted in an instrument now; 0 if all is well, or HOLD."""
     view = local.views[inst]
-    param = local.param[owner]
+    param = local.set[owner]
     if view["halted"] != 0:
         return REASON.PULL_HALTED
     if view["best_bid"] == NO_BID or view["best_ask"] == NO_ASK:
@@ -106,10 +102,10 @@ def instrument_reason(local, owner, inst, ts):
     return REASON.NONE
 
 
-@kernel
+@inner_kernel
 def loss_reason(local, owner):
     """Reason to stop for good: the loss limit is reached, or cannot be checked."""
-    limit = local.param[owner]["max_loss"]
+    limit = local.set[owner]["max_loss"]
     if limit == math.inf:
         return REASON.NONE
     count = local.instrument.shape[0]
@@ -127,17 +123,17 @@ def loss_reason(local, owner):
     return REASON.NONE
 
 
-@kernel
+@inner_kernel
 def room_lots(local, owner, inst, side):
     """Lots that may still be sent on a side if everything open there were to fill."""
     position = local.position[owner * local.instrument.shape[0] + inst]
-    limit = local.param[owner]["max_position_lots"]
+    limit = local.set[owner]["max_position_lots"]
     if side > 0:
         return limit - position["lots"] - position["open_buy"]
     return limit + position["lots"] - position["open_sell"]
 
 
-@kernel
+@inner_kernel
 def log_action(local, owner, action):
     """Log an action together with the inventory it was taken at."""
     local.set[owner]["actions"] += 1
@@ -161,7 +157,7 @@ def log_action(local, owner, action):
     log["instructions"] += 1
 
 
-@kernel
+@inner_kernel
 def order_action(local, owner, ts, slot, kind, reason, actions, n):
     """Write an action about an existing order."""
     order = local.order[slot]
@@ -182,7 +178,7 @@ def order_action(local, owner, ts, slot, kind, reason, actions, n):
     return n + 1
 
 
-@kernel
+@inner_kernel
 def notice(local, owner, ts, kind, inst, reason, actions, n):
     """Write an action that concerns no order: a pull or an alert."""
     action = actions[n]
@@ -202,14 +198,14 @@ def notice(local, owner, ts, kind, inst, reason, actions, n):
     return n + 1
 
 
-@kernel
+@inner_kernel
 def cancel_order(local, owner, ts, slot, reason, actions, n):
     """Ask to cancel a working order."""
     local.order[slot]["state"] = ORDER_STATE.CANCELLING
     return order_action(local, owner, ts, slot, ACTION_KIND.CANCEL, reason, actions, n)
 
 
-@kernel
+@inner_kernel
 def modify_order(local, owner, ts, slot, quote, actions, n):
     """Ask to move a working order to a wanted quote."""
     order = local.order[slot]
@@ -224,12 +220,12 @@ def modify_order(local, owner, ts, slot, quote, actions, n):
     return order_action(local, owner, ts, slot, kind, REASON.REPRICE, actions, n)
 
 
-@kernel
+@inner_kernel
 def place_order(local, owner, ts, quote, lots, actions, n):
     """Place a new order for a wanted quote, if an order slot is free."""
     state = local.set[owner]
     slot = free_slot(local, owner)
-    if slot < 0 or state["live"] >= local.param[owner]["max_open_orders"]:
+    if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
         state["denied"] += 1
         return n
     order = local.order[slot]
@@ -264,7 +260,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     return order_action(local, owner, ts, slot, ACTION_KIND.PLACE, reason, actions, n)
 
 
-@kernel
+@inner_kernel
 def pull_all(local, owner, ts, inst, reason, actions, n):
     """Cancel all working orders of an instrument (all instruments: -1) and say why, once."""
     count = 0
@@ -279,7 +275,7 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
     return n
 
 
-@kernel
+@inner_kernel
 def valid_quote(local, quote):
     """Whether a wanted quote can be sent at all."""
     if quote["side"] != 1 and quote["side"] != -1:
@@ -293,13 +289,13 @@ def valid_quote(local, quote):
     return quote["tick"] > NO_BID and quote["tick"] < NO_ASK
 
 
-@kernel
+@inner_kernel
 def blank_quotes(local, owner, ts):
     """Reset the quote rows to the configured order type and lifetime."""
-    param = local.param[owner]
+    param = local.set[owner]
     lifetime = param["lifetime_ns"]
     expire = ts + lifetime if lifetime > 0 else np.int64(NEVER)
-    rows = local.matched.shape[0]
+    rows = local.quote.shape[0] - CANARY_ROWS
     for i in range(rows):
         quote = local.quote[i]
         quote["expire_ts"] = expire
@@ -310,31 +306,32 @@ def blank_quotes(local, owner, ts):
         quote["order_type"] = param["order_type"]
         quote["tif"] = param["tif"]
         quote["reason"] = 0
+        quote["served"] = 0
     for i in range(rows, rows + CANARY_ROWS):
         local.quote[i]["tick"] = CANARY
 
 
-@kernel
+@inner_kernel
 def canary_alive(local):
     """Whether the strategy kept to the rows it was given."""
-    rows = local.matched.shape[0]
+    rows = local.quote.shape[0] - CANARY_ROWS
     for i in range(rows, rows + CANARY_ROWS):
         if local.quote[i]["tick"] != CANARY:
             return False
     return True
 
 
-@kernel
+@inner_kernel
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
     An order counts whatever its state: one that is on its way, or being cancelled, keeps its place.
     """
     for q in range(wanted):
-        local.matched[q] = 0
+        local.quote[q]["served"] = 0
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        local.keep[i] = 0
+        order["keep"] = 0
         for q in range(wanted):
             quote = local.quote[q]
             if (
@@ -342,27 +339,27 @@ def keep_wanted(local, owner, wanted):
                 and quote["side"] == order["side"]
                 and quote["tick"] == order["want_tick"]
             ):
-                local.keep[i] = 1
-                local.matched[q] = 1
+                order["keep"] = 1
+                local.quote[q]["served"] = 1
 
 
-@kernel
+@inner_kernel
 def change_unwanted(local, owner, ts, wanted, actions, n):
     """Cancel, or move to a quote that nothing serves yet, each working order not wanted."""
-    moves = local.param[owner]["requote"] == REQUOTE.MODIFY
+    moves = local.set[owner]["requote"] == REQUOTE.MODIFY
     for i in range(local.set[owner]["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
-        if local.keep[i] != 0 or order["state"] != WORKING:
+        if order["keep"] != 0 or order["state"] != WORKING:
             continue
-        if local.inst_reason[order["inst"]] == HOLD:
+        if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
         if moves:
             for q in range(wanted):
                 quote = local.quote[q]
                 if (
-                    local.matched[q] == 0
+                    local.quote[q]["served"] == 0
                     and quote["inst"] == order["inst"]
                     and quote["side"] == order["side"]
                     and quote["order_type"] == order["order_type"]
@@ -372,20 +369,20 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
                     target = q
                     break
         if target >= 0:
-            local.matched[target] = 1
+            local.quote[target]["served"] = 1
             n = modify_order(local, owner, ts, slot, local.quote[target], actions, n)
         else:
             n = cancel_order(local, owner, ts, slot, REASON.NOT_WANTED, actions, n)
     return n
 
 
-@kernel
+@inner_kernel
 def place_missing(local, owner, ts, wanted, actions, n):
     """Place each wanted quote that no order serves, as far as the limits allow."""
-    param = local.param[owner]
+    param = local.set[owner]
     for q in range(wanted):
         quote = local.quote[q]
-        if local.matched[q] != 0:
+        if local.quote[q]["served"] != 0:
             continue
         inst = np.int64(quote["inst"])
         room = room_lots(local, owner, inst, np.int64(quote["side"]))
@@ -401,11 +398,11 @@ def place_missing(local, owner, ts, wanted, actions, n):
                 and twin["side"] == quote["side"]
                 and twin["tick"] == quote["tick"]
             ):
-                local.matched[other] = 1
+                twin["served"] = 1
     return n
 
 
-@kernel
+@inner_kernel
 def drop_bad_quotes(local, owner, ts, wanted, actions, n):
     """Neutralize quotes that cannot be sent, and those in blocked instruments."""
     for q in range(wanted):
@@ -416,14 +413,14 @@ def drop_bad_quotes(local, owner, ts, wanted, actions, n):
                 alert = ACTION_KIND.ALERT
                 n = notice(local, owner, ts, alert, 0, REASON.BAD_QUOTE, actions, n)
             quote["side"] = 0
-            local.matched[q] = 1
-        elif local.inst_reason[quote["inst"]] != 0:
+            local.quote[q]["served"] = 1
+        elif local.views[quote["inst"]]["blocked"] != 0:
             quote["side"] = 0
-            local.matched[q] = 1
+            local.quote[q]["served"] = 1
     return n
 
 
-@kernel
+@inner_kernel
 def decide(local, owner, ts, quote, actions):
     """Take one decision for a set: fills ``actions`` and returns how many."""
     state = local.set[owner]
@@ -437,21 +434,21 @@ def decide(local, owner, ts, quote, actions):
     count = local.instrument.shape[0]
     usable = 0
     for inst in range(count):
-        local.inst_reason[inst] = instrument_reason(local, owner, inst, ts)
-        if local.inst_reason[inst] == 0:
+        local.views[inst]["blocked"] = instrument_reason(local, owner, inst, ts)
+        if local.views[inst]["blocked"] == 0:
             usable += 1
     if reason != 0:
         return pull_all(local, owner, ts, -1, reason, actions, 0)
     n = 0
     for inst in range(count):
-        if local.inst_reason[inst] > 0:
-            n = pull_all(local, owner, ts, inst, np.int64(local.inst_reason[inst]), actions, n)
+        if local.views[inst]["blocked"] > 0:
+            n = pull_all(local, owner, ts, inst, np.int64(local.views[inst]["blocked"]), actions, n)
     if usable == 0:
         return n
     own_view(local, owner)
     blank_quotes(local, owner, ts)
     wanted = quote(local.views, local.strategy_param[owner], local.memory[owner], local.quote)
-    if wanted > local.matched.shape[0] or not canary_alive(local):
+    if wanted > (local.quote.shape[0] - CANARY_ROWS) or not canary_alive(local):
         fail(local, owner, STATUS.QUOTES_OVERRUN)
         return pull_all(local, owner, ts, -1, REASON.BAD_QUOTE, actions, n)
     if wanted < 0:
@@ -460,12 +457,12 @@ def decide(local, owner, ts, quote, actions):
     keep_wanted(local, owner, wanted)
     for q in range(wanted):
         if local.quote[q]["side"] == 0:
-            local.matched[q] = 1
+            local.quote[q]["served"] = 1
     n = change_unwanted(local, owner, ts, wanted, actions, n)
     return place_missing(local, owner, ts, wanted, actions, n)
 
 
-@kernel
+@inner_kernel
 def own_price(local, owner, inst, side):
     """Price of the set's own best working quote of a side, NaN if there is none."""
     best = math.nan
@@ -475,15 +472,13 @@ def own_price(local, owner, inst, side):
         state = np.int64(order["state"])
         if order["inst"] != inst or order["side"] != side or state < WORKING:
             continue
-        price = price_of_tick(
-            local.ladder, what["ladder_start"], what["ladder_len"], np.int64(order["tick"]), 0.0
-        )
+        price = price_of_tick(what, np.int64(order["tick"]), 0.0)
         if math.isnan(best) or (price - best) * side > 0.0:
             best = price
     return best
 
 
-@kernel
+@inner_kernel
 def record_path(local, owner, ts):
     """Log the state of a set after a decision, one row an instrument."""
     log = local.log[0]

@@ -234,18 +234,8 @@ def _record(*fields: tuple) -> np.dtype:
     return np.dtype(list(fields), align=True)
 
 
-INSTRUMENT = _record(
-    ("multiplier", np.float64),
-    ("lot_num", np.int64),
-    ("lot_den", np.int64),
-    ("ladder_start", np.int64),
-    ("ladder_len", np.int64),
-    ("maker_value_rate", np.float64),
-    ("maker_unit_rate", np.float64),
-    ("taker_value_rate", np.float64),
-    ("taker_unit_rate", np.float64),
-)
-"""One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit."""
+LADDER_STEPS = 8
+"""Most steps that a tick ladder may have."""
 
 LADDER = _record(
     ("tick_from", np.int64),
@@ -254,6 +244,23 @@ LADDER = _record(
     ("den", np.int64),
 )
 """One step of a tick ladder: price = (price_num + (tick - tick_from) * step_num) / den."""
+
+INSTRUMENT = _record(
+    ("multiplier", np.float64),
+    ("lot_num", np.int64),
+    ("lot_den", np.int64),
+    ("maker_value_rate", np.float64),
+    ("maker_unit_rate", np.float64),
+    ("taker_value_rate", np.float64),
+    ("taker_unit_rate", np.float64),
+    ("ladder_len", np.int64),
+    ("tick_from", np.int64, (LADDER_STEPS,)),
+    ("price_num", np.int64, (LADDER_STEPS,)),
+    ("step_num", np.int64, (LADDER_STEPS,)),
+    ("den", np.int64, (LADDER_STEPS,)),
+)
+"""One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit; the
+tick ladder's steps as in LADDER, ``ladder_len`` of them."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -300,6 +307,7 @@ QUOTE = _record(
     ("order_type", np.int8),
     ("tif", np.int8),
     ("reason", np.int8),
+    ("served", np.int8),
 )
 """One wanted quote, as a strategy writes it."""
 
@@ -319,6 +327,7 @@ VIEW = _record(
     ("trade_price", np.float64),
     ("trade_side", np.int8),
     ("halted", np.int8),
+    ("blocked", np.int16),
     ("buy_volume", np.float64),
     ("sell_volume", np.float64),
     ("units_per_lot", np.float64),
@@ -358,6 +367,7 @@ ORDER = _record(
     ("order_type", np.int8),
     ("tif", np.int8),
     ("state", np.int8),
+    ("keep", np.int8),
 )
 """An own order as the local half knows it; ``value`` is the sum of price times units filled."""
 
@@ -409,6 +419,7 @@ POSITION = _record(
     ("fills", np.int64),
     ("open_buy", np.int64),
     ("open_sell", np.int64),
+    ("theo", np.float64),
 )
 """One position of one set. ``open_buy``, ``open_sell``: lots that live orders could still fill.
 
@@ -416,27 +427,17 @@ POSITION = _record(
 float sum that hftbacktest keeps.
 """
 
-LOCAL_PARAM = _record(
+SET = _record(
     ("max_position_lots", np.int64),
     ("max_order_lots", np.int64),
     ("max_open_orders", np.int64),
     ("max_book_age_ns", np.int64),
     ("lifetime_ns", np.int64),
     ("max_loss", np.float64),
-    ("hold_one_sided", np.int8),
-    ("order_type", np.int8),
-    ("tif", np.int8),
-    ("requote", np.int8),
-    ("peer_arithmetic", np.int8),
-)
-"""Limits and order defaults of one strategy set."""
-
-SET = _record(
     ("next_number", np.int64),
     ("cursor", np.int64),
     ("live", np.int64),
     ("blocked", np.int64),
-    ("pulled", np.int64),
     ("decisions", np.int64),
     ("actions", np.int64),
     ("late", np.int64),
@@ -446,8 +447,13 @@ SET = _record(
     ("bad_quotes", np.int64),
     ("touched", np.int64),
     ("status", np.int64),
+    ("hold_one_sided", np.int8),
+    ("order_type", np.int8),
+    ("tif", np.int8),
+    ("requote", np.int8),
+    ("peer_arithmetic", np.int8),
 )
-"""Running state of one set. ``blocked`` is a latched Reason, ``pulled`` the Reason now shown."""
+"""Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason."""
 
 PATH = _record(
     ("time", np.int64),

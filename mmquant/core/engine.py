@@ -27,7 +27,7 @@ from mmquant.core.dtypes import (
     VIEW,
 )
 from mmquant.core.exchange import send_request
-from mmquant.core.jit import kernel
+from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import logs_have_room, on_order
 from mmquant.core.matching import exchange_row, expire_due
 from mmquant.core.order_entry import exchange_request
@@ -84,7 +84,7 @@ class Tape(NamedTuple):
     order: np.ndarray
 
 
-@kernel
+@inner_kernel
 def market_row(book, msg):
     """Apply a market message to the local book. Returns a Status."""
     inst = np.int64(msg["inst"])
@@ -107,10 +107,10 @@ def market_row(book, msg):
     return STATUS.OK
 
 
-@kernel
+@inner_kernel
 def apply_limit(local, owner, msg):
     """Apply a LIMITS message. Returns whether the limit is known."""
-    param = local.param[owner]
+    param = local.set[owner]
     what = np.int64(msg["reason"])
     if what == LIMIT.MAX_POSITION_LOTS:
         param["max_position_lots"] = msg["lots"]
@@ -125,7 +125,7 @@ def apply_limit(local, owner, msg):
     return True
 
 
-@kernel
+@inner_kernel
 def on_control(local, owner, msg, actions):
     """Halt, resume or kill a set. A kill is never resumed."""
     state = local.set[owner]
@@ -142,7 +142,7 @@ def on_control(local, owner, msg, actions):
     return pull_all(local, owner, msg["ts"], -1, state["blocked"], actions, 0)
 
 
-@kernel
+@inner_kernel
 def on_own_message(local, owner, msg, actions):
     """Apply an order message and report what needs saying."""
     reason = on_order(local, owner, msg)
@@ -152,7 +152,7 @@ def on_own_message(local, owner, msg, actions):
     return notice(local, owner, msg["ts"], alert, np.int64(msg["inst"]), reason, actions, 0)
 
 
-@kernel
+@inner_kernel
 def decide_and_record(local, owner, ts, quote, actions):
     """Decide for a set on the views as they stand, and log the step."""
     n = decide(local, owner, ts, quote, actions)
@@ -179,7 +179,9 @@ def local_step(local, owner, quote, msg, actions):
     if kind == MSG_KIND.CONTROL:
         return on_control(local, owner, msg, actions)
     if kind == MSG_KIND.THEO:
-        local.theo[msg["inst"]] = msg["price"]
+        local.position[owner * local.instrument.shape[0] + np.int64(msg["inst"])]["theo"] = msg[
+            "price"
+        ]
         return 0
     if kind == MSG_KIND.LIMITS and apply_limit(local, owner, msg):
         return 0
@@ -206,13 +208,13 @@ def first_after(times, start, t):
     return start
 
 
-@kernel
+@inner_kernel
 def replay_rows(exchange, tape, stop, react):
     """Apply tape rows up to row ``stop``; with ``react``, stop after a row that caused a response.
 
     Rows that touch no own order and no best price, most of all rows, are done in place.
     """
-    clock = exchange.clock[0]
+    clock = exchange.state[0]
     book = exchange.book
     row = clock["row"]
     responses = clock["response_tail"]
@@ -269,7 +271,7 @@ def exchange_step(exchange, tape, until, stop_row, react):
     AT_RESPONSE (with ``react``) when the first response due by ``until`` is due and all before it
     is done, or a positive Status.
     """
-    clock = exchange.clock[0]
+    clock = exchange.state[0]
     requests = exchange.request
     responses = exchange.response
     while True:
@@ -314,7 +316,7 @@ def exchange_step(exchange, tape, until, stop_row, react):
             return AT_TIME
 
 
-@kernel
+@inner_kernel
 def send_actions(exchange, ts, actions, n):
     """Send what the local half asked for. False if too much is on its way."""
     for i in range(n):
@@ -324,10 +326,10 @@ def send_actions(exchange, ts, actions, n):
     return True
 
 
-@kernel
+@inner_kernel
 def drain_responses(local, exchange, until, actions):
     """Hand all responses due by a time to the local half, in order. Returns a Status."""
-    clock = exchange.clock[0]
+    clock = exchange.state[0]
     ring = exchange.response
     while clock["response_tail"] != clock["response_head"]:
         msg = ring[clock["response_head"] & (ring.shape[0] - 1)]
@@ -364,7 +366,7 @@ def row_message(tape, row, msg):
     msg["liquidity"] = 0
 
 
-@kernel
+@inner_kernel
 def local_row_index(tape, i):
     """Row that is the i-th to be received."""
     if tape.order.shape[0] == 0:
@@ -372,7 +374,7 @@ def local_row_index(tape, i):
     return tape.order[i]
 
 
-@kernel
+@inner_kernel
 def receive_rows(local, tape, clock, until, msg):
     """Apply to the local book all rows received by a time. Returns a Status."""
     n = tape.local_ts.shape[0]
@@ -388,7 +390,7 @@ def receive_rows(local, tape, clock, until, msg):
     return STATUS.OK
 
 
-@kernel
+@inner_kernel
 def asks_decision(triggers, kind):
     """Whether a market row of this kind asks for a decision."""
     if kind == TRADE:
@@ -396,7 +398,7 @@ def asks_decision(triggers, kind):
     return triggers & TRIGGER.BOOK != 0
 
 
-@kernel
+@inner_kernel
 def next_decision(tape, clock):
     """Time of the next decision that the timer or a market row asks for; AT_END if none does."""
     due = np.int64(AT_END)
@@ -412,7 +414,7 @@ def next_decision(tape, clock):
     return due
 
 
-@kernel
+@inner_kernel
 def take_snapshot(local, exchange, tape, clock, ring):
     """Keep the market views that the next decision to come will have, while the book shows them."""
     count = local.instrument.shape[0]
@@ -429,7 +431,7 @@ def take_snapshot(local, exchange, tape, clock, ring):
     clock["snap_row"] = first_after(tape.local_ts, clock["snap_row"], clock["next_snap"])
 
 
-@kernel
+@inner_kernel
 def show_views(local, clock, ring):
     """Put the market views of the decision in hand where the strategy looks."""
     count = local.instrument.shape[0]
@@ -442,7 +444,7 @@ def show_views(local, clock, ring):
         local.views[inst] = ring[slot * count + inst]
 
 
-@kernel
+@inner_kernel
 def bring_to(local, exchange, tape, clock, ring, until):
     """Bring the exchange to a time, keeping the views that later decisions will need.
 
@@ -463,10 +465,10 @@ def bring_to(local, exchange, tape, clock, ring, until):
         take_snapshot(local, exchange, tape, clock, ring)
 
 
-@kernel
+@inner_kernel
 def anything_left(exchange, clock, due):
     """Whether any market row, request or response is still to come after a time."""
-    state = exchange.clock[0]
+    state = exchange.state[0]
     return (
         clock["last_local_ts"] > due
         or state["request_tail"] != state["request_head"]
@@ -474,7 +476,7 @@ def anything_left(exchange, clock, due):
     )
 
 
-@kernel
+@inner_kernel
 def prepare_decision(local, exchange, tape, clock, ring, actions, msg):
     """Bring everything to the next decision. Returns OK, END or why the shell must step in."""
     if clock["due"] == 0:
@@ -484,7 +486,7 @@ def prepare_decision(local, exchange, tape, clock, ring, actions, msg):
     if at > 0:
         return at
     if at == AT_RESPONSE:
-        state = exchange.clock[0]
+        state = exchange.state[0]
         head = state["response_head"] & (exchange.response.shape[0] - 1)
         due = exchange.response[head]["ts"]
         if due < clock["due"]:

@@ -21,7 +21,7 @@ from mmquant.core.dtypes import (
     NO_BID,
     STATUS,
 )
-from mmquant.core.jit import kernel
+from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.ticks import price_of_tick
 
 FREE = 0
@@ -49,7 +49,7 @@ NODE = np.dtype(
 )
 """An own resting order (``front``: quantity ahead), or a taken-liquidity note (``leaves``: lots)."""
 
-EXCHANGE_PARAM = np.dtype(
+EXCHANGE_STATE = np.dtype(
     [
         ("entry_ns", np.int64),
         ("response_ns", np.int64),
@@ -58,19 +58,14 @@ EXCHANGE_PARAM = np.dtype(
         ("queue_model", np.int64),
         ("peer_fills", np.int64),
         ("slots", np.int64),
-    ],
-    align=True,
-)
-
-EXCHANGE_CLOCK = np.dtype(
-    [
+        ("orders", np.int64),
         ("row", np.int64),
         ("request_head", np.int64),
         ("request_tail", np.int64),
         ("response_head", np.int64),
         ("response_tail", np.int64),
         ("next_expiry", np.int64),
-        ("spare_top", np.int64),
+        ("spare_note", np.int64),
         ("resting", np.int64),
         ("trades", np.int64),
         ("status", np.int64),
@@ -78,7 +73,8 @@ EXCHANGE_CLOCK = np.dtype(
     ],
     align=True,
 )
-"""Cursors. ``mid`` is the mid just before the event in hand."""
+"""Settings and cursors. ``orders`` nodes are orders, the rest notes, the free ones chained from
+``spare_note``; ``mid`` is the mid just before the event in hand."""
 
 SHARE = np.dtype([("trade", np.int64), ("lots", np.int64)], align=True)
 """What one set has left of the trade in hand."""
@@ -89,43 +85,33 @@ class Exchange(NamedTuple):
 
     book: Book
     node: np.ndarray
-    spare: np.ndarray
     share: np.ndarray
     request: np.ndarray
     response: np.ndarray
-    clock: np.ndarray
-    param: np.ndarray
+    state: np.ndarray
     instrument: np.ndarray
-    ladder: np.ndarray
 
 
-def make_exchange(
-    *,
-    book: Book,
-    instrument: np.ndarray,
-    ladder: np.ndarray,
-    param: np.ndarray,
-    sets: int,
-) -> Exchange:
-    """Empty exchange for ``sets`` strategy sets with ``param['slots']`` orders each."""
-    orders = sets * int(param[0]["slots"])
+def make_exchange(*, book: Book, instrument: np.ndarray, state: np.ndarray, sets: int) -> Exchange:
+    """Empty exchange for ``sets`` strategy sets, with the settings in ``state``."""
+    orders = sets * int(state[0]["slots"])
     notes = 4 * orders
     ring = 1 << max(10, math.ceil(math.log2(8 * orders)))
-    clock = np.zeros(1, EXCHANGE_CLOCK)
-    clock["next_expiry"] = NEVER
-    clock["spare_top"] = notes
-    clock["mid"] = np.nan
+    node = np.zeros(orders + notes, NODE)
+    node["next"][orders:-1] = np.arange(orders + 1, orders + notes)
+    node["next"][-1] = -1
+    state["orders"] = orders
+    state["next_expiry"] = NEVER
+    state["spare_note"] = orders
+    state["mid"] = np.nan
     return Exchange(
-        book,
-        np.zeros(orders + notes, NODE),
-        np.arange(orders, orders + notes, dtype=np.int32),
-        np.full(sets, -1, SHARE) if sets else np.zeros(0, SHARE),
-        np.zeros(ring, ACTION),
-        np.zeros(ring, MSG),
-        clock,
-        param,
-        instrument,
-        ladder,
+        book=book,
+        node=node,
+        share=np.full(sets, -1, SHARE),
+        request=np.zeros(ring, ACTION),
+        response=np.zeros(ring, MSG),
+        state=state,
+        instrument=instrument,
     )
 
 
@@ -135,14 +121,13 @@ def units_of(instrument, lots):
     return lots * instrument["lot_num"] / instrument["lot_den"]
 
 
-@kernel
+@inner_kernel
 def tick_price(exchange, inst, tick):
     """Price of a tick of an instrument. [currency]"""
-    what = exchange.instrument[inst]
-    return price_of_tick(exchange.ladder, what["ladder_start"], what["ladder_len"], tick, 0.0)
+    return price_of_tick(exchange.instrument[inst], tick, 0.0)
 
 
-@kernel
+@inner_kernel
 def book_mid(exchange, inst):
     """Mid of a two-sided book, NaN otherwise. [currency]"""
     side = exchange.book.side[inst]
@@ -153,7 +138,7 @@ def book_mid(exchange, inst):
     )
 
 
-@kernel
+@inner_kernel
 def append_node(exchange, cell, n):
     """Add a node behind all others of its level."""
     level = exchange.book.level[cell]
@@ -170,7 +155,7 @@ def append_node(exchange, cell, n):
     node[head]["prev"] = n
 
 
-@kernel
+@inner_kernel
 def remove_node(exchange, cell, n):
     """Take a node out of its level's list."""
     level = exchange.book.level[cell]
@@ -190,7 +175,7 @@ def remove_node(exchange, cell, n):
         node[head]["prev"] = before
 
 
-@kernel
+@inner_kernel
 def rest_order(exchange, n):
     """Put an own order on its level, whose cell must exist."""
     node = exchange.node[n]
@@ -204,12 +189,12 @@ def rest_order(exchange, n):
         side["own_bid_max"] = max(side["own_bid_max"], tick)
     else:
         side["own_ask_min"] = min(side["own_ask_min"], tick)
-    clock = exchange.clock[0]
+    clock = exchange.state[0]
     clock["resting"] += 1
     clock["next_expiry"] = min(clock["next_expiry"], node["expire_ts"])
 
 
-@kernel
+@inner_kernel
 def unrest_order(exchange, n):
     """Take an own order off its level and free its node."""
     node = exchange.node[n]
@@ -217,23 +202,23 @@ def unrest_order(exchange, n):
     cell = find_cell(exchange.book, np.int64(node["inst"]), k, np.int64(node["tick"]))
     remove_node(exchange, cell, n)
     node["state"] = FREE
-    clock = exchange.clock[0]
+    clock = exchange.state[0]
     clock["resting"] -= 1
     if clock["resting"] == 0:
         clock["next_expiry"] = NEVER
 
 
-@kernel
+@inner_kernel
 def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason):
     """Queue an order message to the local half; returns its slot in the ring."""
-    clock = exchange.clock[0]
+    clock = exchange.state[0]
     ring = exchange.response
     if clock["response_tail"] - clock["response_head"] >= ring.shape[0]:
         clock["status"] = STATUS.RING_FULL
         clock["response_head"] += 1
     slot = clock["response_tail"] & (ring.shape[0] - 1)
     msg = ring[slot]
-    msg["ts"] = ts + exchange.param[0]["response_ns"]
+    msg["ts"] = ts + exchange.state[0]["response_ns"]
     msg["exch_ts"] = ts
     msg["seq"] = clock["response_tail"]
     msg["order_id"] = order_id
@@ -256,12 +241,12 @@ def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason
 @kernel
 def send_request(exchange, action, ts):
     """Put an action on its way to the exchange. False if too many are on their way."""
-    clock = exchange.clock[0]
+    clock = exchange.state[0]
     ring = exchange.request
     if clock["request_tail"] - clock["request_head"] >= ring.shape[0]:
         return False
     slot = clock["request_tail"] & (ring.shape[0] - 1)
     ring[slot] = action
-    ring[slot]["ts"] = ts + exchange.param[0]["entry_ns"]
+    ring[slot]["ts"] = ts + exchange.state[0]["entry_ns"]
     clock["request_tail"] += 1
     return True

@@ -18,7 +18,8 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
-from numba import config
+from numba import config, types
+from numba.core.registry import CPUDispatcher
 
 FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_DEBUG", "NUMBA_DEBUGINFO", "NUMBA_CPU_NAME")
 DISABLED = bool(config.DISABLE_JIT)
@@ -56,14 +57,55 @@ def cache_root() -> Path:
 CACHE_DIR = cache_root() / code_digest()
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel: IEEE arithmetic, no exceptions for a division by zero, cached on disk."""
+def _wide(kind: Any) -> Any:
+    """The type that kernels take a number as: int64 or float64, never a literal."""
+    kind = types.unliteral(kind)
+    if isinstance(kind, types.Integer) and kind.signed:
+        return types.int64
+    return types.float64 if kind == types.float32 else kind
+
+
+class Kernel(CPUDispatcher):  # type: ignore[misc]
+    """A kernel that is compiled once, whatever the width of the numbers it is called with.
+
+    Numba would compile it anew for each int8, int32 and literal that another kernel passes.
+    """
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        wide = {name: _wide(kind) for name, kind in kws.items()}
+        return super().get_call_template(tuple(_wide(kind) for kind in args), wide)
+
+
+class InnerKernel(Kernel):
+    """A kernel that only kernels call; a call from Python would crash, so it is refused."""
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"{self.py_func.__name__} is called by kernels only, not from Python")
+
+
+def _compiled(function: Callable[..., Any], kind: type, **options: Any) -> Any:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE_DIR)
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+        # Without _nrt=False every array taken from a state tuple costs an atomic count up and
+        # down: 13.7 us a decision instead of 1.7. Kernels own no memory, so nothing is lost.
+        flags = {"nogil": True, "error_model": "numpy", "_nrt": False, **options}
+        compiled = numba.njit(cache=True, **flags)(function)
     finally:
         config.CACHE_DIR = before
+    if not DISABLED:
+        compiled.__class__ = kind
+    return compiled
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel: IEEE arithmetic, no allocation, no exceptions, cached on disk."""
+    return _compiled(function, Kernel)
+
+
+def inner_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that only kernels call: without a wrapper for Python it compiles faster."""
+    return _compiled(function, InnerKernel, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def compile_for(dispatcher: Any, signature: Any) -> Any:

@@ -21,7 +21,7 @@ from mmquant.core.dtypes import (
     STATUS,
     VIEW,
 )
-from mmquant.core.jit import kernel
+from mmquant.core.jit import inner_kernel
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
 
@@ -46,83 +46,66 @@ class Local(NamedTuple):
     """State of the local half for all sets."""
 
     book: Book
-    param: np.ndarray
+    set: np.ndarray
     strategy_param: np.ndarray
     memory: np.ndarray
-    set: np.ndarray
     order: np.ndarray
     live: np.ndarray
-    keep: np.ndarray
     position: np.ndarray
     views: np.ndarray
-    theo: np.ndarray
     quote: np.ndarray
-    blank_quote: np.ndarray
-    matched: np.ndarray
-    inst_reason: np.ndarray
     log: np.ndarray
     fill_log: np.ndarray
     order_log: np.ndarray
     instruction_log: np.ndarray
     path_log: np.ndarray
     instrument: np.ndarray
-    ladder: np.ndarray
 
 
 def make_local(
     *,
     book: Book,
     instrument: np.ndarray,
-    ladder: np.ndarray,
-    param: np.ndarray,
+    sets: np.ndarray,
     strategy_param: np.ndarray,
-    memory_size: int,
+    memory: np.ndarray,
     slots: int,
     max_quotes: int,
     log_rows: int = 1 << 14,
     keep_tables: bool = True,
     keep_path: bool = True,
 ) -> Local:
-    """Fresh local half: ``param`` and ``strategy_param`` have one row a set."""
-    sets, instruments = len(param), len(instrument)
-    position = np.zeros(sets * instruments, POSITION)
+    """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set."""
+    count, instruments = len(sets), len(instrument)
+    position = np.zeros(count * instruments, POSITION)
     position["mark"] = np.nan
-    state = np.zeros(sets, SET)
-    state["next_number"] = 1
-    order = np.zeros(sets * slots, ORDER)
+    position["theo"] = np.nan
+    sets["next_number"] = 1
+    order = np.zeros(count * slots, ORDER)
     order["state"] = ORDER_STATE.LOST
-    quote = np.zeros(max_quotes + CANARY_ROWS, QUOTE)
-    quote["tick"] = CANARY
     log = np.zeros(1, LOG)
     log["keep_tables"], log["keep_path"] = keep_tables, keep_path
-    rows = max(log_rows, 8 * sets * slots)
+    rows = max(log_rows, 8 * count * slots)
     return Local(
         book=book,
-        param=param,
+        set=sets,
         strategy_param=np.ascontiguousarray(strategy_param, np.float64),
-        memory=np.zeros((sets, max(memory_size, 1))),
-        set=state,
+        memory=np.ascontiguousarray(memory, np.float64),
         order=order,
-        live=np.zeros((sets, slots), np.int32),
-        keep=np.zeros(slots, np.int8),
+        live=np.zeros((count, slots), np.int32),
         position=position,
         views=np.zeros(instruments, VIEW),
-        theo=np.full(instruments, np.nan),
-        quote=quote,
-        blank_quote=np.zeros(sets, QUOTE),
-        matched=np.zeros(max_quotes, np.int8),
-        inst_reason=np.zeros(instruments, np.int16),
+        quote=np.zeros(max_quotes + CANARY_ROWS, QUOTE),
         log=log,
         fill_log=np.zeros(rows if keep_tables else 1, FILL),
         order_log=np.zeros(rows if keep_tables else 1, ORDER),
         instruction_log=np.zeros(rows if keep_tables else 1, INSTRUCTION),
         path_log=np.zeros(rows * instruments if keep_path else 1, PATH),
         instrument=instrument,
-        ladder=ladder,
     )
 
 
-@kernel
+@inner_kernel
 def log_order(local, slot):
     """Log an order whose slot is about to be used again."""
     log = local.log[0]
@@ -131,7 +114,7 @@ def log_order(local, slot):
         log["orders"] += 1
 
 
-@kernel
+@inner_kernel
 def log_fill(local, owner, msg, lots, captured, fee, reason):
     """Log an execution that was just booked; a bust has negative lots."""
     log = local.log[0]
@@ -158,7 +141,7 @@ def log_fill(local, owner, msg, lots, captured, fee, reason):
     log["fills"] += 1
 
 
-@kernel
+@inner_kernel
 def change_open(local, owner, inst, side, lots):
     """Change the lots that live orders of a side could still fill."""
     position = local.position[owner * local.instrument.shape[0] + inst]
@@ -168,13 +151,13 @@ def change_open(local, owner, inst, side, lots):
         position["open_sell"] += lots
 
 
-@kernel
+@inner_kernel
 def open_lots(order):
     """Lots that an order could still fill, a change under way included."""
     return max(np.int64(order["lots"]), np.int64(order["want_lots"])) - np.int64(order["filled"])
 
 
-@kernel
+@inner_kernel
 def end_order(local, owner, slot, ts, reason):
     """Take an ended order out of the live list and out of the exposure."""
     order = local.order[slot]
@@ -192,7 +175,7 @@ def end_order(local, owner, slot, ts, reason):
     state["live"] = last
 
 
-@kernel
+@inner_kernel
 def on_execution(local, owner, slot, known, msg, lots):
     """Book an execution (or its bust, with negative lots), whatever became of its order.
 
@@ -208,7 +191,7 @@ def on_execution(local, owner, slot, known, msg, lots):
         msg["price"],
         msg["mid"],
         msg["liquidity"] > 0,
-        local.param[owner]["peer_arithmetic"] != 0,
+        local.set[owner]["peer_arithmetic"] != 0,
     )
     reason = REASON.NONE
     if not known:
@@ -232,7 +215,7 @@ def on_execution(local, owner, slot, known, msg, lots):
     log_fill(local, owner, msg, lots, captured, fee, reason)
 
 
-@kernel
+@inner_kernel
 def confirm_terms(local, owner, order, msg):
     """Take over the price and quantity that the broker says are working."""
     inst = np.int64(order["inst"])
@@ -244,7 +227,7 @@ def confirm_terms(local, owner, order, msg):
     change_open(local, owner, inst, order["side"], open_lots(order) - before)
 
 
-@kernel
+@inner_kernel
 def on_order(local, owner, msg):
     """Apply an order message. Returns a Reason where something needs saying, else 0.
 
@@ -293,7 +276,7 @@ def on_order(local, owner, msg):
     return REASON.NONE
 
 
-@kernel
+@inner_kernel
 def free_slot(local, owner):
     """Slot for a new order: the one whose ended order is oldest, or -1 if all are live."""
     slots = local.live.shape[1]
@@ -307,7 +290,7 @@ def free_slot(local, owner):
     return -1
 
 
-@kernel
+@inner_kernel
 def logs_have_room(local, rows):
     """Whether each log can take ``rows`` more; the shell drains them otherwise."""
     log = local.log[0]
@@ -322,7 +305,7 @@ def logs_have_room(local, rows):
     return log["path"] + rows * local.instrument.shape[0] <= local.path_log.shape[0]
 
 
-@kernel
+@inner_kernel
 def fail(local, owner, status):
     """Latch an engine error of a set; its quotes are pulled from then on."""
     local.set[owner]["status"] = status

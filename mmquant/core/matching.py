@@ -35,7 +35,7 @@ from mmquant.core.exchange import (
     units_of,
     unrest_order,
 )
-from mmquant.core.jit import kernel
+from mmquant.core.jit import inner_kernel
 from mmquant.core.queue_position import front_after_depth, lots_reached
 
 EXECUTION = ORDER_EVENT.EXECUTION
@@ -51,7 +51,7 @@ MAKER = 1
 TAKER = -1
 
 
-@kernel
+@inner_kernel
 def execute(exchange, ts, n, lots, tick, liquidity):
     """Fill ``lots`` of an own order at a tick's price and report it."""
     node = exchange.node[n]
@@ -61,14 +61,14 @@ def execute(exchange, ts, n, lots, tick, liquidity):
     )
     msg = exchange.response[slot]
     msg["price"] = tick_price(exchange, inst, tick)
-    msg["mid"] = exchange.clock[0]["mid"]
+    msg["mid"] = exchange.state[0]["mid"]
     msg["liquidity"] = liquidity
     node["leaves"] -= lots
     if node["leaves"] == 0 and node["state"] == RESTING:
         unrest_order(exchange, n)
 
 
-@kernel
+@inner_kernel
 def taken_note(exchange, cell, owner):
     """Node that notes what a set has taken of a level, or -1."""
     n = np.int64(exchange.book.level[cell]["head"]) - 1
@@ -80,7 +80,7 @@ def taken_note(exchange, cell, owner):
     return -1
 
 
-@kernel
+@inner_kernel
 def take_level(exchange, owner, inst, k, tick, want):
     """Take up to ``want`` of what a level still shows to this set. Returns the lots taken."""
     cell = find_cell(exchange.book, inst, k, tick)
@@ -93,12 +93,12 @@ def take_level(exchange, owner, inst, k, tick, want):
     if lots <= 0:
         return 0
     if note < 0:
-        clock = exchange.clock[0]
-        if clock["spare_top"] == 0:
+        clock = exchange.state[0]
+        note = clock["spare_note"]
+        if note < 0:
             clock["status"] = STATUS.NODES_FULL
             return 0
-        clock["spare_top"] -= 1
-        note = np.int64(exchange.spare[clock["spare_top"]])
+        clock["spare_note"] = exchange.node[note]["next"]
         exchange.node[note]["state"] = TAKEN
         exchange.node[note]["set"] = owner
         exchange.node[note]["leaves"] = 0
@@ -107,7 +107,7 @@ def take_level(exchange, owner, inst, k, tick, want):
     return lots
 
 
-@kernel
+@inner_kernel
 def shown_within(exchange, owner, inst, side, limit):
     """Lots that a set's order of ``side`` could take at ``limit`` or better."""
     book = exchange.book
@@ -124,13 +124,13 @@ def shown_within(exchange, owner, inst, side, limit):
     return total
 
 
-@kernel
+@inner_kernel
 def best_against(book, inst, side):
     """Best tick of the side that an order of ``side`` takes from; NO_ASK or NO_BID if empty."""
     return book.side[inst]["best_ask"] if side > 0 else book.side[inst]["best_bid"]
 
 
-@kernel
+@inner_kernel
 def reaches(side, limit, tick):
     """Whether an order of ``side`` with a limit trades against displayed size at ``tick``."""
     if side > 0:
@@ -138,7 +138,7 @@ def reaches(side, limit, tick):
     return tick != NO_BID and tick >= limit
 
 
-@kernel
+@inner_kernel
 def take(exchange, ts, n, limit, at_own_price):
     """Fill an order from displayed size up to a limit, best level first.
 
@@ -162,11 +162,11 @@ def take(exchange, ts, n, limit, at_own_price):
         tick = next_ask(book, inst, tick) if side > 0 else next_bid(book, inst, tick)
 
 
-@kernel
+@inner_kernel
 def after_level_row(exchange, inst, k, tick, head, before, after):
     """Move the queues of own orders at a level, and forget what was taken of it."""
     what = exchange.instrument[inst]
-    param = exchange.param[0]
+    param = exchange.state[0]
     shown_before = units_of(what, before)
     shown_after = units_of(what, after)
     n = head
@@ -186,13 +186,13 @@ def after_level_row(exchange, inst, k, tick, head, before, after):
         else:
             remove_node(exchange, find_cell(exchange.book, inst, k, tick), n)
             node["state"] = FREE
-            clock = exchange.clock[0]
-            exchange.spare[clock["spare_top"]] = n
-            clock["spare_top"] += 1
+            clock = exchange.state[0]
+            node["next"] = clock["spare_note"]
+            clock["spare_note"] = n
         n = following
 
 
-@kernel
+@inner_kernel
 def cross_level(exchange, ts, inst, k, tick):
     """Fill own orders of side ``k`` at a tick that the other side's row has reached."""
     cell = find_cell(exchange.book, inst, k, tick)
@@ -203,22 +203,22 @@ def cross_level(exchange, ts, inst, k, tick):
         node = exchange.node[n]
         following = np.int64(node["next"])
         if node["state"] == RESTING:
-            if exchange.param[0]["peer_fills"] != 0:
+            if exchange.state[0]["peer_fills"] != 0:
                 execute(exchange, ts, n, np.int64(node["leaves"]), tick, MAKER)
             else:
                 take(exchange, ts, n, tick, True)
         n = following
 
 
-@kernel
+@inner_kernel
 def trade_level(exchange, ts, inst, k, tick, through, lots):
     """Let a trade of ``lots`` reach own orders of side ``k`` at a tick."""
     cell = find_cell(exchange.book, inst, k, tick)
     if cell < 0:
         return
     what = exchange.instrument[inst]
-    clock = exchange.clock[0]
-    peer = exchange.param[0]["peer_fills"] != 0
+    clock = exchange.state[0]
+    peer = exchange.state[0]["peer_fills"] != 0
     lot = what["lot_num"] / what["lot_den"]
     n = np.int64(exchange.book.level[cell]["head"]) - 1
     while n >= 0:
@@ -247,7 +247,7 @@ def trade_level(exchange, ts, inst, k, tick, through, lots):
         n = following
 
 
-@kernel
+@inner_kernel
 def has_resting(exchange, inst, k, tick):
     """Whether an own order rests at a level."""
     cell = find_cell(exchange.book, inst, k, tick)
@@ -261,7 +261,7 @@ def has_resting(exchange, inst, k, tick):
     return False
 
 
-@kernel
+@inner_kernel
 def next_own(exchange, inst, k, at, last):
     """First tick from ``at`` to ``last``, away from the touch, where an own order rests.
 
@@ -274,7 +274,7 @@ def next_own(exchange, inst, k, at, last):
         at += step
     found = last + step
     side = 1 if k == BID else -1
-    orders = exchange.node.shape[0] - exchange.spare.shape[0]
+    orders = exchange.state[0]["orders"]
     for n in range(orders):
         node = exchange.node[n]
         if node["state"] == RESTING and node["inst"] == inst and node["side"] == side:
@@ -284,14 +284,14 @@ def next_own(exchange, inst, k, at, last):
     return found
 
 
-@kernel
+@inner_kernel
 def own_bound(exchange, inst, k):
     """Best tick at which an own order of side ``k`` may rest."""
     state = exchange.book.side[inst]
     return state["own_ask_min"] if k == ASK else state["own_bid_max"]
 
 
-@kernel
+@inner_kernel
 def tighten_bound(exchange, inst, k, reach):
     """Move the bound on own orders past levels that hold none, up to ``reach``."""
     side = exchange.book.side[inst]
@@ -299,12 +299,12 @@ def tighten_bound(exchange, inst, k, reach):
         side["own_ask_min"] = next_own(exchange, inst, k, side["own_ask_min"], reach)
     else:
         side["own_bid_max"] = next_own(exchange, inst, k, side["own_bid_max"], reach)
-    if exchange.clock[0]["resting"] == 0:
+    if exchange.state[0]["resting"] == 0:
         side["own_ask_min"] = NO_ASK
         side["own_bid_max"] = NO_BID
 
 
-@kernel
+@inner_kernel
 def depth_row(exchange, ts, inst, side, tick, lots):
     """Apply a depth row: level, queues at it, then own orders it crosses.
 
@@ -321,7 +321,7 @@ def depth_row(exchange, ts, inst, side, tick, lots):
     bound = own_bound(exchange, inst, against)
     crossing = lots > 0 and (bound <= tick if k == BID else bound >= tick)
     if crossing:
-        exchange.clock[0]["mid"] = book_mid(exchange, inst)
+        exchange.state[0]["mid"] = book_mid(exchange, inst)
     set_cell(book, inst, k, tick, cell, lots)
     if head >= 0:
         after_level_row(exchange, inst, k, tick, head, before, lots)
@@ -335,7 +335,7 @@ def depth_row(exchange, ts, inst, side, tick, lots):
     return True
 
 
-@kernel
+@inner_kernel
 def trade_row(exchange, ts, inst, side, tick, subtick, lots):
     """Apply a trade: remember it, then let it reach own orders of the passive side."""
     note_trade(exchange.book, inst, ts, side, tick, subtick, lots)
@@ -347,7 +347,7 @@ def trade_row(exchange, ts, inst, side, tick, subtick, lots):
     if bound > last if k == ASK else bound < last:
         return
     step = 1 if k == ASK else -1
-    clock = exchange.clock[0]
+    clock = exchange.state[0]
     clock["trades"] += 1
     clock["mid"] = book_mid(exchange, inst)
     at = next_own(exchange, inst, k, bound, last)
@@ -357,7 +357,7 @@ def trade_row(exchange, ts, inst, side, tick, subtick, lots):
     tighten_bound(exchange, inst, k, last)
 
 
-@kernel
+@inner_kernel
 def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
     """Apply one tape row to the exchange. Returns a Status."""
     if kind == DEPTH or kind == SNAPSHOT:
@@ -374,11 +374,11 @@ def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
     return STATUS.OK
 
 
-@kernel
+@inner_kernel
 def expire_due(exchange, ts):
     """Expire all resting orders whose time has come."""
-    clock = exchange.clock[0]
-    orders = exchange.node.shape[0] - exchange.spare.shape[0]
+    clock = exchange.state[0]
+    orders = exchange.state[0]["orders"]
     soonest = np.int64(NEVER)
     for n in range(orders):
         node = exchange.node[n]
@@ -386,7 +386,7 @@ def expire_due(exchange, ts):
             if node["expire_ts"] <= ts:
                 reason = (
                     REASON.SESSION_END
-                    if node["expire_ts"] == exchange.param[0]["day_end"]
+                    if node["expire_ts"] == exchange.state[0]["day_end"]
                     else REASON.LIFETIME
                 )
                 respond(

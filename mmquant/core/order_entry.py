@@ -25,7 +25,7 @@ from mmquant.core.exchange import (
     units_of,
     unrest_order,
 )
-from mmquant.core.jit import kernel
+from mmquant.core.jit import inner_kernel
 from mmquant.core.matching import TAKER, best_against, execute, reaches, shown_within, take
 
 PLACE = ACTION_KIND.PLACE
@@ -45,14 +45,14 @@ CANCEL_REJECT = ORDER_EVENT.CANCEL_REJECT
 MODIFY_REJECT = ORDER_EVENT.MODIFY_REJECT
 
 
-@kernel
+@inner_kernel
 def node_of(exchange, owner, order_id):
     """Node of a set's order: the order id carries its slot."""
-    slots = exchange.param[0]["slots"]
+    slots = exchange.state[0]["slots"]
     return owner * slots + order_id % slots
 
 
-@kernel
+@inner_kernel
 def answer(exchange, ts, event, n, lots, reason):
     """Report on an own order."""
     node = exchange.node[n]
@@ -70,17 +70,17 @@ def answer(exchange, ts, event, n, lots, reason):
     )
 
 
-@kernel
+@inner_kernel
 def expiry_of(exchange, tif, expire_ts):
     """Time at which an order of this lifetime ends by itself."""
     if tif == DAY:
-        return exchange.param[0]["day_end"]
+        return exchange.state[0]["day_end"]
     if tif == GTD:
         return expire_ts
     return np.int64(NEVER)
 
 
-@kernel
+@inner_kernel
 def join_queue(exchange, n):
     """Rest an order behind all that its level displays. The level's cell must exist."""
     node = exchange.node[n]
@@ -92,15 +92,15 @@ def join_queue(exchange, n):
     rest_order(exchange, n)
 
 
-@kernel
+@inner_kernel
 def take_on_arrival(exchange, ts, n, limit, tif):
     """Fill what an arriving order can take. Returns a Reason if it may not trade at all."""
     node = exchange.node[n]
     inst = np.int64(node["inst"])
     side = np.int64(node["side"])
     owner = np.int64(node["set"])
-    exchange.clock[0]["mid"] = book_mid(exchange, inst)
-    if exchange.param[0]["peer_fills"] != 0:
+    exchange.state[0]["mid"] = book_mid(exchange, inst)
+    if exchange.state[0]["peer_fills"] != 0:
         best = best_against(exchange.book, inst, side)
         execute(exchange, ts, n, np.int64(node["leaves"]), best, TAKER)
         return REASON.NONE
@@ -110,7 +110,7 @@ def take_on_arrival(exchange, ts, n, limit, tif):
     return REASON.NONE
 
 
-@kernel
+@inner_kernel
 def place(exchange, ts, action):
     """A new order arrives. Returns a Status."""
     owner = np.int64(action["set"])
@@ -173,7 +173,7 @@ def place(exchange, ts, action):
     return STATUS.OK
 
 
-@kernel
+@inner_kernel
 def cancel(exchange, ts, action):
     """A cancel arrives. Returns a Status."""
     n = node_of(exchange, np.int64(action["set"]), action["order_id"])
@@ -187,7 +187,7 @@ def cancel(exchange, ts, action):
     return STATUS.OK
 
 
-@kernel
+@inner_kernel
 def refuse(exchange, ts, event, action):
     """Refuse a request for an order that does not rest here."""
     respond(
@@ -204,7 +204,7 @@ def refuse(exchange, ts, event, action):
     )
 
 
-@kernel
+@inner_kernel
 def modify(exchange, ts, action):
     """A modify arrives: new total quantity and price. Less at the same price keeps the queue."""
     n = node_of(exchange, np.int64(action["set"]), action["order_id"])
@@ -250,7 +250,7 @@ def modify(exchange, ts, action):
     return STATUS.OK
 
 
-@kernel
+@inner_kernel
 def exchange_request(exchange, ts, action):
     """Handle one arriving request. Returns a Status."""
     kind = action["kind"]

@@ -1,47 +1,50 @@
 """Price and tick index over piecewise ladders, exactly.
 
-A ladder is a run of LADDER rows sorted by ``tick_from``. All are integers, and a price is one
-division, so each price is the double nearest to its decimal.
+An instrument's ladder is a run of steps sorted by ``tick_from``. All are integers, and a price is
+one division, so each price is the double nearest to its decimal.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mmquant.core.jit import kernel
 
 
 @kernel
-def price_of_tick(ladder, start, length, tick, subtick):
+def price_of_tick(instrument, tick, subtick):
     """Price of a tick, plus a fraction of the step above it. [currency]"""
-    i = start + length - 1
-    while i > start and tick < ladder[i]["tick_from"]:
+    i = instrument["ladder_len"] - 1
+    while i > 0 and tick < instrument["tick_from"][i]:
         i -= 1
-    step = ladder[i]
-    num = step["price_num"] + (tick - step["tick_from"]) * step["step_num"]
+    step = instrument["step_num"][i]
+    num = instrument["price_num"][i] + (tick - instrument["tick_from"][i]) * step
     if subtick != 0.0:
-        return (num + subtick * step["step_num"]) / step["den"]
-    return num / step["den"]
+        return (num + subtick * step) / instrument["den"][i]
+    return num / instrument["den"][i]
 
 
 @kernel
-def tick_below(ladder, start, length, price):
+def tick_below(instrument, price):
     """Largest tick whose price is at most ``price`` (the passive side for a bid)."""
-    i = start + length - 1
-    while i > start and price < ladder[i]["price_num"] / ladder[i]["den"]:
+    i = instrument["ladder_len"] - 1
+    while i > 0 and price < instrument["price_num"][i] / instrument["den"][i]:
         i -= 1
-    step = ladder[i]
-    x = (price * step["den"] - step["price_num"]) / step["step_num"]
-    tick = step["tick_from"] + math.floor(x + 1e-9)
-    if price_of_tick(ladder, start, length, tick, 0.0) > price + 1e-9 * abs(price):
+    steps = (price * instrument["den"][i] - instrument["price_num"][i]) / instrument["step_num"][i]
+    tick = instrument["tick_from"][i] + np.int64(math.floor(steps))
+    while price_of_tick(instrument, tick + 1, 0.0) <= price:
+        tick += 1
+    while price_of_tick(instrument, tick, 0.0) > price:
         tick -= 1
     return tick
 
 
 @kernel
-def tick_above(ladder, start, length, price):
+def tick_above(instrument, price):
     """Smallest tick whose price is at least ``price`` (the passive side for an ask)."""
-    tick = tick_below(ladder, start, length, price)
-    if price_of_tick(ladder, start, length, tick, 0.0) < price - 1e-9 * abs(price):
+    tick = tick_below(instrument, price)
+    if price_of_tick(instrument, tick, 0.0) < price:
         tick += 1
     return tick

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmquant.core.dtypes import INSTRUMENT, LADDER
+from mmquant.core.dtypes import INSTRUMENT, LADDER, LADDER_STEPS
 from mmquant.data.fees import FeeRates
 from mmquant.data.grid import (
     lots_to_size,
@@ -243,14 +243,13 @@ def instrument_rows(
     contracts: Sequence[Contract],
     date: str,
     fees: FeeRates | Sequence[FeeRates] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The kernels' arrays of the contracts on a date: (INSTRUMENT, LADDER) records.
+) -> np.ndarray:
+    """The kernels' array of the contracts on a date: INSTRUMENT records.
 
     ``fees`` is one rate for all, one for each contract, or None for no fees. Ids must be 0 to n-1.
     """
     rates = _per_contract(fees, len(contracts))
     out = np.zeros(len(contracts), INSTRUMENT)
-    steps: list[tuple[int, int, int, int]] = []
     for i, (contract, rate) in enumerate(zip(contracts, rates, strict=True)):
         if contract.id != i:
             raise DataError(
@@ -258,15 +257,22 @@ def instrument_rows(
                 where=f"contract {contract.id} {contract.symbol!r} at place {i}",
                 fix="number the contracts of a tape from 0",
             )
-        rows = contract.ladder(date).rows()
+        steps = contract.ladder(date).rows()
+        if len(steps) > LADDER_STEPS:
+            raise DataError(
+                f"a tick ladder has {len(steps)} steps",
+                where=f"contract {contract.id} {contract.symbol!r}",
+                fix=f"{LADDER_STEPS} steps at most are supported",
+            )
         row = out[i]
         row["multiplier"] = contract.multiplier
         row["lot_num"], row["lot_den"] = contract.lot_fraction()
-        row["ladder_start"], row["ladder_len"] = len(steps), len(rows)
+        row["ladder_len"] = len(steps)
+        for column, values in zip(LADDER.names or (), zip(*steps, strict=True), strict=True):
+            row[column][: len(steps)] = values
         for name in ("maker_value_rate", "maker_unit_rate", "taker_value_rate", "taker_unit_rate"):
             row[name] = getattr(rate, name)
-        steps += rows
-    return out, np.array(steps, dtype=LADDER)
+    return out
 
 
 def _per_contract(fees: FeeRates | Sequence[FeeRates] | None, n: int) -> Sequence[FeeRates]:

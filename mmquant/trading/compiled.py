@@ -11,6 +11,7 @@ from mmquant.core import engine
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import Reason, Status
 from mmquant.core.jit import DISABLED, compile_for
+from mmquant.core.local import CANARY_ROWS
 from mmquant.errors import DataError, MMQuantError, UsageError
 from mmquant.trading.halves import Halves
 from mmquant.trading.logs import Logs
@@ -59,7 +60,7 @@ def run_halves(
             return halves, logs
         make_room(halves, status)
         if progress is not None:
-            progress(int(halves.exchange.clock[0]["row"]), len(halves.tape.exch_ts))
+            progress(int(halves.exchange.state[0]["row"]), len(halves.tape.exch_ts))
 
 
 def make_room(halves: Halves, status: int) -> None:
@@ -70,7 +71,7 @@ def make_room(halves: Halves, status: int) -> None:
         halves.exchange = halves.exchange._replace(book=grow_book(halves.exchange.book))
         halves.local = halves.local._replace(book=grow_book(halves.local.book))
         return
-    row = int(halves.exchange.clock[0]["row"])
+    row = int(halves.exchange.state[0]["row"])
     if status == Status.BAD_ROW:
         raise DataError("the tape has a row of unknown kind", where=f"row {row}")
     if status in (Status.RING_FULL, Status.NODES_FULL):
@@ -86,7 +87,7 @@ def check_sets(halves: Halves) -> None:
     """Raise if a strategy broke its contract."""
     broken = halves.local.set["status"] == int(Status.QUOTES_OVERRUN)
     if broken.any():
-        raise overrun(halves.strategy, len(halves.local.matched))
+        raise overrun(halves.strategy, len(halves.local.quote) - CANARY_ROWS)
 
 
 def overrun(strategy: Strategy, rows: int) -> UsageError:

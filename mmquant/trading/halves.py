@@ -13,8 +13,8 @@ from mmquant.config import Config
 from mmquant.core.book import make_book
 from mmquant.core.dtypes import (
     ACTION,
-    LOCAL_PARAM,
     NEVER,
+    SET,
     FillMode,
     OrderType,
     QueueModel,
@@ -23,7 +23,7 @@ from mmquant.core.dtypes import (
     Trigger,
 )
 from mmquant.core.engine import Tape, empty_message, run_clock, view_ring
-from mmquant.core.exchange import EXCHANGE_PARAM, Exchange, make_exchange
+from mmquant.core.exchange import EXCHANGE_STATE, Exchange, make_exchange
 from mmquant.core.local import Local, make_local
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.tape import contracts_of
@@ -70,10 +70,10 @@ def triggers_of(config: Config) -> int:
     return sum(int(Trigger[name.upper()]) for name in config.decision.on)
 
 
-def local_params(config: Config, sets: int) -> np.ndarray:
-    """LOCAL_PARAM rows, the same for all sets."""
+def set_rows(config: Config, sets: int) -> np.ndarray:
+    """SET rows with the configured limits and order defaults, the same for all sets."""
     limits, orders = config.limits, config.orders
-    row = np.zeros(sets, LOCAL_PARAM)
+    row = np.zeros(sets, SET)
     row["max_position_lots"] = limits.max_position_lots or NO_LIMIT
     row["max_order_lots"] = limits.max_order_lots or NO_LIMIT
     row["max_open_orders"] = limits.max_open_orders or NO_LIMIT
@@ -89,9 +89,9 @@ def local_params(config: Config, sets: int) -> np.ndarray:
     return row
 
 
-def exchange_params(config: Config, slots: int, day_end: int) -> np.ndarray:
-    """The one EXCHANGE_PARAM row."""
-    row = np.zeros(1, EXCHANGE_PARAM)
+def exchange_state(config: Config, slots: int, day_end: int) -> np.ndarray:
+    """The EXCHANGE_STATE record with the configured settings."""
+    row = np.zeros(1, EXCHANGE_STATE)
     row["entry_ns"] = config.latency.entry_ns
     row["response_ns"] = config.latency.response_ns
     row["day_end"] = day_end
@@ -134,23 +134,19 @@ def make_local_half(
 ) -> Local:
     """Local half of a configuration; ``params`` gives one mapping a set (default: one set)."""
     contracts = contracts_of(tape)
-    instrument, ladder = instrument_rows(contracts, tape.attrs["date"], list(rates))
     given = [config.strategy.params] if params is None else list(params)
     rows = np.array([strategy.param_row(one) for one in given])
-    local = make_local(
+    return make_local(
         book=make_book(len(contracts), window=1 << 15 if with_book else 64),
-        instrument=instrument,
-        ladder=ladder,
-        param=local_params(config, len(rows)),
+        instrument=instrument_rows(contracts, tape.attrs["date"], list(rates)),
+        sets=set_rows(config, len(rows)),
         strategy_param=rows,
-        memory_size=len(strategy.memory_row()),
+        memory=np.tile(strategy.memory_row(), (len(rows), 1)),
         slots=slots_of(config),
         max_quotes=MAX_QUOTES,
         keep_tables=keep_tables,
         keep_path=keep_path,
     )
-    local.memory[:, :] = strategy.memory_row()
-    return local
 
 
 def slots_of(config: Config) -> int:
@@ -191,8 +187,7 @@ def make_halves(
     exchange = make_exchange(
         book=make_book(len(local.instrument)),
         instrument=local.instrument,
-        ladder=local.ladder,
-        param=exchange_params(config, slots, day_end_of(columns)),
+        state=exchange_state(config, slots, day_end_of(columns)),
         sets=len(local.set),
     )
     interval = config.decision.interval_ns
@@ -210,5 +205,5 @@ def make_halves(
 
 def action_rows(local: Local) -> np.ndarray:
     """Room for all actions that one decision can take."""
-    slots, quotes = local.live.shape[1], len(local.matched)
+    slots, quotes = local.live.shape[1], len(local.quote)
     return np.zeros(2 * (slots + quotes + len(local.instrument) + 8), ACTION)
