@@ -11,9 +11,9 @@ from mmquant.config import Config
 from mmquant.report.scope import RunLike, Scope, contracts_by_id
 from mmquant.report.tables import Column, Table, failed_checks
 from mmquant.report.text import count, duration, moment, size_of
-from mmquant.research.markouts import HORIZONS_S, two_sided_mid
-from mmquant.research.metrics import SUMMARY
-from mmquant.research.tables import Fills, path_times
+from mmquant.trading.markouts import HORIZONS_S, two_sided_mid
+from mmquant.trading.metrics import SUMMARY
+from mmquant.trading.run_tables import Fills, path_times
 
 NOT_RECORDED = "not recorded"
 MOST_WARNINGS = 12

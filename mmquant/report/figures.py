@@ -19,9 +19,9 @@ from mmquant.report.decimate import MAX_POINTS
 from mmquant.report.price_figure import price_figure
 from mmquant.report.scope import RunLike, Scope, scope_of, symbol_of
 from mmquant.report.style import CONFIG, line, said_if_empty, time_axis, value_axis
-from mmquant.research.markouts import HORIZONS_S, markout_table, weighted_mean
-from mmquant.research.metrics import drawdown, equity_curve, pnl_split
-from mmquant.research.tables import Fills, inst_ids
+from mmquant.trading.markouts import HORIZONS_S, markout_table, weighted_mean
+from mmquant.trading.metrics import drawdown, equity_curve, pnl_split
+from mmquant.trading.run_tables import Fills, inst_ids
 
 __all__ = [
     "CONFIG",

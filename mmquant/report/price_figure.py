@@ -14,7 +14,7 @@ from mmquant.report.decimate import MAX_POINTS, m4_rows
 from mmquant.report.scope import RunLike, Scope, epoch_ms, scope_of
 from mmquant.report.style import line, said_if_empty, time_axis, value_axis
 from mmquant.report.tape_trades import trades_in
-from mmquant.research.tables import Fills, inst_ids
+from mmquant.trading.run_tables import Fills, inst_ids
 
 LINES = (
     ("bid", "bid", style.MARKET, 0.8),

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from mmquant.errors import UsageError
-from mmquant.research.tables import Multipliers, inst_ids, path_times
+from mmquant.trading.run_tables import Multipliers, inst_ids, path_times
 
 DEFAULT_DECIMALS = 4
 

@@ -31,8 +31,8 @@ from mmquant.report.text import (
     duration,
     quantity,
 )
-from mmquant.research.metrics import equity_curve, summarize
-from mmquant.research.tables import Fills
+from mmquant.trading.metrics import equity_curve, summarize
+from mmquant.trading.run_tables import Fills
 
 ZOOM_NS = 600_000_000_000
 MAX_SECTIONS = 20

@@ -11,9 +11,9 @@ import pandas as pd
 from mmquant.report.figures import horizon_label
 from mmquant.report.scope import Scope
 from mmquant.report.text import Number, amount, count, decimals_of, fixed, quantity, tiny
-from mmquant.research.markouts import adverse_selection, markout_table
-from mmquant.research.metrics import pnl_split, traded_value
-from mmquant.research.tables import Fills, path_column, per_fill
+from mmquant.trading.markouts import adverse_selection, markout_table
+from mmquant.trading.metrics import pnl_split, traded_value
+from mmquant.trading.run_tables import Fills, path_column, per_fill
 
 SIDES = {1: "buys", -1: "sells", 0: "all"}
 HOUR = 3_600_000_000_000

@@ -82,6 +82,7 @@ FILLS = Table(
         Column("spread_capture", "float64", "ccy", "side * (mid - price) * size * multiplier.",
                nullable=True),
         Column("position", "float64", "units", "Position after the fill."),
+        _REASON,
     ),
 )  # fmt: skip
 
@@ -134,6 +135,7 @@ RUN = Table(
         Column("tape", "dict", "", "rows, date, level, symbols, first_ts, last_ts, notes, counts."),
         Column("fill_model", "dict", "", "mode, queue, queue_power."),
         Column("latency", "dict", "ns", "Latencies, by name."),
+        Column("strategy", "dict", "", "Name of the strategy, and its parameters."),
         Column("fees", "dict", "", "schedule, source, applied_from, notes."),
         Column("notes", "list", "", "Sentences on what the run assumed."),
         Column("contracts", "list", "", "The contract table, as dicts."),

@@ -26,6 +26,8 @@ from mmquant.core.engine import Tape, empty_message, run_clock, view_ring
 from mmquant.core.exchange import EXCHANGE_STATE, Exchange, make_exchange
 from mmquant.core.local import Local, make_local
 from mmquant.data.contracts import instrument_rows
+from mmquant.data.fees import FeeRates, Fees, load_fees
+from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
 from mmquant.trading.strategy import BUILT_IN, Strategy, load_strategy
@@ -105,6 +107,49 @@ def exchange_state(config: Config, slots: int, day_end: int) -> np.ndarray:
 def day_end_of(tape: Tape) -> int:
     """When DAY orders end: after the tape's last row."""
     return int(tape.exch_ts[-1]) + 1
+
+
+@dataclass(frozen=True)
+class Session:
+    """A configuration with all that it names: tape, strategy, parameters and fees."""
+
+    config: Config
+    tape: xr.Dataset
+    strategy: Strategy
+    params: Mapping[str, float]
+    fees: Fees
+
+    @property
+    def rates(self) -> list[FeeRates]:
+        """The fee rates of each contract."""
+        return [self.fees.rates] * len(contracts_of(self.tape))
+
+
+def open_session(
+    config: Config,
+    tape: xr.Dataset | None = None,
+    strategy: Strategy | None = None,
+    params: Mapping[str, float] | None = None,
+) -> Session:
+    """Find all that a configuration names; what is given takes its place.
+
+    Raises
+    ------
+    ConfigError
+        where neither a tape nor ``tape.path`` is given.
+    """
+    chosen = strategy or strategy_of(config)
+    given = dict(config.strategy.params) | dict(params or {})
+    if tape is None:
+        path = config.tape_path()
+        if path is None:
+            raise ConfigError(
+                "no tape is given", where="tape.path", fix="name one in the YAML file, or pass it"
+            )
+        options = config.tape.options
+        tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
+    fees = load_fees(config.fee_schedule(), tape.attrs["date"])
+    return Session(config, tape, chosen, given, fees)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from mmquant.report.html import MAX_BYTES, render_report, write_report
 from mmquant.report.scope import scope_of
 from mmquant.report.sections import MAX_SECTIONS
 from mmquant.report.tape_trades import trades_in
-from mmquant.research.metrics import summarize
+from mmquant.trading.metrics import summarize
 from tests.fake_run import START, fake_run
 
 EVIL = '<script>alert("x")</script>&\'"</b>'

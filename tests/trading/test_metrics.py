@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmquant.core.dtypes import ActionKind, OrderState
-from mmquant.research import metrics
-from mmquant.research.markouts import weighted_mean
-from mmquant.research.tables import multipliers_of
+from mmquant.trading import metrics
+from mmquant.trading.markouts import weighted_mean
+from mmquant.trading.run_tables import multipliers_of
 from tests.fake_run import START, fake_run, make_fills, make_orders, make_path, make_quotes
 
 S = 1_000_000_000

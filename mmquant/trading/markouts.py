@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmquant.research.tables import (
+from mmquant.trading.run_tables import (
     Bools,
     Fills,
     Floats,

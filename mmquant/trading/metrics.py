@@ -12,14 +12,14 @@ import pandas as pd
 import xarray as xr
 
 from mmquant.core.dtypes import ActionKind, OrderState
-from mmquant.research.markouts import (
+from mmquant.trading.markouts import (
     HORIZONS_S,
     adverse_selection,
     fill_markouts,
     markout_table,
 )
-from mmquant.research.measures import SUMMARY, markout_key
-from mmquant.research.tables import (
+from mmquant.trading.measures import SUMMARY, markout_key
+from mmquant.trading.run_tables import (
     Bools,
     Fills,
     Floats,

@@ -1,0 +1,84 @@
+"""The live loop: take a message, apply it, send what it asks for. It decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mmquant.core.book import grow_book
+from mmquant.core.dtypes import NEVER, MsgKind, RowKind, Status, Trigger
+from mmquant.core.engine import AT_END, empty_message
+from mmquant.core.local import CANARY_ROWS
+from mmquant.errors import MMQuantError
+from mmquant.trading.compiled import overrun
+from mmquant.trading.logs import Logs
+from mmquant.trading.ports import Broker, LiveStep
+from mmquant.trading.strategy import Strategy
+
+MARKET = int(RowKind.STATUS)
+DRAIN_EVERY = 256
+
+
+class LiveLoop:
+    """One strategy against one broker."""
+
+    def __init__(
+        self, broker: Broker, step: LiveStep, strategy: Strategy, *, interval_ns: int, triggers: int
+    ) -> None:
+        self.broker, self.step, self.strategy = broker, step, strategy
+        self.interval_ns, self.triggers = interval_ns, triggers
+        self.logs = Logs()
+        self.decisions = 0
+        self._decision = empty_message()
+        self._decision["kind"] = int(MsgKind.DECISION)
+
+    def run(self, progress: Callable[[int], None] | None = None) -> Logs:
+        """Run until nothing can come any more; returns what was logged."""
+        timer = NEVER
+        if self.triggers & Trigger.TIMER:
+            timer = self.broker.start_ts + self.interval_ns
+        due = min(timer, AT_END)
+        while True:
+            message = self.broker.next_message(due)
+            if message is not None:
+                ts = int(message[0]["ts"])
+                asked = self._asks(int(message[0]["kind"]))
+                self._apply(message, ts)
+                due = min(due, ts) if asked else due
+                continue
+            if due == AT_END or not self.broker.more_after(due):
+                break
+            self._decision["ts"] = due
+            self._apply(self._decision, due)
+            self._after_decision(progress)
+            timer += self.interval_ns if due == timer else 0
+            due = min(timer, AT_END)
+        self.logs.finish(self.step.local)
+        return self.logs
+
+    def _asks(self, kind: int) -> bool:
+        """Whether a message of this kind asks for a decision."""
+        if kind == RowKind.TRADE:
+            return bool(self.triggers & Trigger.TRADE)
+        wanted = Trigger.BOOK if kind <= MARKET else Trigger.OWN
+        return bool(self.triggers & wanted)
+
+    def _apply(self, message: object, ts: int) -> None:
+        n = self.step(message)  # type: ignore[arg-type]
+        while n == -Status.BOOK_FULL:
+            local = self.step.local
+            self.step.local = local._replace(book=grow_book(local.book))
+            n = self.step(message)  # type: ignore[arg-type]
+        if n < 0:
+            raise MMQuantError(f"the local half refused a message: {Status(-n).name}")
+        if n:
+            self.broker.send(self.step.actions, n, ts)
+
+    def _after_decision(self, progress: Callable[[int], None] | None) -> None:
+        self.decisions += 1
+        local = self.step.local
+        if local.set[0]["status"]:
+            raise overrun(self.strategy, len(local.quote) - CANARY_ROWS)
+        if self.decisions % DRAIN_EVERY == 0:
+            self.logs.drain(local)
+            if progress is not None:
+                progress(self.decisions)

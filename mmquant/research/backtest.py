@@ -1,0 +1,58 @@
+"""The main job: what would have been filled, and what would have been kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import xarray as xr
+
+from mmquant.config import Config
+from mmquant.data.runs import Run
+from mmquant.trading.compiled import run_halves
+from mmquant.trading.halves import make_halves, open_session
+from mmquant.trading.results import make_run
+from mmquant.trading.strategy import Strategy
+
+
+def backtest(
+    config: Config | None = None,
+    tape: xr.Dataset | None = None,
+    *,
+    strategy: Strategy | None = None,
+    params: Mapping[str, float] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Run a strategy over a tape with both halves compiled.
+
+    Parameters
+    ----------
+    config : settings; all defaults if not given.
+    tape : a tape Dataset; read from ``config.tape`` if not given.
+    strategy : in place of the configured one.
+    params : strategy parameters over the configured ones.
+    progress : called now and then with rows done and rows in all.
+
+    Returns
+    -------
+    Run
+        tables of fills, orders and quote instructions, the step path, and the manifest.
+
+    Raises
+    ------
+    MMQuantError
+        where configuration, tape or strategy do not fit together.
+    """
+    session = open_session(config or Config(), tape, strategy, params)
+    halves = make_halves(
+        session.config, session.tape, session.strategy, rates=session.rates, params=[session.params]
+    )
+    halves, logs = run_halves(halves, progress=progress)
+    return make_run(
+        session.config,
+        session.tape,
+        session.strategy,
+        session.fees,
+        halves.local,
+        logs,
+        mode="backtest",
+    )

@@ -1,0 +1,128 @@
+"""From a finished pairing to a Run: tables, step path and manifest."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from mmquant import __version__
+from mmquant.config import Config
+from mmquant.core.local import Local
+from mmquant.data.contracts import Contract
+from mmquant.data.fees import Fees
+from mmquant.data.runs import Run
+from mmquant.data.tape import contracts_of
+from mmquant.trading.logs import Logs, fills_table, orders_table, path_dataset, quotes_table
+from mmquant.trading.metrics import summarize
+from mmquant.trading.strategy import Strategy
+
+LIBRARIES = ("numpy", "numba", "pandas", "xarray")
+COUNTERS = ("decisions", "actions", "denied", "bad_quotes", "late", "orphans", "illegal")
+
+
+def make_run(
+    config: Config,
+    tape: xr.Dataset,
+    strategy: Strategy,
+    fees: Fees,
+    local: Local,
+    logs: Logs,
+    *,
+    mode: str,
+    owner: int = 0,
+) -> Run:
+    """The Run of one strategy set."""
+    contracts, date = contracts_of(tape), tape.attrs["date"]
+    path = path_dataset(logs, contracts, owner)
+    fills = fills_table(logs, contracts, owner)
+    orders = orders_table(logs, local, contracts, date, owner)
+    quotes = quotes_table(logs, local, contracts, date, owner)
+    scale = {contract.id: contract.multiplier for contract in contracts}
+    summary = summarize(path, fills, orders, quotes, multipliers=scale)
+    counted = {f"engine_{name}": int(local.set[owner][name]) for name in COUNTERS}
+    manifest = {
+        "name": config.name,
+        "mode": mode,
+        "config": config.as_dict(),
+        "seed": config.seed,
+        "versions": {"mmquant": __version__, "python": platform.python_version()}
+        | {name: version(name) for name in LIBRARIES},
+        "inputs": inputs_of(config, tape),
+        "tape": tape_facts(tape, contracts),
+        "fill_model": {
+            "mode": config.fill.mode,
+            "queue": config.fill.queue,
+            "queue_power": config.fill.queue_power,
+        },
+        "latency": config.latency.model_dump(),
+        "fees": fees.manifest(),
+        "strategy": {
+            "name": strategy.name,
+            "params": dict(
+                zip(strategy.params, local.strategy_param[owner].tolist(), strict=False)
+            ),
+        },
+        "notes": notes_of(config, tape, fees, fills),
+        "contracts": [contract.to_dict() for contract in contracts],
+        "summary": summary | counted,
+    }
+    return Run(manifest, path, fills, orders, quotes)
+
+
+def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:
+    """Name, digest and size of the files behind the tape and the strategy."""
+    source = json.loads(tape.attrs.get("source", "{}"))
+    files = [dict(one) for one in source.get("files", [])]
+    strategy = config.strategy_path()
+    if strategy is not None:
+        from mmquant.data.files import file_digest
+
+        files.append(
+            {
+                "name": Path(strategy).name,
+                "sha256": file_digest(strategy),
+                "bytes": Path(strategy).stat().st_size,
+            }
+        )
+    return files
+
+
+def tape_facts(tape: xr.Dataset, contracts: list[Contract]) -> dict[str, Any]:
+    """What the manifest says of the tape."""
+    return {
+        "rows": int(tape.sizes["event"]),
+        "date": tape.attrs["date"],
+        "timezone": tape.attrs.get("timezone", "UTC"),
+        "first_ts": int(tape["exch_ts"].values[0]),
+        "last_ts": int(tape["exch_ts"].values[-1]),
+        "level": tape.attrs["level"],
+        "symbols": [contract.symbol for contract in contracts],
+        "notes": json.loads(tape.attrs.get("notes", "[]")),
+        "counts": json.loads(tape.attrs.get("counts", "{}")),
+    }
+
+
+def notes_of(config: Config, tape: xr.Dataset, fees: Fees, fills: Any) -> list[str]:
+    """Sentences on what the run assumed and what its numbers cannot say."""
+    notes = list(fees.notes)
+    notes.append(
+        "Queue positions are estimated: the tape tells sizes of levels, not orders."
+        if tape.attrs["level"] == "L2"
+        else "The tape has order ids; it is read as levels, so queue positions are estimated."
+    )
+    notes.append("The recorded market does not react to these orders: no market impact.")
+    if config.fill.mode == "peer":
+        notes.append(
+            "fill: peer fills whole orders and lets one trade fill any number of them, as "
+            "hftbacktest does: it counts liquidity twice."
+        )
+    odd = int(np.count_nonzero(fills["reason"])) if "reason" in fills else 0
+    if odd:
+        notes.append(f"{odd} executions came for orders that had ended or were not known.")
+    return notes
