@@ -206,7 +206,7 @@ def report(
 @app.command()
 def warmup(as_json: Json = False, debug: Debug = False) -> None:
     """Compile all kernels once, so that later commands start at once."""
-    from mmquant.core.warmup import warmup as compile_all
+    from mmquant.warmup import warmup as compile_all
 
     with console.progress("Compile") as step:
         result = compile_all(progress=step)

@@ -1,0 +1,118 @@
+"""Compile every kernel once, so that the first run of the day starts at once.
+
+Kernels are compiled by being used, on a market of a few seconds; a test checks that none is left
+out.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmquant.core.jit import CACHE_DIR, DISABLED
+
+MESSAGES = """34200.1,1,1,100,1000000,1
+34200.2,1,2,100,1000200,-1
+34200.3,4,2,40,1000200,-1
+34200.4,5,0,10,1000100,1
+34200.5,2,1,20,1000000,1
+34200.6,3,1,80,1000000,1
+"""
+BOOK = """9999999999,0,1000000,100
+1000200,100,1000000,100
+1000200,60,1000000,100
+1000200,60,1000000,100
+1000200,60,1000000,80
+1000200,60,-9999999999,0
+"""
+
+
+def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Compile all kernels, or load them from the cache. Returns kernels, seconds and cache."""
+    started = time.perf_counter()
+    steps = (_market, _backtest, _replay, _tables, _ticks, _lobster)
+    for done, step in enumerate(steps):
+        if progress is not None:
+            progress(done, len(steps))
+        step()
+    if progress is not None:
+        progress(len(steps), len(steps))
+    seconds = round(time.perf_counter() - started, 3)
+    return {"kernels": len(kernels()), "seconds": seconds, "cache": str(CACHE_DIR)}
+
+
+def kernels() -> dict[str, Any]:
+    """All kernels of the modules that are imported, by name."""
+    from mmquant.core.jit import Kernel
+
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.startswith("mmquant.") and not DISABLED:
+            for what in vars(module).values():
+                if isinstance(what, Kernel):
+                    found[f"{what.py_func.__module__}.{what.py_func.__name__}"] = what
+    return found
+
+
+def _tape() -> Any:
+    from mmquant.data.synthetic import make_demo_tape
+
+    return make_demo_tape(seed=1, minutes=0.1)
+
+
+def _market() -> None:
+    from mmquant.data.synthetic import make_random_tape
+
+    _tape()
+    make_random_tape(200, seed=1)
+
+
+def _backtest() -> None:
+    from mmquant.research.backtest import backtest
+
+    backtest(tape=_tape())
+
+
+def _replay() -> None:
+    from mmquant.live.replay import replay
+
+    replay(tape=_tape())
+
+
+def _tables() -> None:
+    from mmquant.data.readers import read_tape
+    from mmquant.data.readers.own import write_tape
+    from mmquant.data.views import book_levels
+
+    tape = _tape()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "tape.parquet"
+        write_tape(tape, file)
+        read_tape("parquet", file)
+    book_levels(tape, [int(tape["exch_ts"].values[-1])])
+
+
+def _ticks() -> None:
+    from mmquant.core.ticks import tick_above
+    from mmquant.data.contracts import instrument_rows
+    from mmquant.data.tape import contracts_of
+
+    tape = _tape()
+    tick_above(instrument_rows(contracts_of(tape), tape.attrs["date"])[0], 100.005)
+
+
+def _lobster() -> None:
+    from mmquant.data.readers.lobster import check_book
+
+    with tempfile.TemporaryDirectory() as folder:
+        stem = Path(folder) / "WARM_2024-01-02_34200000_34260000"
+        message, book = Path(f"{stem}_message_1.csv"), Path(f"{stem}_orderbook_1.csv")
+        message.write_text(MESSAGES)
+        book.write_text(BOOK)
+        check_book(message, orderbook=book)
+        book.unlink()
+        check_book(message)
