@@ -66,9 +66,6 @@ class StrategyConfig(Section):
     """Numbers that the strategy is given, by name."""
 
 
-_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?")
-
-
 class DecisionConfig(Section):
     """When the strategy is asked."""
 
@@ -78,10 +75,6 @@ class DecisionConfig(Section):
         default=("timer",), min_length=1
     )
     """What asks for a decision: the timer, a book row, a trade, an own order's event."""
-    start: str | None = None
-    """First time of day of a decision, HH:MM or HH:MM:SS in the tape's timezone."""
-    stop: str | None = None
-    """Last time of day of a decision, as ``start``."""
 
     @field_validator("on", mode="before")
     @classmethod
@@ -92,13 +85,6 @@ class DecisionConfig(Section):
     @classmethod
     def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(value))
-
-    @field_validator("start", "stop")
-    @classmethod
-    def _time_of_day(cls, value: str | None) -> str | None:
-        if value is not None and not _TIME_OF_DAY.fullmatch(value):
-            raise ValueError("a time of day is needed, such as 09:30 or 15:59:30")
-        return value
 
 
 class LatencyConfig(Section):
@@ -134,8 +120,6 @@ class OrdersConfig(Section):
     """Life of a GTD order. [s]"""
     requote: Literal["replace", "modify"] = "replace"
     """Move a quote by cancelling and placing anew, or by modifying the order."""
-    max_open_orders: PositiveInt = 64
-    """Room for own live orders in the engine."""
 
     @model_validator(mode="after")
     def _gtd_has_an_end(self) -> Self:
@@ -158,8 +142,8 @@ class LimitsConfig(Section):
     """Largest position, long or short. [lots]"""
     max_order_lots: PositiveInt | None = None
     """Largest order. [lots]"""
-    max_open_orders: PositiveInt | None = None
-    """Most live orders of an instrument."""
+    max_open_orders: Annotated[Int, Field(ge=1, le=65_536)] = 64
+    """Most live orders; the engine has room for as many."""
     max_loss_ccy: PositiveFloat | None = None
     """Loss at which all quotes are pulled for good. [currency]"""
     one_sided: Literal["pull", "hold"] = "pull"

@@ -127,7 +127,6 @@ def test_a_bad_value_names_its_key_its_source_and_itself(tmp_path: Path) -> None
         "latency.entry_ns=1e-3",
         "decision.interval_ns=true",
         "decision.on=[]",
-        "decision.start=25:00",
         "fill.queue_power=0",
         "fill.queue_power=.nan",
         "limits.max_loss_ccy=.inf",
@@ -172,7 +171,6 @@ def test_scalars_mean_what_they_look_like() -> None:
         "j": 0.5,
     }
     assert load("decision.interval_ns=1e8").decision.interval_ns == 100_000_000
-    assert load("decision.start=10:30").decision.start == "10:30"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

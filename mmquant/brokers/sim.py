@@ -56,7 +56,7 @@ class SimBroker:
             if not send_request(self._exchange, actions[i], ts):
                 raise MMQuantError(
                     "too many order messages are on their way",
-                    fix="raise orders.max_open_orders, or lower the latencies",
+                    fix="raise limits.max_open_orders, or lower the latencies",
                 )
 
     def more_after(self, ts: int) -> bool:

@@ -210,7 +210,8 @@ class Status(IntEnum):
 
 def _codes(enum: type[IntEnum]) -> Any:
     """The codes of an enum as plain ints, for kernels: a call with an enum member costs 10 us."""
-    return namedtuple(f"{enum.__name__}Codes", list(enum.__members__))(*(int(x) for x in enum))
+    codes: Any = namedtuple(f"{enum.__name__}Codes", list(enum.__members__))
+    return codes(*(int(x) for x in enum))
 
 
 ROW_KIND = _codes(RowKind)

@@ -54,8 +54,7 @@ def reference_config(
             "decision": {"interval_ns": interval_ns},
             "latency": {"entry_ns": entry_latency_ns, "response_ns": response_latency_ns},
             "fill": {"mode": "peer", "queue": model, "queue_power": power},
-            "orders": {"max_open_orders": open_orders},
-            "limits": {"one_sided": "hold"},
+            "limits": {"one_sided": "hold", "max_open_orders": open_orders},
         }
     )
 

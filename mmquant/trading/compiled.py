@@ -1,4 +1,4 @@
-"""The compiled loop, driven: compile once for any strategy, make room when it asks, collect logs."""
+"""The compiled loop, driven: compiled once for any strategy, given room when it asks for it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def make_room(halves: Halves, status: int) -> None:
         raise MMQuantError(
             "more order messages are on their way than the engine has room for",
             where=f"row {row}",
-            fix="raise orders.max_open_orders, or lower the latencies",
+            fix="raise limits.max_open_orders, or lower the latencies",
         )
     raise MMQuantError(f"the engine stopped with status {status}", where=f"row {row}")
 

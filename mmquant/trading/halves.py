@@ -78,7 +78,7 @@ def set_rows(config: Config, sets: int) -> np.ndarray:
     row = np.zeros(sets, SET)
     row["max_position_lots"] = limits.max_position_lots or NO_LIMIT
     row["max_order_lots"] = limits.max_order_lots or NO_LIMIT
-    row["max_open_orders"] = limits.max_open_orders or NO_LIMIT
+    row["max_open_orders"] = limits.max_open_orders
     row["max_loss"] = np.inf if limits.max_loss_ccy is None else limits.max_loss_ccy
     age = limits.max_book_age_s
     row["max_book_age_ns"] = NEVER if age is None else round(age * 1e9)
@@ -196,11 +196,7 @@ def make_local_half(
 
 def slots_of(config: Config) -> int:
     """Order slots of a set: a power of two with room for orders that are ended but remembered."""
-    limit = config.orders.max_open_orders
-    if limit > 1 << 16:
-        raise ConfigError(
-            f"{limit} open orders are too many", where="orders.max_open_orders", fix="65536 at most"
-        )
+    limit = config.limits.max_open_orders
     return 1 << max(4, int(limit - 1).bit_length())
 
 
