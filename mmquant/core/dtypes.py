@@ -210,7 +210,7 @@ class Status(IntEnum):
 
 def _codes(enum: type[IntEnum]) -> Any:
     """The codes of an enum as plain ints, for kernels: a call with an enum member costs 10 us."""
-    codes: Any = namedtuple(f"{enum.__name__}Codes", list(enum.__members__))
+    codes: Any = namedtuple("Codes", list(enum.__members__))  # type: ignore[misc]
     return codes(*(int(x) for x in enum))
 
 
