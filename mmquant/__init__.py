@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmquant.config import Config
+    from mmquant.core.dtypes import ActionKind, OrderState, OrderType, Reason, TimeInForce
     from mmquant.data.contracts import Contract
     from mmquant.data.readers import read_tape
     from mmquant.data.readers.own import write_tape
@@ -30,10 +31,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActionKind",
     "Config",
     "Contract",
     "MMQuantError",
+    "OrderState",
+    "OrderType",
+    "Reason",
     "Run",
+    "TimeInForce",
     "__version__",
     "backtest",
     "load_run",
@@ -51,6 +57,11 @@ _LAZY = {
     "Contract": ("mmquant.data.contracts", "Contract"),
     "MMQuantError": ("mmquant.errors", "MMQuantError"),
     "Run": ("mmquant.data.runs", "Run"),
+    "ActionKind": ("mmquant.core.dtypes", "ActionKind"),
+    "OrderState": ("mmquant.core.dtypes", "OrderState"),
+    "OrderType": ("mmquant.core.dtypes", "OrderType"),
+    "Reason": ("mmquant.core.dtypes", "Reason"),
+    "TimeInForce": ("mmquant.core.dtypes", "TimeInForce"),
     "backtest": ("mmquant.research.backtest", "backtest"),
     "load_run": ("mmquant.data.runs", "Run.load"),
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
