@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import keyword
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,8 +89,8 @@ class Strategy:
             where the function does not compile, with the line that is at fault.
         """
         if self.raw:
-            return self.function if DISABLED else _with_signature(self.function, self.name)
-        return _with_signature(_adapted(self), self.name)
+            return _with_signature(self.function, self)
+        return _with_signature(_adapted(self), self)
 
 
 def _fields(names: Sequence[str]) -> np.dtype:
@@ -109,15 +110,15 @@ def _adapted(strategy: Strategy) -> Any:
     return adapter
 
 
-def _with_signature(function: Any, name: str) -> Any:
+def _with_signature(function: Any, strategy: Strategy) -> Any:
     if DISABLED:
         return function
     try:
         function.compile(QUOTE_SIGNATURE)
     except (NumbaError, KeyError, TypeError) as error:
         raise UsageError(
-            f"strategy {name!r} does not compile: {_plain(error)}",
-            where=inspect.getsourcefile(getattr(function, "py_func", function)) or "",
+            f"strategy {strategy.name!r} does not compile: {_plain(error)}",
+            where=_place(error, strategy.function),
             fix="use numbers, arrays and the fields of VIEW, QUOTE, params and memory only",
         ) from error
     return function
@@ -128,8 +129,18 @@ def _plain(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"no field {error.args[0]!r}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [x for x in lines if "File " in x or "Field " in x or "not " in x or "rror" in x]
-    return "; ".join(dict.fromkeys(telling[:4] or lines[:2]))
+    telling = [x for x in lines if re.search(r"Field |NameError|not |rror:|No impl|Cannot", x)]
+    dull = ("Failed in", "File ", "During", "There are")
+    telling = [x for x in telling if not x.startswith(dull)]
+    return "; ".join(dict.fromkeys(telling[:2] or lines[:2]))
+
+
+def _place(error: Exception, function: Callable[..., Any]) -> str:
+    """File of the user's function, and the line that the compiler names."""
+    target = getattr(function, "py_func", function)
+    file = inspect.getsourcefile(target) or ""
+    lines = re.findall(re.escape(Path(file).name) + r'"?, line (\d+)', str(error))
+    return f"{file}, line {lines[0]}" if lines else file
 
 
 def strategy(

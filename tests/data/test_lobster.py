@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from datetime import date as Date
 from pathlib import Path
 
 import numpy as np
@@ -262,7 +263,8 @@ def test_after_a_lost_message_any_level_may_be_gone(tmp_path) -> None:
 
 def test_a_halted_book_may_cross(tmp_path) -> None:
     text = "1 1 5 10005 -1; {} 1 3 9 10006 1; 3 3 9 10006 1; {} 1 4 9 10001 1"
-    assert check_book(hand_made(tmp_path, text.format("7 0 0 -1 -1;", "7 0 0 1 -1;")))["halts"] == 2
+    facts = check_book(hand_made(tmp_path, text.format("7 0 0 -1 -1;", "7 0 0 1 -1;")))
+    assert (facts["halts"], facts["crossed_rows"], facts["crossed_while_halted"]) == (2, 0, 1)
     with pytest.raises(DataError, match="crossed"):
         read(hand_made(tmp_path, text.format("", "")))
 
@@ -512,7 +514,7 @@ def test_an_archive_of_two_days(tmp_path) -> None:
                 archive.writestr(f"folder/{name}", as_text(lines))
     with pytest.raises(DataError, match="2 message files"):
         read(path)
-    tape = read(path, date="2012-06-22")
+    tape = read(path, date=Date(2012, 6, 22))  # type: ignore[arg-type]
     assert tape.attrs["date"] == "2012-06-22"
     assert check_book(path, date="2012-06-22")["book_rows_equal"] == 30
     with zipfile.ZipFile(path, "w") as archive:

@@ -214,7 +214,9 @@ def _settle(
         rows, counts = _follow(source, messages, book)
         columns = _columns(rows, messages, source.q.path)
         bad, crossings = crossed_rows(columns, 1)
+        crossings["crossed_while_halted"] = int((bad & stopped[rows.message]).sum())
         bad &= ~stopped[rows.message]
+        crossings["crossed_rows"] = int(bad.sum())
         if not bad.any():
             break
         _set_aside(source, messages, book, rows, bad)

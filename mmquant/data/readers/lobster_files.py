@@ -48,6 +48,8 @@ def open_source(
     levels: int | None,
 ) -> Source:
     """Find and load the message file and, where there is one, the book file. Raises DataError."""
+    symbol = None if symbol is None else str(symbol)
+    date = None if date is None else str(date)
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
     if len(paths) == 2 and orderbook is None:
         first, second = sorted(paths, key=lambda p: _what(p.name) == "orderbook")
@@ -71,8 +73,8 @@ def open_source(
         files,
         refuse_damage(message, q),
         refuse_damage(book, book_q) if book and book_q else None,
-        str(symbol or _needed(told.get("symbol"), "symbol", message.path)),
-        str(date or _needed(told.get("date"), "date", message.path)),
+        symbol or _needed(told.get("symbol"), "symbol", message.path),
+        date or _needed(told.get("date"), "date", message.path),
         _levels(levels, told.get("levels"), message.path),
         q,
         book_q,
