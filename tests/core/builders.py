@@ -123,7 +123,12 @@ class Request(NamedTuple):
     def action(self) -> np.ndarray:
         row = np.zeros(1, ACTION)
         row["order_id"], row["expire_ts"] = self.order_id, self.expire
-        row["tick"], row["lots"], row["set"], row["inst"] = self.tick, self.lots, self.set, self.inst
+        row["tick"], row["lots"], row["set"], row["inst"] = (
+            self.tick,
+            self.lots,
+            self.set,
+            self.inst,
+        )
         row["kind"], row["side"] = int(self.kind), self.side
         row["order_type"], row["tif"] = int(self.order_type), int(self.tif)
         return row
@@ -371,7 +376,11 @@ class Desk:
 
     def confirm(self, action: Action) -> list[Action]:
         return self.on(
-            OrderEvent.CONFIRM, action.order_id, side=action.side, tick=action.tick, lots=action.lots
+            OrderEvent.CONFIRM,
+            action.order_id,
+            side=action.side,
+            tick=action.tick,
+            lots=action.lots,
         )
 
     def order(self, order_id: int) -> Any:
@@ -383,7 +392,9 @@ class Desk:
 
     def live(self) -> list[int]:
         """Ids of the live orders, in the local half's own list."""
-        return [int(self.local.order[s]["order_id"]) for s in self.local.live[0, : self.set["live"]]]
+        return [
+            int(self.local.order[s]["order_id"]) for s in self.local.live[0, : self.set["live"]]
+        ]
 
     @property
     def set(self) -> Any:

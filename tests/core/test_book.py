@@ -121,12 +121,10 @@ ticks = st.integers(-12, 12) | st.builds(
 )
 ops = st.builds(
     Op, st.integers(0, 1), st.sampled_from([BUY, SELL]), ticks, st.sampled_from([0, 0, 1, 2, 3])
-) | st.builds(
-    Op, st.integers(0, 1), st.sampled_from([BUY, SELL, BUY, SELL, 0]), ticks, st.none()
-)
+) | st.builds(Op, st.integers(0, 1), st.sampled_from([BUY, SELL, BUY, SELL, 0]), ticks, st.none())
 
 
-@settings(deadline=None, max_examples=examples(200, 60))
+@settings(deadline=None, max_examples=examples(600, 60))
 @given(st.sampled_from([8, 64]), st.lists(ops, max_size=60))
 def test_the_book_is_the_plain_book(window: int, history: list[Op]) -> None:
     book, plain = make_book(2, window=window, far=16), [PlainBook(), PlainBook()]
@@ -182,7 +180,12 @@ def test_a_clear_takes_a_side_up_to_its_tick(tick: int, left: Levels) -> None:
 
 
 def test_a_clear_reaches_levels_far_outside_the_window() -> None:
-    start = [Op(0, BUY, 100, 3), Op(0, BUY, -(10**9), 1), Op(0, SELL, 101, 4), Op(0, SELL, 10**9, 2)]
+    start = [
+        Op(0, BUY, 100, 3),
+        Op(0, BUY, -(10**9), 1),
+        Op(0, SELL, 101, 4),
+        Op(0, SELL, 10**9, 2),
+    ]
     assert tops(fill([*start, Op(0, SELL, 10**9)])) == ([(100, 3), (-(10**9), 1)], [])
     assert tops(fill([*start, Op(0, 0, 0)])) == ([], [])
 

@@ -42,7 +42,9 @@ def after(state: OrderState, event: OrderEvent) -> int:
 def test_the_table_as_a_whole() -> None:
     lines = [
         f"{state.name:10} "
-        + " ".join("." if after(state, e) == ILLEGAL else LETTER[S(after(state, e))] for e in COLUMNS)
+        + " ".join(
+            "." if after(state, e) == ILLEGAL else LETTER[S(after(state, e))] for e in COLUMNS
+        )
         for state in S
     ]
     assert "\n".join(lines) == TABLE.strip()
