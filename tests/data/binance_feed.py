@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import xarray as xr
 
 START_MS = 1_723_161_600_000
 BEHIND_NS = 2_000_000_000
@@ -146,3 +149,26 @@ class Feed:
 
     def _pair(self, pair: list[str]) -> tuple[int, int]:
         return round(float(pair[0]) / float(self.tick)), round(float(pair[1]) * 1000)
+
+
+def write(folder: Path, text: str, name: str = "btcusdt_20240808") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def rows_of(tape: xr.Dataset) -> list[tuple]:
+    names = ("exch_ts", "kind", "side", "tick", "size")
+    return list(zip(*(tape[name].values.tolist() for name in names), strict=True))
+
+
+def without_line(rows: list[tuple]) -> list[tuple]:
+    return [(row[0], *row[2:]) for row in rows]
+
+
+def counts_of(tape: xr.Dataset) -> dict:
+    return json.loads(tape.attrs["counts"])
+
+
+def pick(feed: Feed, stream: str, skip: int = 40) -> int:
+    return [i for i, line in enumerate(feed.lines) if line.stream == stream][skip]

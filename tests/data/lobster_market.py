@@ -8,11 +8,14 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import xarray as xr
+
 NAME = "TEST_2012-06-21_34200000_57600000_{what}_{levels}.csv"
 ABSENT = 9_999_999_999
 TICK = 100
 """One cent in the units of the files."""
 START_NS = 34_200 * 10**9
+COLUMNS = ("exch_ts", "local_ts", "kind", "side", "tick", "subtick", "size", "order_id")
 
 
 @dataclass
@@ -181,3 +184,24 @@ def write_gzip(folder: Path, market: Market) -> Path:
     path = folder / (NAME.format(what="message", levels=market.levels) + ".gz")
     path.write_bytes(gzip.compress(as_text(message_lines(market)).encode()))
     return path
+
+
+def market(levels: int = 5, seed: int = 1, n: int = 400, prefill: int = 60) -> Market:
+    made = Market(levels, seed)
+    made.prefill(prefill)
+    return made.run(n)
+
+
+def rows_of(tape: xr.Dataset) -> list[tuple]:
+    return list(zip(*(tape[name].values.tolist() for name in COLUMNS), strict=True))
+
+
+def hand_made(tmp_path: Path, text: str, levels: int = 2, windows: str = "") -> Path:
+    """Files of messages ``type order size price side``, one a second, prices in cents."""
+    lines = []
+    for i, line in enumerate(text.split(";")):
+        kind, order, size, price, side = line.split()
+        cents = f"{price}00" if kind != "7" else price
+        lines.append(f"{34_200 + i}.5,{kind},{order},{size},{cents},{side}")
+    rows = [",".join(row.split()) for row in windows.split(";")] if windows else None
+    return write_pair(tmp_path, levels, lines, rows)
