@@ -1,4 +1,4 @@
-"""Small states of the two halves, and steps to drive them. All layout knowledge of the tests is here."""
+"""Small states of the two halves, and steps to drive them: what tests know of layouts is here."""
 
 from __future__ import annotations
 
@@ -293,7 +293,7 @@ class Action(NamedTuple):
 
 
 class Desk:
-    """The local half with a strategy that wants what it is told, and a two-sided book of 99 to 101."""
+    """The local half with a strategy that wants what it is told, and a book of 99 to 101."""
 
     def __init__(self, *, what: np.ndarray | None = None, book: bool = True, **limits: Any) -> None:
         what = instruments() if what is None else what

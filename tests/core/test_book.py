@@ -186,7 +186,7 @@ def test_a_clear_reaches_levels_far_outside_the_window() -> None:
         Op(0, SELL, 101, 4),
         Op(0, SELL, 10**9, 2),
     ]
-    assert tops(fill([*start, Op(0, SELL, 10**9)])) == ([(100, 3), (-(10**9), 1)], [])
+    assert tops(fill([*start, Op(0, SELL, far)])) == ([(100, 3), (-far, 1)], [])
     assert tops(fill([*start, Op(0, 0, 0)])) == ([], [])
 
 

@@ -106,7 +106,8 @@ def test_a_front_behind_an_emptied_level_stays_a_number(model: int, n: float) ->
 @pytest.mark.parametrize(
     ("front", "lot", "lots"),
     [(1.0, 1.0, 0), (0.0, 1.0, 0), (-0.4, 1.0, 0), (-0.5, 1.0, 1), (-1.0, 1.0, 1), (-1.5, 1.0, 2),
-     (-2.4, 1.0, 2), (-0.001, 0.001, 1), (-0.0005, 0.001, 1), (-0.0004, 0.001, 0), (-300.0, 100.0, 3)],
+     (-2.4, 1.0, 2), (-0.001, 0.001, 1), (-0.0005, 0.001, 1), (-0.0004, 0.001, 0),
+     (-300.0, 100.0, 3)],
 )  # fmt: skip
 def test_lots_reached_are_rounded_half_away_from_zero(front: float, lot: float, lots: int) -> None:
     assert lots_reached(front, lot) == lots
