@@ -180,12 +180,8 @@ def test_a_clear_takes_a_side_up_to_its_tick(tick: int, left: Levels) -> None:
 
 
 def test_a_clear_reaches_levels_far_outside_the_window() -> None:
-    start = [
-        Op(0, BUY, 100, 3),
-        Op(0, BUY, -(10**9), 1),
-        Op(0, SELL, 101, 4),
-        Op(0, SELL, 10**9, 2),
-    ]
+    far = 10**9
+    start = [Op(0, BUY, 100, 3), Op(0, BUY, -far, 1), Op(0, SELL, 101, 4), Op(0, SELL, far, 2)]
     assert tops(fill([*start, Op(0, SELL, far)])) == ([(100, 3), (-far, 1)], [])
     assert tops(fill([*start, Op(0, 0, 0)])) == ([], [])
 

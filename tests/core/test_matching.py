@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from mmquant.core.dtypes import QueueModel, Reason
 from mmquant.core.dtypes import OrderEvent as E
+from mmquant.core.dtypes import QueueModel, Reason
 from tests.core.builders import (
     BUY,
     FOK,

@@ -60,6 +60,15 @@ QUEUES = {
 Event = Row | Request
 PLACE, MODIFY = ActionKind.PLACE, ActionKind.MODIFY
 
+
+class WholeBook(Book):
+    """The naive book, without the peer's bound on searches, which an emptied side resets."""
+
+    def next_from(self, side: int, tick: int) -> int | None:
+        worse = [t for t, n in self.level[side].items() if n > 0 and side * t < side * tick]
+        return max(worse, key=lambda t: side * t, default=None)
+
+
 sides, ticks, lots = st.sampled_from([BUY, SELL]), st.integers(95, 105), st.integers(1, 6)
 
 
@@ -93,7 +102,7 @@ def histories(draw: st.DrawFn, *, clears: bool = False, modifies: bool = False) 
 def naive(history: list[Event], mode: str, queue: tuple[str, float]) -> list[tuple[Any, ...]]:
     """What the naive exchange says: time, what, order, lots, tick, maker."""
     said: list[tuple[Any, ...]] = []
-    exchange = Exchange(mode, queue, (1, 1), lambda *what: said.append(what), Book())
+    exchange = Exchange(mode, queue, (1, 1), lambda *what: said.append(what), WholeBook())
     style = {value: name for name, value in STYLES.items()}
     for e in history:
         if isinstance(e, Row):
