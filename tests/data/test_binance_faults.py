@@ -114,6 +114,8 @@ BAD = {
     "no levels": ("depthUpdate", edit("b", None), "field 'b' of a depthUpdate is missing"),
     "level": ("depthUpdate", edit("a", [["500.10"]]), "not a pair of price and size"),
     "ids": ("depthUpdate", edit("U", 10**15), "is after the last"),
+    "far": ("depthUpdate", edit_level(0, "400000000000.00"), "beyond the int32 ticks"),
+    "off grid": ("depthUpdate", edit_level(0, "480.05"), "off the tick grid"),
     "huge": ("trade", edit("q", "9000000.000"), "beyond the int32 lots"),
     "crossed": ("depthUpdate", edit("a", [["100.00", "1.000"]]), "the book is crossed"),
 }
@@ -122,7 +124,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_message_is_named_or_set_aside(tmp_path, name) -> None:
     stream, change, reason = BAD[name]
-    feed = Feed(15)
+    feed = Feed(15, steps=300)
     rows = feed.rows()
     at = pick(feed, stream, 30)
     change(feed.lines[at].message)

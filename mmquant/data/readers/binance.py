@@ -43,6 +43,8 @@ from mmquant.errors import UsageError
 
 FEED_LATENCY_NS = 500_000
 """Latency of the default clock: half of the venue's time step, which is 1 ms. [ns]"""
+STRAY = 0.001
+"""Share of prices that may be wrong without changing the tick size that is found."""
 CLOCKS = ("constant", "recorded")
 MS = 10**6
 
@@ -67,7 +69,8 @@ def read(
     lenient : set bad lines aside (``quality.quarantine_of``) in place of an error.
     symbol : needed where the log has several.
     tick, lot : tick size [currency] and size step [units], decimal strings; by default the largest
-        powers of ten that all prices of the book, and all sizes, are multiples of.
+        powers of ten that the prices of the book (but for one in 1,000), and all sizes, are
+        multiples of.
     date : ISO date; by default that of the first message, UTC.
     clock : "constant" or "recorded", see above.
     feed_latency_ns : see above, at least 1. [ns]
@@ -159,7 +162,7 @@ def _contract(
     contract = Contract.simple(
         0,
         symbol,
-        tick=str(tick) if tick is not None else grid_of(book, levels.price_scale),
+        tick=str(tick) if tick is not None else grid_of(book, levels.price_scale, stray=STRAY),
         lot=str(lot) if lot is not None else grid_of(levels.size, levels.size_scale),
         kind="crypto_perp",
         venue=venue,

@@ -124,6 +124,9 @@ def level_rows(
     """
     kinds = np.array([event.kind for event in events], np.int8)
     lines = np.array([event.line for event in events], np.int64)[levels.event]
+    largest = contract.ladder(date).rows()[-1]
+    limit = (NO_ASK - 1) * largest[2] * levels.price_scale // largest[3]
+    _mark(faults, lines[levels.price >= limit], "a price is beyond the int32 ticks", TICK_FIX)
     use = faults.code[lines] == 0
     price = np.where(use, levels.price, 0)
     tick, part = price_to_tick_part(contract, price, levels.price_scale, date=date)

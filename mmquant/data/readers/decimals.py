@@ -43,10 +43,13 @@ def scaled(texts: Sequence[str]) -> tuple[np.ndarray, int]:
     return low.copy(), 10**places
 
 
-def grid_of(values: np.ndarray, scale: int) -> str:
-    """The largest power of ten that all values / scale are multiples of, as a decimal string."""
-    common = int(np.gcd.reduce(values)) if len(values) else 0
+def grid_of(values: np.ndarray, scale: int, *, stray: float = 0.0) -> str:
+    """The largest power of ten that values / scale are multiples of, as a decimal string.
+
+    ``stray`` is the share of values that may be off it: wrong ones.
+    """
+    values = values[values != 0]
     power = 0
-    while common and common % 10 ** (power + 1) == 0:
+    while len(values) and (values % 10 ** (power + 1) != 0).mean() <= stray and power < 17:
         power += 1
-    return f"{(Decimal(10**power) / Decimal(scale)).normalize():f}" if common else "1"
+    return f"{(Decimal(10**power) / Decimal(scale)).normalize():f}" if len(values) else "1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ NAME = re.compile(
 NO_BOOK = "none"
 """Value of the option ``orderbook`` that leaves the book file aside."""
 MAX_LEVELS = 50
+BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
+                  ValueError)  # fmt: skip
+"""What zipfile raises on damaged archives, by where the damage is."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ def _from_zip(
             if other is None:
                 return message, None, (file,)
             return message, text_input(file / other, archive.read(other)), (file,)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except BROKEN_ARCHIVE as error:
         raise DataError(
             f"the archive cannot be read ({error})", where=str(file), fix=COPY_FIX
         ) from None

@@ -150,17 +150,10 @@ def load_book(
     text: TextInput, q: Quarantine, contract: Contract, date: str, levels: int | None
 ) -> Book:
     """The book file; its bad rows go to ``q``. Raises DataError."""
-    width = text.data.partition(b"\n")[0].count(b",") + 1
-    n_levels = width // 4
     if not text.data.strip():
         q.fail("the file has no rows", fix="copy or download the file again")
-    if width % 4 or (levels is not None and n_levels != levels):
-        wanted = f"{4 * levels} ({levels} levels)" if levels is not None else "4 for each level"
-        q.fail(
-            f"the first row has {width} columns, not {wanted}",
-            row=1,
-            fix="give the book file that belongs to the messages",
-        )
+    width = _width(text, q, levels)
+    n_levels = width // 4
     names = ("a price or size",)
     columns, faults = parse_table(text, width, names=names, seconds=False, more=False)
     n = len(columns[0])
@@ -175,6 +168,21 @@ def load_book(
     book.ok = faults.ok
     faults.report(q, text)
     return book
+
+
+def _width(text: TextInput, q: Quarantine, levels: int | None) -> int:
+    """Columns of a book file: what the levels ask for, else those of the first row."""
+    rows = text.data.split(b"\n", 2)[:2]
+    found = [row.count(b",") + 1 for row in rows]
+    wanted = 4 * levels if levels is not None else found[0]
+    if wanted % 4 or wanted not in found:
+        told = f"{wanted} ({levels} levels)" if levels is not None else "4 for each level"
+        q.fail(
+            f"the first row has {found[0]} columns, not {told}",
+            row=1,
+            fix="give the book file that belongs to the messages",
+        )
+    return wanted
 
 
 def _take_level(
