@@ -64,7 +64,9 @@ def run_engine(tape: xr.Dataset, config: Config, maker_fee: float) -> Logs:
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("fill", ["partial", "peer"])
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize(
+    "seed", [*range(SEEDS), *(pytest.param(s, marks=pytest.mark.soak) for s in range(SEEDS, 1500))]
+)
 def test_the_engine_does_what_the_naive_one_does(seed: int, fill: str) -> None:
     columns, settings, queue, fee = draw(seed)
     expected = naive_backtest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -124,3 +125,33 @@ def test_a_real_day_gives_the_same_in_both_pairings(case, real_data):
     config, strategy = CASES[case]
     run = assert_same(config | {"decision": {"interval_ns": 1_000_000_000}}, tape, strategy)
     assert len(run.fills) > 100
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(2), *(pytest.param(s, marks=pytest.mark.soak) for s in range(2, 200))]
+)
+def test_random_settings_give_the_same_in_both_pairings(seed):
+    rng = np.random.default_rng(seed)
+    tape = mm.make_demo_tape(seed=seed, minutes=0.5, instruments=int(rng.integers(1, 3)))
+    asked = [name for name in ("timer", "book", "trade", "own") if rng.random() < 0.5]
+    config = {
+        "decision": {
+            "interval_ns": int(rng.choice([7_000_001, 100_000_000])),
+            "on": asked or ["timer"],
+        },
+        "latency": {
+            "feed_offset_ns": int(rng.choice([0, 250_000_000])),
+            "entry_ns": int(rng.choice([1, 1_000_000, 90_000_000])),
+            "response_ns": int(rng.choice([1, 1_000_000, 300_000_000])),
+        },
+        "fill": {
+            "mode": str(rng.choice(["partial", "peer"])),
+            "queue": str(rng.choice(["risk_averse", "power", "power2", "power3", "log", "log2"])),
+        },
+        "orders": {
+            "requote": str(rng.choice(["replace", "modify"])),
+            "order_type": str(rng.choice(["limit", "post_only"])),
+        },
+        "limits": {"max_position_lots": int(rng.integers(5, 50))},
+    }
+    assert_same(config, tape, mean_reverting)
