@@ -1,0 +1,58 @@
+"""Tables of the documentation with computed numbers: queue models, and the result of the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mmquant.core.dtypes import QueueModel
+from mmquant.core.queue_position import front_after_depth, share_behind
+from tests.docs_tables import table
+
+FRONT, BEFORE, AFTER = 30.0, 100.0, 90.0
+MODELS = (
+    (QueueModel.RISK_AVERSE, 1.0, "`risk_averse`", "1"),
+    (QueueModel.POWER, 2.0, "`power`, n = 2", "b^n / (b^n + f^n)"),
+    (QueueModel.POWER, 3.0, "`power`, n = 3", "b^n / (b^n + f^n)"),
+    (QueueModel.POWER2, 2.0, "`power2`, n = 2", "b^n / (b + f)^n"),
+    (QueueModel.POWER2, 3.0, "`power2`, n = 3", "b^n / (b + f)^n"),
+    (QueueModel.POWER3, 2.0, "`power3`, n = 2", "1 − (f / (f + b))^n"),
+    (QueueModel.POWER3, 3.0, "`power3`, n = 3 (default)", "1 − (f / (f + b))^n"),
+    (QueueModel.LOG, 1.0, "`log`", "ln(1 + b) / (ln(1 + b) + ln(1 + f))"),
+    (QueueModel.LOG2, 1.0, "`log2`", "ln(1 + b) / ln(1 + b + f)"),
+)
+DEMO = {
+    "fills": "fills",
+    "volume": "shares traded",
+    "spread_pnl": "spread captured",
+    "inventory_pnl": "what moves of the mid did to the inventory",
+    "fees": "fees",
+    "net_pnl": "kept in the end",
+    "max_abs_position": "largest position",
+    "uptime_two_sided": "share of the time with a quote on both sides",
+    "markout_30s": "worth of a fill 30 s later, per share",
+}
+
+
+def queues() -> str:
+    """One step of each queue model: 30 ahead, the level goes from 100 to 90 without a trade."""
+    rows = []
+    for model, n, name, formula in MODELS:
+        after = front_after_depth(int(model), n, FRONT, BEFORE, AFTER, 0.0)
+        share = 1.0
+        if model != QueueModel.RISK_AVERSE:
+            share = share_behind(int(model), n, FRONT, BEFORE - FRONT)
+        rows.append((name, formula, f"{share:.6f}", f"{after:.6f}"))
+    return table(("model", "share behind p", "p here", "ahead afterwards"), rows)
+
+
+def demo() -> str:
+    """The result of the demo, as `make demo` prints it."""
+    from mmquant.research.backtest import backtest
+    from mmquant.strategies.demo import demo_config, demo_tape
+
+    found = backtest(demo_config(), demo_tape()).summary
+    rows = [(text, f"`{key}`", f"{found[key]:,.6g}") for key, text in DEMO.items()]
+    return table(("what", "name in the summary", "demo"), rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {"queues": queues, "demo": demo}
