@@ -108,6 +108,8 @@ BAD = {
     "nan": ("trade", edit("p", "NaN"), "a price is not a number"),
     "json nan": ("trade", edit("q", float("nan")), "a size is not a number"),
     "negative": ("depthUpdate", edit_level(1, "-1.000"), "a size is negative"),
+    "too large": ("depthUpdate", edit_level(0, "9" * 18 + ".00"), "or too large"),
+    "too fine": ("trade", edit("q", "0." + "1" * 19), "or too large"),
     "garbage": ("depthUpdate", edit_level(0, "5OO.10"), "a price is not a number"),
     "zero price": ("depthUpdate", edit_level(0, "0.00"), "a price is not positive"),
     "zero trade": ("trade", edit("q", "0.000"), "a trade has size 0"),

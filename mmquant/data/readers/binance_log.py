@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from mmquant.data.readers.text_input import COPY_FIX, Faults, TextInput
@@ -22,20 +23,20 @@ class BadLineError(Exception):
     """A line that cannot be used: what is wrong."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Event:
     """One message: its line (index), times, kind, update ids and levels as decimal strings.
 
-    ``bids`` and ``asks`` are [price, size] pairs; a trade is one pair in ``bids`` (buyer-initiated)
-    or ``asks``.
+    ``bids`` and ``asks`` are prices and sizes in turn; a trade is one of both, in ``bids`` if it is
+    buyer-initiated and else in ``asks``.
     """
 
     line: int
     local: int
     ms: int
     kind: int
-    bids: list[list[str]]
-    asks: list[list[str]]
+    bids: list[str]
+    asks: list[str]
     first: int = 0
     last: int = 0
     previous: int = -1
@@ -127,11 +128,12 @@ def _diff(i: int, local: int, message: dict[str, Any]) -> Event:
 
 def _trade(i: int, local: int, message: dict[str, Any]) -> Event:
     get = _getter(message, "trade")
-    pair = [[_text(get("p", str, float, int)), _text(get("q", str, float, int))]]
+    pair = [_text(get("p", str, float, int)), _text(get("q", str, float, int))]
     if not isinstance(message.get("m"), bool):
         raise BadLineError("side of the trade is unknown: 'm' is not true or false")
     sold = message["m"]
-    bids, asks = ([], pair) if sold else (pair, [])
+    none: list[str] = []
+    bids, asks = (none, pair) if sold else (pair, none)
     return Event(i, local, get("T", int), TRADE, bids, asks, symbol=get("s", str))
 
 
@@ -156,13 +158,12 @@ def _getter(message: dict[str, Any], what: str) -> Callable[..., Any]:
     return get
 
 
-def _levels(pairs: list[Any]) -> list[list[str]]:
-    for pair in pairs:
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise BadLineError("a level is not a pair of price and size")
-        if type(pair[0]) is not str or type(pair[1]) is not str:
-            pair[0], pair[1] = _text(pair[0]), _text(pair[1])
-    return pairs
+def _levels(pairs: list[Any]) -> list[str]:
+    """Prices and sizes in turn, from [price, size] pairs."""
+    if pairs and (set(map(type, pairs)) != {list} or set(map(len, pairs)) != {2}):
+        raise BadLineError("a level is not a pair of price and size")
+    flat = list(chain.from_iterable(pairs))
+    return flat if set(map(type, flat)) <= {str} else [_text(value) for value in flat]
 
 
 def _text(value: Any) -> str:

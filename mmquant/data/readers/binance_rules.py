@@ -87,26 +87,25 @@ def stale_lines(events: Sequence[Event]) -> set[int]:
 def exact_levels(events: Sequence[Event], faults: Faults) -> Levels:
     """Levels of the events as exact integers. Lines with a level that is not are marked."""
     while True:
-        pairs = [
-            (block, pair)
-            for i, event in enumerate(events)
-            if faults.code[event.line] == 0
-            for block, part in ((2 * i, event.bids), (2 * i + 1, event.asks))
-            for pair in part
-        ]
-        block = np.fromiter((b for b, _ in pairs), np.int64, len(pairs))
+        texts: list[str] = []
+        counts = np.zeros(2 * len(events), np.int64)
+        for i, event in enumerate(events):
+            if faults.code[event.line] == 0:
+                texts += event.bids
+                texts += event.asks
+                counts[2 * i : 2 * i + 2] = len(event.bids) // 2, len(event.asks) // 2
+        block = np.repeat(np.arange(2 * len(events)), counts)
         owner = block // 2
         lines = np.array([event.line for event in events], np.int64)[owner]
-        prices, sizes = [pair[0] for _, pair in pairs], [pair[1] for _, pair in pairs]
+        prices, sizes = texts[::2], texts[1::2]
         try:
             levels = Levels(
                 owner, (1 - 2 * (block % 2)).astype(np.int8), *scaled(prices), *scaled(sizes)
             )
         except ValueError:
-            for name, texts in (("price", prices), ("size", sizes)):
-                _mark(faults, lines[not_decimal(texts)], f"a {name} is not a number", ROW_FIX)
-            if not faults.code[lines].any():
-                raise
+            for name, column in (("price", prices), ("size", sizes)):
+                bad = lines[not_decimal(column)]
+                _mark(faults, bad, f"a {name} is not a number, or too large", ROW_FIX)
             continue
         trade = np.array([event.kind == TRADE for event in events], bool)[owner]
         _mark(faults, lines[levels.price <= 0], "a price is not positive", ROW_FIX)

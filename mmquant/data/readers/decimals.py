@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as compute
 
-NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
+NUMBER = re.compile(r"-?\d{1,10}(\.\d{1,8})?")
+"""Numbers that fit int64 together, whatever their decimals."""
 
 
 def not_decimal(texts: Sequence[str]) -> np.ndarray:
-    """Which texts are no plain decimal numbers (bool, n)."""
+    """Which texts are no plain decimal numbers below 1e10 with up to 8 decimals (bool, n)."""
     match = NUMBER.fullmatch
     return np.fromiter((match(text) is None for text in texts), bool, len(texts))
 
@@ -22,7 +23,8 @@ def not_decimal(texts: Sequence[str]) -> np.ndarray:
 def scaled(texts: Sequence[str]) -> tuple[np.ndarray, int]:
     """Decimal strings as integers (int64, n) and their scale: value = integer / scale.
 
-    Raises ValueError where a text is not a plain decimal number or does not fit.
+    Raises ValueError where a text is not a plain decimal number or they do not fit; never where
+    ``not_decimal`` finds nothing.
     """
     if not len(texts):
         return np.zeros(0, np.int64), 1
