@@ -43,6 +43,8 @@ AT_ROW = -1
 AT_RESPONSE = -2
 AT_END = NEVER - (1 << 50)
 """Later than all that can happen, with room for latencies."""
+NOT_NEGATIVE = 2**62 - 1
+"""Mask of an index: one that cannot be negative needs no test for counting from the end."""
 
 RUN_CLOCK = np.dtype(
     [
@@ -219,22 +221,24 @@ def replay_rows(exchange, tape, stop, react):
     row = clock["row"]
     responses = clock["response_tail"]
     while row < stop:
-        inst = np.int64(tape.inst[row])
-        kind = tape.kind[row]
-        tick = np.int64(tape.tick[row])
-        lots = np.int64(tape.size[row])
+        at = row & NOT_NEGATIVE
+        inst = np.int64(tape.inst[at]) & NOT_NEGATIVE
+        kind = tape.kind[at]
+        tick = np.int64(tape.tick[at])
+        lots = np.int64(tape.size[at])
         state = book.side[inst]
-        state["row"] = row
+        state["row"] = at
         i = tick - state["base"]
         if kind == DEPTH and i >= 0 and i < state["window"]:
-            if tape.side[row] > 0:
-                level = book.level[state["start"] + i]
+            cell = state["start"] + i
+            if tape.side[at] > 0:
+                level = book.level[cell & NOT_NEGATIVE]
                 if lots != 0:
                     plain = tick <= state["best_bid"] and tick < state["own_ask_min"]
                 else:
                     plain = tick != state["best_bid"]
             else:
-                level = book.level[state["start"] + state["window"] + i]
+                level = book.level[(cell + state["window"]) & NOT_NEGATIVE]
                 if lots != 0:
                     plain = tick >= state["best_ask"] and tick > state["own_bid_max"]
                 else:
@@ -245,12 +249,12 @@ def replay_rows(exchange, tape, stop, react):
                 continue
         status = exchange_row(
             exchange,
-            tape.exch_ts[row],
+            tape.exch_ts[at],
             inst,
             np.int64(kind),
-            np.int64(tape.side[row]),
+            np.int64(tape.side[at]),
             tick,
-            np.float64(tape.subtick[row]),
+            np.float64(tape.subtick[at]),
             lots,
         )
         if status != 0:

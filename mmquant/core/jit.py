@@ -6,19 +6,25 @@ named by a digest of all of ``core/``, of the versions and of the flags that cha
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import llvmlite
 import numba
 import numpy as np
+from llvmlite.binding import Linkage
 from numba import config, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 
 FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_DEBUG", "NUMBA_DEBUGINFO", "NUMBA_CPU_NAME")
@@ -57,6 +63,101 @@ def cache_root() -> Path:
 CACHE_DIR = cache_root() / code_digest()
 
 
+class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """Code of a kernel as another kernel links it: neither optimized nor turned into machine code.
+
+    Numba would do both for every function together with all that it calls, over and over: most of
+    the time that it takes to compile the engine.
+    """
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        """Nothing runs from here, so there is no environment to set."""
+
+    def finalize(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _get_module_for_linking(self) -> Any:
+        for function in self._final_module.functions:
+            if not function.is_declaration:
+                function.linkage = "linkonce_odr"
+        return self._final_module
+
+
+class WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """Code of a kernel and of all that it calls, optimized at once."""
+
+    def add_linking_library(self, library: Any) -> None:
+        if library in self._linking_libraries:
+            return
+        super().add_linking_library(library)
+        if isinstance(library, PartLibrary):
+            for other in library._linking_libraries:
+                self.add_linking_library(other)
+
+    def _optimize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if function.linkage == Linkage.linkonce_odr:
+                function.linkage = Linkage.internal
+        super()._optimize_final_module()
+
+
+SKIPPED = {
+    "AnnotateTypes",
+    "DeadBranchPrune",
+    "FindLiterallyCalls",
+    "InlineClosureLikes",
+    "InlineInlinables",
+    "InlineOverloads",
+    "LiteralPropagationSubPipelinePass",
+    "LiteralUnroll",
+    "MakeFunctionToJitFunction",
+    "NopythonRewrites",
+    "RewriteDynamicRaises",
+    "WithLifting",
+}
+"""Passes of numba's compiler for what kernels do not use: closures, literals, array expressions."""
+
+
+class KernelCompiler(CompilerBase):  # type: ignore[misc]
+    """Numba's compiler without the passes that kernels do not need."""
+
+    def define_pipelines(self) -> list[Any]:
+        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        short = PassManager("kernel")
+        for step, why in pipeline.passes:
+            if step.__name__ not in SKIPPED:
+                short.add_pass(step, why)
+        short.finalize()
+        return [short]
+
+
+class PartCompiler(KernelCompiler):
+    """Compiles into a PartLibrary."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.library = PartLibrary(self.state.targetctx.codegen(), "part")
+
+
+class WholeCompiler(KernelCompiler):
+    """Compiles into a WholeLibrary."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.library = WholeLibrary(self.state.targetctx.codegen(), "whole")
+        self.state.library.enable_object_caching()
+
+
 def _wide(kind: Any) -> Any:
     """The type that kernels take a number as: int64 or float64, never a literal."""
     kind = types.unliteral(kind)
@@ -65,47 +166,71 @@ def _wide(kind: Any) -> Any:
     return types.float64 if kind == types.float32 else kind
 
 
-class Kernel(CPUDispatcher):  # type: ignore[misc]
-    """A kernel that is compiled once, whatever the width of the numbers it is called with.
+class InnerKernel(CPUDispatcher):  # type: ignore[misc]
+    """A kernel that only kernels call; a call from Python would crash, so it is refused.
 
-    Numba would compile it anew for each int8, int32 and literal that another kernel passes.
+    It is compiled once, whatever the width of the numbers it is called with. Numba would compile
+    it anew for each int8, int32 and literal that another kernel passes.
     """
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         wide = {name: _wide(kind) for name, kind in kws.items()}
         return super().get_call_template(tuple(_wide(kind) for kind in args), wide)
 
-
-class InnerKernel(Kernel):
-    """A kernel that only kernels call; a call from Python would crash, so it is refused."""
-
     def __call__(self, *_: Any, **__: Any) -> Any:
         raise TypeError(f"{self.py_func.__name__} is called by kernels only, not from Python")
 
 
-def _compiled(function: Callable[..., Any], kind: type, **options: Any) -> Any:
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(CACHE_DIR)
-    try:
-        # Without _nrt=False every array taken from a state tuple costs an atomic count up and
-        # down: 13.7 us a decision instead of 1.7. Kernels own no memory, so nothing is lost.
-        flags = {"nogil": True, "error_model": "numpy", "_nrt": False, **options}
-        compiled = numba.njit(cache=True, **flags)(function)
-    finally:
-        config.CACHE_DIR = before
-    if not DISABLED:
-        compiled.__class__ = kind
-    return compiled
+class Kernel(CPUDispatcher):  # type: ignore[misc]
+    """A kernel that Python calls; the kernels that call it take its inner twin."""
+
+    @cached_property
+    def part(self) -> Any:
+        return inner_kernel(self.py_func)
+
+    def compile(self, sig: Any) -> Any:
+        # The compiler makes millions of objects that live on: collecting is a tenth of its time.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile(sig)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        return self.part.get_call_template(args, kws)
+
+    def get_overload(self, sig: Any) -> Any:
+        return self.part.get_overload(sig)
+
+
+# Without _nrt=False every array taken from a state tuple costs an atomic count up and down:
+# 13.7 us a decision instead of 1.7. Kernels own no memory, so nothing is lost.
+OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel: IEEE arithmetic, no allocation, no exceptions, cached on disk."""
-    return _compiled(function, Kernel)
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(CACHE_DIR)
+    try:
+        compiled = numba.njit(cache=True, pipeline_class=WholeCompiler, **OPTIONS)(function)
+    finally:
+        config.CACHE_DIR = before
+    if not DISABLED:
+        compiled.__class__ = Kernel
+    return compiled
 
 
 def inner_kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that only kernels call: without a wrapper for Python it compiles faster."""
-    return _compiled(function, InnerKernel, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    """Compile a kernel that only kernels call, as a part of each of them."""
+    compiled = numba.njit(
+        pipeline_class=PartCompiler, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS
+    )(function)
+    if not DISABLED:
+        compiled.__class__ = InnerKernel
+    return compiled
 
 
 def compile_for(dispatcher: Any, signature: Any) -> Any:

@@ -9,10 +9,9 @@ import numpy as np
 import xarray as xr
 
 from mmquant.config import Config
-from mmquant.core import engine
 from mmquant.data.fees import FeeRates
 from mmquant.data.tape import contracts_of
-from mmquant.trading.compiled import bind, run_halves
+from mmquant.trading.compiled import bind_loop, run_halves
 from mmquant.trading.halves import make_halves
 from mmquant.trading.strategy import SKEW
 
@@ -73,9 +72,9 @@ def run_reference(
     steps = int((halves.tape.local_ts.max() - halves.tape.exch_ts[0]) // settings["interval_ns"])
     roomy = np.zeros(steps + 3 + len(halves.actions) * 2, halves.local.path_log.dtype)
     halves.local = halves.local._replace(path_log=roomy)
-    bind_once(halves)
+    loop = bind_loop(halves)
     started = time.perf_counter()
-    _, logs = run_halves(halves)
+    _, logs = run_halves(halves, loop=loop)
     seconds = time.perf_counter() - started
     rows = logs.rows("path")
     return {
@@ -86,21 +85,3 @@ def run_reference(
         "fee": rows["fees"],
         "num_trades": rows["fills"],
     }, seconds
-
-
-def bind_once(halves: Any) -> None:
-    """Compile, or load from the cache, outside the timed section."""
-    bind(
-        engine.run,
-        (
-            halves.local,
-            halves.exchange,
-            halves.tape,
-            halves.clock,
-            halves.ring,
-            halves.strategy.quote,
-            halves.actions,
-            halves.message,
-        ),
-        5,
-    )

@@ -28,10 +28,29 @@ def bind(function: Any, arguments: tuple[Any, ...], place: int) -> Any:
     return compile_for(function, signature)
 
 
+def loop_arguments(halves: Halves) -> tuple[Any, ...]:
+    """What the compiled loop takes."""
+    return (
+        halves.local,
+        halves.exchange,
+        halves.tape,
+        halves.clock,
+        halves.ring,
+        halves.strategy.quote,
+        halves.actions,
+        halves.message,
+    )
+
+
+def bind_loop(halves: Halves) -> Any:
+    """The loop, compiled or loaded from the cache."""
+    return bind(engine.run, loop_arguments(halves), 5)
+
+
 def run_halves(
-    halves: Halves, *, progress: Callable[[int, int], None] | None = None
+    halves: Halves, *, loop: Any = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Halves, Logs]:
-    """Run a pairing over its tape to the end.
+    """Run a pairing over its tape to the end, by a loop that is bound already or else bound here.
 
     Raises
     ------
@@ -39,20 +58,9 @@ def run_halves(
         where the strategy writes past its rows, or more messages are on their way than expected.
     """
     logs = Logs()
-    loop: Any = None
+    loop = loop or bind_loop(halves)
     while True:
-        arguments = (
-            halves.local,
-            halves.exchange,
-            halves.tape,
-            halves.clock,
-            halves.ring,
-            halves.strategy.quote,
-            halves.actions,
-            halves.message,
-        )
-        loop = loop or bind(engine.run, arguments, 5)
-        status = int(loop(*arguments))
+        status = int(loop(*loop_arguments(halves)))
         logs.drain(halves.local)
         check_sets(halves)
         if status == Status.END:
