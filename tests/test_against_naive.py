@@ -73,7 +73,13 @@ def test_the_engine_does_what_the_naive_one_does(seed: int, fill: str) -> None:
         columns,
         tick=(1, 10),
         lot=(1, 1000),
-        params={**settings, "queue": PEER_QUEUES[queue], "fill": fill, "maker_fee": fee},
+        params={
+            **settings,
+            "queue": PEER_QUEUES[queue],
+            "fill": fill,
+            "maker_fee": fee,
+            "peer_clear": fill == "peer",
+        },
     )
     config = reference_config(**settings, queue=queue).model_dump(mode="json")
     config["fill"]["mode"] = fill

@@ -400,8 +400,31 @@ def clear_side(book, inst, k, tick):
 
 
 @kernel
-def clear_row(book, inst, side, tick):
-    """Apply a CLEAR row; side 0 clears both sides whole."""
+def clear_as_peer(book, inst, side, tick):
+    """Clear one side the way of hftbacktest 2.4.4, so that runs can be compared with it."""
+    state = book.side[inst]
+    if side < 0:
+        state["best_ask"] = next_ask(book, inst, tick + 1)
+        return
+    best = state["best_bid"]
+    at = best
+    while at != NO_BID and at >= tick:
+        cell = find_cell(book, inst, BID, at)
+        book.level[cell]["lots"] = 0
+        at = next_bid(book, inst, at)
+    state["best_bid"] = next_bid(book, inst, tick - 1)
+
+
+@kernel
+def clear_row(book, inst, side, tick, as_peer):
+    """Apply a CLEAR row; side 0 clears both sides whole.
+
+    ``as_peer`` clears one side as hftbacktest's range-of-interest book does: it leaves the asks'
+    sizes in place, and looks for the new best from two levels beyond ``tick``.
+    """
+    if as_peer and side != 0:
+        clear_as_peer(book, inst, side, tick)
+        return
     if side >= 0:
         clear_side(book, inst, BID, tick if side > 0 else np.int64(NO_BID))
     if side <= 0:

@@ -47,7 +47,7 @@ def apply_rows(book, kind, side, tick, size, inst, start, stop):
             if not set_level(book, np.int64(inst[i]), k, np.int64(tick[i]), np.int64(size[i])):
                 return i
         elif code == CLEAR:
-            clear_row(book, np.int64(inst[i]), np.int64(side[i]), np.int64(tick[i]))
+            clear_row(book, np.int64(inst[i]), np.int64(side[i]), np.int64(tick[i]), False)
     return stop
 
 
@@ -96,7 +96,7 @@ def scan_rows(book, exch_ts, kind, side, tick, size, inst, undo, bad, counts):
             if state["best_bid"] > state["best_ask"]:
                 counts[CROSSED_INSIDE] += 1
         elif code == CLEAR:
-            clear_row(book, m, np.int64(side[i]), np.int64(tick[i]))
+            clear_row(book, m, np.int64(side[i]), np.int64(tick[i]), False)
         if i + 1 == n or exch_ts[i + 1] != exch_ts[i]:
             if pending > 0:
                 counts[CROSSED] += take_back(

@@ -68,7 +68,7 @@ RUN_CLOCK = np.dtype(
 )
 """Cursors of a run, which can resume in the middle of a decision.
 
-``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked for it.
+``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked.
 """
 
 
@@ -87,7 +87,7 @@ class Tape(NamedTuple):
 
 
 @inner_kernel
-def market_row(book, msg):
+def market_row(book, msg, as_peer):
     """Apply a market message to the local book. Returns a Status."""
     inst = np.int64(msg["inst"])
     kind = np.int64(msg["kind"])
@@ -99,7 +99,7 @@ def market_row(book, msg):
     elif kind == TRADE:
         note_trade(book, inst, msg["exch_ts"], np.int64(msg["side"]), tick, msg["subtick"], lots)
     elif kind == CLEAR:
-        clear_row(book, inst, np.int64(msg["side"]), tick)
+        clear_row(book, inst, np.int64(msg["side"]), tick, as_peer)
     elif kind == STATUS_ROW:
         book.side[inst]["halted"] = lots
     else:
@@ -171,7 +171,7 @@ def local_step(local, owner, quote, msg, actions):
     """
     kind = np.int64(msg["kind"])
     if kind <= STATUS_ROW:
-        return -market_row(local.book, msg)
+        return -market_row(local.book, msg, local.set[owner]["peer_arithmetic"] != 0)
     if kind == MSG_KIND.ORDER:
         return on_own_message(local, owner, msg, actions)
     if kind == MSG_KIND.DECISION:
@@ -387,7 +387,7 @@ def receive_rows(local, tape, clock, until, msg):
         if tape.local_ts[row] > until:
             break
         row_message(tape, row, msg)
-        status = market_row(local.book, msg)
+        status = market_row(local.book, msg, local.set[0]["peer_arithmetic"] != 0)
         if status != 0:
             return status
         clock["local_row"] += 1

@@ -366,7 +366,7 @@ def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
     elif kind == TRADE:
         trade_row(exchange, ts, inst, side, tick, subtick, lots)
     elif kind == CLEAR:
-        clear_row(exchange.book, inst, side, tick)
+        clear_row(exchange.book, inst, side, tick, exchange.state[0]["peer_fills"] != 0)
     elif kind == STATUS_ROW:
         exchange.book.side[inst]["halted"] = lots
     else:

@@ -89,7 +89,7 @@ class PlainBook:
 def apply(book: Book, op: Op) -> Book:
     """Apply an operation, and grow the far map if that is asked for."""
     if op.lots is None:
-        clear_row(book, op.inst, op.side, op.tick)
+        clear_row(book, op.inst, op.side, op.tick, False)
         return book
     while not set_level(book, op.inst, BID if op.side > 0 else ASK, op.tick, op.lots):
         book = grow_book(book)
