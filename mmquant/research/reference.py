@@ -51,7 +51,10 @@ def reference_config(
                 }
             },
             "decision": {"interval_ns": interval_ns},
-            "latency": {"entry_ns": entry_latency_ns, "response_ns": response_latency_ns},
+            "latency": {
+                "entry_ns": max(entry_latency_ns, 1),
+                "response_ns": max(response_latency_ns, 1),
+            },
             "fill": {"mode": "peer", "queue": model, "queue_power": power},
             "limits": {"one_sided": "hold", "max_open_orders": open_orders},
         }
@@ -69,6 +72,9 @@ def run_reference(
     config = reference_config(**settings)
     fees = [FeeRates(maker_value_rate=maker_fee)] * len(contracts_of(tape))
     halves = make_halves(config, tape, SKEW, rates=fees, keep_tables=keep_tables)
+    # The peer allows latencies of 0, which a configuration does not.
+    halves.exchange.state["entry_ns"] = settings["entry_latency_ns"]
+    halves.exchange.state["response_ns"] = settings["response_latency_ns"]
     steps = int((halves.tape.local_ts.max() - halves.tape.exch_ts[0]) // settings["interval_ns"])
     roomy = np.zeros(steps + 3 + len(halves.actions) * 2, halves.local.path_log.dtype)
     halves.local = halves.local._replace(path_log=roomy)
