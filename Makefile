@@ -27,16 +27,7 @@ test: setup
 	@$(PY) -m pytest -n $(WORKERS) -q
 
 bench: setup
-	@set -e; for file in tests/benchmarks/[a-z]*.py; do \
-	  [ -e "$$file" ] || continue; name=$$(basename "$$file" .py); \
-	  case $$name in \
-	    peer_*) if [ -z "$(PEER_PYTHON)" ]; then \
-	      echo "$$name: skipped, PEER_PYTHON is unset" >&2; continue; fi; \
-	      set -- --peer-python "$(PEER_PYTHON)";; \
-	    *) set --;; \
-	  esac; \
-	  echo "$$name" >&2; $(PY) -m "tests.benchmarks.$$name" --json "$$@"; \
-	done
+	@$(PY) -m tests.benchmarks $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
 
 soak: setup
 	@$(PY) -m pytest -m soak -q -rs
