@@ -280,7 +280,9 @@ def valid_quote(local, quote):
     """Whether a wanted quote can be sent at all."""
     if quote["side"] != 1 and quote["side"] != -1:
         return False
-    if quote["inst"] < 0 or quote["inst"] >= local.instrument.shape[0] or quote["lots"] <= 0:
+    if quote["inst"] < 0 or quote["inst"] >= local.instrument.shape[0]:
+        return False
+    if quote["lots"] <= 0 or quote["lots"] >= NO_ASK:
         return False
     if quote["order_type"] < 0 or quote["order_type"] > ORDER_TYPE.POST_ONLY:
         return False

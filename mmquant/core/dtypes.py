@@ -301,8 +301,8 @@ ACTION = _record(
 
 QUOTE = _record(
     ("expire_ts", np.int64),
-    ("tick", np.int32),
-    ("lots", np.int32),
+    ("tick", np.int64),
+    ("lots", np.int64),
     ("inst", np.int16),
     ("side", np.int8),
     ("order_type", np.int8),
@@ -310,7 +310,7 @@ QUOTE = _record(
     ("reason", np.int8),
     ("served", np.int8),
 )
-"""One wanted quote, as a strategy writes it."""
+"""One wanted quote, as a strategy writes it. Wide, so that what is no tick is seen and refused."""
 
 VIEW = _record(
     ("ts", np.int64),

@@ -175,6 +175,18 @@ def end_order(local, owner, slot, ts, reason):
 
 
 @inner_kernel
+def revive_order(local, owner, slot):
+    """Put an order that was given up, and is found working, back among the live ones."""
+    order = local.order[slot]
+    state = local.set[owner]
+    order["end_ts"] = 0
+    order["reason"] = REASON.NONE
+    local.live[owner, state["live"]] = slot
+    state["live"] += 1
+    change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order))
+
+
+@inner_kernel
 def on_execution(local, owner, slot, known, msg, lots):
     """Book an execution (or its bust, with negative lots), whatever became of its order.
 
@@ -260,6 +272,8 @@ def on_order(local, owner, msg):
     if was_live and not is_live(after):
         end_order(local, owner, slot, msg["ts"], msg["reason"])
         return REASON.NONE
+    if is_live(after) and not was_live:
+        revive_order(local, owner, slot)
     if event == ORDER_EVENT.CONFIRM and was_live:
         if order["ack_ts"] == 0:
             order["ack_ts"] = msg["ts"]
