@@ -68,7 +68,7 @@ RUN_CLOCK = np.dtype(
 )
 """Cursors of a run, which can resume in the middle of a decision.
 
-``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked for it.
+``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked.
 """
 
 

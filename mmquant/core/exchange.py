@@ -47,7 +47,7 @@ NODE = np.dtype(
     ],
     align=True,
 )
-"""An own resting order (``front``: quantity ahead), or a taken-liquidity note (``leaves``: lots)."""
+"""An own resting order (``front``: quantity ahead), or a note of liquidity taken (``leaves``)."""
 
 EXCHANGE_STATE = np.dtype(
     [

@@ -254,7 +254,7 @@ def inner_kernel(function: Callable[..., Any]) -> Any:
     return compiled
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _record_of(typingctx: Any, row: Any, dtype: Any) -> Any:
     """A row of float64 as the record that its bytes are; ``row.view()`` compiles for 0.3 s."""
     record = dtype.dtype
@@ -277,7 +277,7 @@ def user_kernel(function: Callable[..., Any], params: np.dtype, memory: np.dtype
     flags = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True}
     user = numba.njit(pipeline_class=UserPartCompiler, no_cfunc_wrapper=True, **flags)(function)
 
-    @numba.njit(pipeline_class=WholeCompiler, **flags)  # type: ignore[untyped-decorator]
+    @numba.njit(pipeline_class=WholeCompiler, **flags)
     def adapter(view: Any, param_row: Any, memory_row: Any, quotes: Any) -> Any:
         return np.int64(
             user(view, _record_of(param_row, params), _record_of(memory_row, memory), quotes)

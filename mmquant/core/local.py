@@ -17,7 +17,6 @@ from mmquant.core.dtypes import (
     POSITION,
     QUOTE,
     REASON,
-    SET,
     STATUS,
     VIEW,
 )

@@ -1,4 +1,4 @@
-"""The compiled loop, driven: compile once for any strategy, make room when it asks, collect logs."""
+"""The compiled loop, driven: compile once for any strategy, make room when asked, collect logs."""
 
 from __future__ import annotations
 
