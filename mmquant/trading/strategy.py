@@ -25,7 +25,7 @@ from numba.core.errors import NumbaError
 
 from mmquant.core import quoting
 from mmquant.core.dtypes import QUOTE, VIEW
-from mmquant.core.jit import DISABLED
+from mmquant.core.jit import DISABLED, user_kernel
 from mmquant.errors import ConfigError, UsageError
 
 _VIEW_ROWS = types.Array(numba.from_dtype(VIEW), 1, "C")
@@ -100,14 +100,7 @@ def _fields(names: Sequence[str]) -> np.dtype:
 def _adapted(strategy: Strategy) -> Any:
     """The user's function behind plain float64 rows."""
     param_dtype, memory_dtype = _fields(list(strategy.params)), _fields(list(strategy.memory))
-    compiled = numba.njit(error_model="numpy", nogil=True)(strategy.function)
-
-    @numba.njit(error_model="numpy", nogil=True)
-    def adapter(view: Any, params: Any, memory: Any, quotes: Any) -> Any:
-        wanted = compiled(view, params.view(param_dtype)[0], memory.view(memory_dtype)[0], quotes)
-        return np.int64(wanted)
-
-    return adapter
+    return user_kernel(strategy.function, param_dtype, memory_dtype)
 
 
 def _with_signature(function: Any, strategy: Strategy) -> Any:
