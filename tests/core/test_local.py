@@ -199,7 +199,11 @@ def test_more_lots_than_ordered_are_booked() -> None:
     desk = Desk()
     order_id = desk.working(BID)
     desk.fill(order_id, BUY, 7)
-    assert (desk.position()["lots"], desk.open_lots(), desk.state(order_id)) == (7, (0, 0), S.FILLED)
+    assert (desk.position()["lots"], desk.open_lots(), desk.state(order_id)) == (
+        7,
+        (0, 0),
+        S.FILLED,
+    )
 
 
 @pytest.mark.parametrize("event", [E.SEND, E.NOT_FOUND, E.CORRECTION])
