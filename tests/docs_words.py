@@ -44,7 +44,10 @@ QUOTE_WORDS: dict[str, tuple[str, str]] = {
     "side": ("code", "+1 buy, -1 sell; must be set"),
     "order_type": ("code", "`OrderType`; `orders.order_type` unless you set it"),
     "tif": ("code", "`TimeInForce`; `orders.tif` unless you set it"),
-    "reason": ("code", "noted on the instruction; leave it 0, or a number of your own up to 127"),
+    "reason": (
+        "code",
+        "noted on the instruction in place of `QUOTE`; leave it 0, or give a `Reason`",
+    ),
     "served": ("", "the engine's own; leave it alone"),
 }
 REASON_WORDS: dict[str, str] = {
