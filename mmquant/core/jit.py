@@ -23,7 +23,7 @@ import numpy as np
 from llvmlite.binding import Linkage
 from numba import config, types
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
@@ -110,13 +110,6 @@ class WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
             for other in library._linking_libraries:
                 self.add_linking_library(other)
 
-    def finalize(self) -> None:
-        super().finalize()
-        for part in self._linking_libraries:
-            for name, env in getattr(part, "environments", {}).items():
-                if self._codegen._engine.is_symbol_defined(name):
-                    self._codegen.set_env(name, env)
-
     def _optimize_final_module(self) -> None:
         for function in self._final_module.functions:
             if function.linkage == Linkage.linkonce_odr:
@@ -162,14 +155,6 @@ class PartCompiler(KernelCompiler):
         self.state.library = PartLibrary(self.state.targetctx.codegen(), "part")
 
 
-class UserPartCompiler(Compiler):  # type: ignore[misc]
-    """Compiles a user's function, with all that numba can do, into a PartLibrary."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.state.library = PartLibrary(self.state.targetctx.codegen(), "user")
-
-
 class WholeCompiler(KernelCompiler):
     """Compiles into a WholeLibrary."""
 
@@ -188,11 +173,16 @@ def _wide(kind: Any) -> Any:
 
 
 class InnerKernel(CPUDispatcher):  # type: ignore[misc]
-    """A kernel that only kernels call; a call from Python would crash, so it is refused.
+    """A kernel that only kernels call: from anywhere else it would crash, so it is refused.
 
     It is compiled once, whatever the width of the numbers it is called with. Numba would compile
     it anew for each int8, int32 and literal that another kernel passes.
     """
+
+    def compile(self, sig: Any) -> Any:
+        if not Kernel.compiling:
+            raise TypeError(f"{self.py_func.__name__} is called by mmquant's kernels only")
+        return super().compile(sig)
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         wide = {name: _wide(kind) for name, kind in kws.items()}
@@ -203,7 +193,12 @@ class InnerKernel(CPUDispatcher):  # type: ignore[misc]
 
 
 class Kernel(CPUDispatcher):  # type: ignore[misc]
-    """A kernel that Python calls; the kernels that call it take its inner twin."""
+    """A kernel that Python calls, and any compiled function.
+
+    While another kernel is compiled, it stands for its inner twin, which becomes a part of that.
+    """
+
+    compiling = 0
 
     @cached_property
     def part(self) -> Any:
@@ -213,17 +208,21 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
         # The compiler makes millions of objects that live on: collecting is a tenth of its time.
         collecting = gc.isenabled()
         gc.disable()
+        Kernel.compiling += 1
         try:
             return super().compile(sig)
         finally:
+            Kernel.compiling -= 1
             if collecting:
                 gc.enable()
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        return self.part.get_call_template(args, kws)
+        if Kernel.compiling:
+            return self.part.get_call_template(args, kws)
+        return super().get_call_template(args, kws)
 
     def get_overload(self, sig: Any) -> Any:
-        return self.part.get_overload(sig)
+        return self.part.get_overload(sig) if Kernel.compiling else super().get_overload(sig)
 
 
 # Without _nrt=False every array taken from a state tuple costs an atomic count up and down:
@@ -275,9 +274,9 @@ def user_kernel(function: Callable[..., Any], params: np.dtype, memory: np.dtype
 
         return plain
     flags = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True}
-    user = numba.njit(pipeline_class=UserPartCompiler, no_cfunc_wrapper=True, **flags)(function)
+    user = numba.njit(no_cfunc_wrapper=True, **flags)(function)
 
-    @numba.njit(pipeline_class=WholeCompiler, **flags)
+    @numba.njit(**flags)
     def adapter(view: Any, param_row: Any, memory_row: Any, quotes: Any) -> Any:
         return np.int64(
             user(view, _record_of(param_row, params), _record_of(memory_row, memory), quotes)
