@@ -124,7 +124,7 @@ ops = st.builds(
 ) | st.builds(Op, st.integers(0, 1), st.sampled_from([BUY, SELL, BUY, SELL, 0]), ticks, st.none())
 
 
-@settings(deadline=None, max_examples=examples(600, 60))
+@settings(deadline=None, max_examples=examples(300, 60))
 @given(st.sampled_from([8, 64]), st.lists(ops, max_size=60))
 def test_the_book_is_the_plain_book(window: int, history: list[Op]) -> None:
     book, plain = make_book(2, window=window, far=16), [PlainBook(), PlainBook()]
