@@ -63,8 +63,6 @@ REASON_WORDS: dict[str, str] = {
     "PULL_KILLED": "a kill message came; for good",
     "PULL_LOSS": "`limits.max_loss_ccy` is reached; for good",
     "PULL_NO_MARK": "the loss cannot be known, for want of a price",
-    "POSITION_LIMIT": "not used yet",
-    "SIZE_LIMIT": "not used yet",
     "POST_ONLY_WOULD_TAKE": "refused by the exchange: a post-only order would trade at once",
     "NO_LIQUIDITY": "the rest of a market, IOC or FOK order found nothing to take",
     "NOT_ALL_AVAILABLE": "an FOK order could not be filled whole",
@@ -72,13 +70,10 @@ REASON_WORDS: dict[str, str] = {
     "LIFETIME": "a GTD order at its time",
     "UNKNOWN_ORDER": "no such order rests: it has ended already",
     "DUPLICATE_ORDER": "an order of that id rests already",
-    "TABLE_FULL": "not used yet",
     "BAD_QUOTE": "a quote that cannot be sent, or too many of them",
     "LATE_EXECUTION": "an execution of an order that had ended; it is booked",
     "ILLEGAL_EVENT": "an event that the order's state does not allow; it changes nothing",
     "ORPHAN_EXECUTION": "an execution of an order that is not known; it is booked",
-    "SELF_CROSS": "not used yet",
-    "OPEN_ORDERS_LIMIT": "not used yet",
 }
 STATE_WORDS: dict[str, str] = {
     "NEW": "written down, not sent yet",

@@ -68,7 +68,7 @@ CASES = {
     "book and timer": (OWN | {"decision": {"on": ["book", "timer"]}}, mean_reverting),
     "peer fills": (BASE | {"fill": {"mode": "peer", "queue": "log2"}}, None),
     "slow feed": (BASE | {"latency": {"feed_offset_ns": 350_000_000}}, None),
-    "loss limit": (BASE | {"limits": {"max_loss_ccy": 8.0}, "strategy": {
+    "loss limit": (BASE | {"limits": {"max_loss_ccy": 0.5}, "strategy": {
         "params": {"half_spread_ticks": 0, "order_lots": 50, "max_position_lots": 500}}}, None),
 }  # fmt: skip
 
@@ -97,7 +97,10 @@ def tape():
 def test_the_demo_tape_gives_the_same_in_both_pairings(case, tape):
     config, strategy = CASES[case]
     run = assert_same(config, tape, strategy)
-    assert len(run.fills) > 20
+    assert len(run.fills) > 10
+    stopped = run.summary["engine_stopped"]
+    assert stopped == ("PULL_LOSS" if case == "loss limit" else None)
+    assert any("PULL_LOSS" in note for note in run.manifest["notes"]) == (case == "loss limit")
 
 
 def test_several_instruments_give_the_same_in_both_pairings():

@@ -209,7 +209,9 @@ def cancel_order(local, owner, ts, slot, reason, actions, n):
 def modify_order(local, owner, ts, slot, quote, actions, n):
     """Ask to move a working order to a wanted quote."""
     order = local.order[slot]
-    lots = np.int64(order["filled"]) + np.int64(quote["lots"])
+    lots = np.int64(order["filled"]) + min(
+        np.int64(quote["lots"]), local.set[owner]["max_order_lots"]
+    )
     before = max(np.int64(order["lots"]), np.int64(order["want_lots"]))
     order["want_tick"] = quote["tick"]
     order["want_lots"] = lots
@@ -288,7 +290,22 @@ def valid_quote(local, quote):
         return False
     if quote["tif"] < 0 or quote["tif"] > TIME_IN_FORCE.FOK:
         return False
-    return quote["tick"] > NO_BID and quote["tick"] < NO_ASK
+    return quote["tick"] > NO_BID and quote["tick"] < NO_ASK and not far_through(local, quote)
+
+
+@inner_kernel
+def far_through(local, quote):
+    """Whether a limit order would pay more than twice the mid, or sell for less than half of it.
+
+    No strategy means that; a number that was none before it became a tick does.
+    """
+    view = local.views[quote["inst"]]
+    if quote["order_type"] == ORDER_TYPE.MARKET or not view["mid"] > 0.0:
+        return False
+    price = price_of_tick(local.instrument[quote["inst"]], quote["tick"], 0.0)
+    if quote["side"] > 0:
+        return quote["tick"] > view["best_ask"] and price > 2.0 * view["mid"]
+    return quote["tick"] < view["best_bid"] and price < 0.5 * view["mid"]
 
 
 @inner_kernel

@@ -248,7 +248,7 @@ def on_order(local, owner, msg):
     slot = owner * slots + msg["order_id"] % slots
     order = local.order[slot]
     local.set[owner]["touched"] = 1
-    known = order["order_id"] == msg["order_id"]
+    known = order["order_id"] == msg["order_id"] and msg["order_id"] != 0
     event = np.int64(msg["event"])
     if event == ORDER_EVENT.EXECUTION or event == ORDER_EVENT.BUST:
         late = known and not is_live(order["state"])

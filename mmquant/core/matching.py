@@ -375,6 +375,14 @@ def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
 
 
 @inner_kernel
+def expiry_reason(exchange, expire_ts):
+    """Why an order ends at its time."""
+    if expire_ts == exchange.state[0]["day_end"]:
+        return REASON.SESSION_END
+    return REASON.LIFETIME
+
+
+@inner_kernel
 def expire_due(exchange, ts):
     """Expire all resting orders whose time has come."""
     clock = exchange.state[0]
@@ -384,11 +392,7 @@ def expire_due(exchange, ts):
         node = exchange.node[n]
         if node["state"] == RESTING:
             if node["expire_ts"] <= ts:
-                reason = (
-                    REASON.SESSION_END
-                    if node["expire_ts"] == exchange.state[0]["day_end"]
-                    else REASON.LIFETIME
-                )
+                reason = expiry_reason(exchange, node["expire_ts"])
                 respond(
                     exchange,
                     node["expire_ts"],

@@ -26,7 +26,15 @@ from mmquant.core.exchange import (
     unrest_order,
 )
 from mmquant.core.jit import inner_kernel
-from mmquant.core.matching import TAKER, best_against, execute, reaches, shown_within, take
+from mmquant.core.matching import (
+    TAKER,
+    best_against,
+    execute,
+    expiry_reason,
+    reaches,
+    shown_within,
+    take,
+)
 
 PLACE = ACTION_KIND.PLACE
 MODIFY = ACTION_KIND.MODIFY
@@ -152,7 +160,8 @@ def place(exchange, ts, action):
         limit = np.int64(NO_ASK) - 1 if side > 0 else np.int64(NO_BID) + 1
     reason = REASON.NO_LIQUIDITY
     if node["expire_ts"] <= ts:
-        answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), REASON.LIFETIME)
+        why = expiry_reason(exchange, node["expire_ts"])
+        answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), why)
         return STATUS.OK
     if reaches(side, limit, best_against(exchange.book, inst, side)):
         if kind == POST_ONLY:
@@ -241,12 +250,11 @@ def modify(exchange, ts, action):
     node["tick"] = tick
     node["lots"] = action["lots"]
     node["leaves"] = leaves
+    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
     if takes:
         take_on_arrival(exchange, ts, n, tick, np.int64(0))
-        if node["leaves"] == 0:
-            return STATUS.OK
-    join_queue(exchange, n)
-    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
+    if node["leaves"] > 0:
+        join_queue(exchange, n)
     return STATUS.OK
 
 

@@ -25,8 +25,9 @@ def share_behind(model, n, front, back):
 
     A level that is all behind, or whose parts leave the formula's domain, gives 1.
     """
-    if front < 0.0 and n != math.floor(n):
-        front = 0.0
+    if n != math.floor(n):
+        front = max(front, 0.0)
+        back = max(back, 0.0)
     if model == POWER:
         behind = math.pow(back, n)
         total = behind + math.pow(front, n)

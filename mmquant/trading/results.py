@@ -13,6 +13,7 @@ import xarray as xr
 
 from mmquant import __version__
 from mmquant.config import Config
+from mmquant.core.dtypes import Reason
 from mmquant.core.local import Local
 from mmquant.data.contracts import Contract
 from mmquant.data.fees import Fees
@@ -46,6 +47,8 @@ def make_run(
     scale = {contract.id: contract.multiplier for contract in contracts}
     summary = summarize(path, fills, orders, quotes, multipliers=scale)
     counted = {f"engine_{name}": int(local.set[owner][name]) for name in COUNTERS}
+    stopped = Reason(int(local.set[owner]["blocked"]))
+    counted["engine_stopped"] = None if stopped == Reason.NONE else stopped.name
     manifest = {
         "name": config.name,
         "mode": mode,
@@ -68,7 +71,7 @@ def make_run(
                 zip(strategy.params, local.strategy_param[owner].tolist(), strict=False)
             ),
         },
-        "notes": notes_of(config, tape, fees, fills),
+        "notes": notes_of(config, tape, fees, fills, stopped),
         "contracts": [contract.to_dict() for contract in contracts],
         "summary": summary | counted,
     }
@@ -108,9 +111,16 @@ def tape_facts(tape: xr.Dataset, contracts: list[Contract]) -> dict[str, Any]:
     }
 
 
-def notes_of(config: Config, tape: xr.Dataset, fees: Fees, fills: Any) -> list[str]:
+def notes_of(
+    config: Config, tape: xr.Dataset, fees: Fees, fills: Any, stopped: Reason
+) -> list[str]:
     """Sentences on what the run assumed and what its numbers cannot say."""
     notes = list(fees.notes)
+    if stopped != Reason.NONE:
+        notes.append(
+            f"Quoting stopped for good before the end: {stopped.name}. What was held then is held "
+            "to the end, and all later PnL is that inventory's."
+        )
     notes.append(
         "Queue positions are estimated: the tape tells sizes of levels, not orders."
         if tape.attrs["level"] == "L2"
