@@ -155,6 +155,9 @@ def warnings_of(run: RunLike, scopes: list[Scope]) -> list[str]:
     quarantined = _dict(_dict(run.manifest, "tape"), "counts").get("quarantined")
     if quarantined:
         out.append(f"{count(quarantined)} bad rows of the source were put aside (quarantined).")
+    stopped = _dict(run.manifest, "summary").get("engine_stopped")
+    if stopped:
+        out.append(f"Quoting stopped for good before the end ({stopped}).")
     if not len(run.fills):
         out.append("The run has no fills.")
     if steps < 2:

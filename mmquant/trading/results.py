@@ -46,7 +46,7 @@ def make_run(
     quotes = quotes_table(logs, local, contracts, date, owner)
     scale = {contract.id: contract.multiplier for contract in contracts}
     summary = summarize(path, fills, orders, quotes, multipliers=scale)
-    counted = {f"engine_{name}": int(local.set[owner][name]) for name in COUNTERS}
+    counted: dict[str, Any] = {f"engine_{name}": int(local.set[owner][name]) for name in COUNTERS}
     stopped = Reason(int(local.set[owner]["blocked"]))
     counted["engine_stopped"] = None if stopped == Reason.NONE else stopped.name
     manifest = {
