@@ -10,7 +10,12 @@ import math
 
 import numpy as np
 
+from mmquant.core.dtypes import NO_BID
 from mmquant.core.jit import kernel
+
+NO_TICK = NO_BID
+"""No quote at this tick is valid, on either side."""
+MOST_STEPS = 2.0**31
 
 
 @kernel
@@ -28,11 +33,16 @@ def price_of_tick(instrument, tick, subtick):
 
 @kernel
 def tick_below(instrument, price):
-    """Largest tick whose price is at most ``price`` (the passive side for a bid)."""
+    """Largest tick whose price is at most ``price`` (the passive side for a bid).
+
+    NO_TICK for a price that is not finite or beyond all ticks.
+    """
     i = instrument["ladder_len"] - 1
     while i > 0 and price < instrument["price_num"][i] / instrument["den"][i]:
         i -= 1
     steps = (price * instrument["den"][i] - instrument["price_num"][i]) / instrument["step_num"][i]
+    if not abs(steps) < MOST_STEPS:
+        return NO_TICK
     tick = instrument["tick_from"][i] + np.int64(math.floor(steps))
     while price_of_tick(instrument, tick + 1, 0.0) <= price:
         tick += 1
@@ -43,8 +53,10 @@ def tick_below(instrument, price):
 
 @kernel
 def tick_above(instrument, price):
-    """Smallest tick whose price is at least ``price`` (the passive side for an ask)."""
+    """Smallest tick whose price is at least ``price`` (the passive side for an ask), or NO_TICK."""
     tick = tick_below(instrument, price)
+    if tick == NO_TICK:
+        return tick
     if price_of_tick(instrument, tick, 0.0) < price:
         tick += 1
     return tick

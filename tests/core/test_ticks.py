@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmquant.core.ticks import price_of_tick, tick_above, tick_below
+from mmquant.core.ticks import NO_TICK, price_of_tick, tick_above, tick_below
 from mmquant.data.contracts import Contract
 from mmquant.data.contracts import instrument_rows as rows_of
 from mmquant.data.ladders import ALWAYS, Ladder, Step, option_ladder, stock_ladder
@@ -120,3 +120,10 @@ def test_prices_rise_with_every_tick(tick: str) -> None:
     what = instrument([(Fraction(0), Fraction(tick))])
     prices = [price_of_tick(what, t, 0.0) for t in range(100_000, 100_200)]
     assert prices == sorted(set(prices))
+
+
+@pytest.mark.parametrize("price", [math.nan, math.inf, -math.inf, 1e300, -1e300, 1.8e308])
+def test_a_price_that_is_none_has_no_tick(price: float) -> None:
+    what = instrument([(Fraction(0), Fraction(1, 100))])
+    assert tick_below(what, price) == NO_TICK
+    assert tick_above(what, price) == NO_TICK
