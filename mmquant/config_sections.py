@@ -28,6 +28,10 @@ Int = Annotated[int, BeforeValidator(_number)]
 Float = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 PositiveInt = Annotated[Int, Field(ge=1)]
 PositiveFloat = Annotated[Float, Field(gt=0)]
+Lots = Annotated[Int, Field(ge=1, le=2**31 - 1)]
+Seconds = Annotated[Float, Field(gt=0, le=1e7)]
+HOUR_NS = 3_600_000_000_000
+Latency = Annotated[Int, Field(ge=1, le=HOUR_NS)]
 
 
 class Section(BaseModel):
@@ -69,7 +73,7 @@ class StrategyConfig(Section):
 class DecisionConfig(Section):
     """When the strategy is asked."""
 
-    interval_ns: PositiveInt = 100_000_000
+    interval_ns: Annotated[Int, Field(ge=1, le=24 * HOUR_NS)] = 100_000_000
     """Time between two timer decisions. [ns]"""
     on: tuple[Literal["timer", "book", "trade", "own"], ...] = Field(
         default=("timer",), min_length=1
@@ -90,11 +94,11 @@ class DecisionConfig(Section):
 class LatencyConfig(Section):
     """Constant delays between the exchange and us."""
 
-    feed_offset_ns: Annotated[Int, Field(ge=0)] = 0
+    feed_offset_ns: Annotated[Int, Field(ge=0, le=HOUR_NS)] = 0
     """Added to the local time of every tape row. [ns]"""
-    entry_ns: PositiveInt = 1_000_000
+    entry_ns: Latency = 1_000_000
     """From our order to the exchange. [ns]"""
-    response_ns: PositiveInt = 1_000_000
+    response_ns: Latency = 1_000_000
     """From the exchange's answer to us. [ns]"""
 
 
@@ -105,7 +109,7 @@ class FillConfig(Section):
     """``partial``: at most what was traded or shown; ``peer``: whole orders, as hftbacktest."""
     queue: Literal["risk_averse", "power", "power2", "power3", "log", "log2"] = "power3"
     """Estimate of the quantity ahead of us in the queue."""
-    queue_power: PositiveFloat = 3.0
+    queue_power: Annotated[Float, Field(gt=0, le=20)] = 3.0
     """Exponent n of the three power models."""
 
 
@@ -116,7 +120,7 @@ class OrdersConfig(Section):
     """What is sent where the strategy does not say."""
     tif: Literal["gtc", "day", "gtd"] = "gtc"
     """Time in force; ``gtd`` needs ``lifetime_s``."""
-    lifetime_s: PositiveFloat | None = None
+    lifetime_s: Seconds | None = None
     """Life of a GTD order. [s]"""
     requote: Literal["replace", "modify"] = "replace"
     """Move a quote by cancelling and placing anew, or by modifying the order."""
@@ -138,9 +142,9 @@ class FeesConfig(Section):
 class LimitsConfig(Section):
     """What the engine refuses to do; a limit that is null does not bind."""
 
-    max_position_lots: PositiveInt | None = None
+    max_position_lots: Lots | None = None
     """Largest position, long or short. [lots]"""
-    max_order_lots: PositiveInt | None = None
+    max_order_lots: Lots | None = None
     """Largest order. [lots]"""
     max_open_orders: Annotated[Int, Field(ge=1, le=65_536)] = 64
     """Most live orders; the engine has room for as many."""
@@ -148,7 +152,7 @@ class LimitsConfig(Section):
     """Loss at which all quotes are pulled for good. [currency]"""
     one_sided: Literal["pull", "hold"] = "pull"
     """While a side of the book is empty: pull the quotes, or hold them."""
-    max_book_age_s: PositiveFloat | None = None
+    max_book_age_s: Seconds | None = None
     """Age of the book above which the quotes are pulled. [s]"""
 
 

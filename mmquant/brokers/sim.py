@@ -8,8 +8,9 @@ from mmquant.core import engine
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import NEVER, ActionKind, Status
 from mmquant.core.engine import AT_RESPONSE, Tape, empty_message
-from mmquant.core.exchange import Exchange, send_request
+from mmquant.core.exchange import Exchange, grow_responses, send_request
 from mmquant.errors import MMQuantError
+from mmquant.trading.compiled import no_room
 
 
 class SimBroker:
@@ -61,20 +62,17 @@ class SimBroker:
 
     def more_after(self, ts: int) -> bool:
         """Whether a row, a request or an answer is still to come."""
-        state = self._exchange.state[0]
-        return bool(
-            self._last_ts > ts
-            or state["request_tail"] != state["request_head"]
-            or state["response_tail"] != state["response_head"]
-        )
+        return bool(engine.more_to_come(self._exchange, self._last_ts, ts))
 
     def _live_until(self, ts: int) -> int:
         while True:
             at = int(engine.exchange_step(self._exchange, self._tape, ts, self._rows + 1, True))
             if at == Status.BOOK_FULL:
                 self._exchange = self._exchange._replace(book=grow_book(self._exchange.book))
+            elif at == Status.RING_FULL and not self._exchange.state[0]["status"]:
+                self._exchange = grow_responses(self._exchange)
             elif at > 0:
-                raise MMQuantError(f"the simulated exchange stopped: {Status(at).name}")
+                raise no_room(Status(at), int(self._exchange.state[0]["row"]))
             else:
                 return at
 

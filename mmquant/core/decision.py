@@ -26,6 +26,7 @@ from mmquant.core.portfolio import equity_of, inventory_at
 from mmquant.core.ticks import price_of_tick
 
 HOLD = -1
+FAR_TICKS = 10
 WORKING = ORDER_STATE.WORKING
 
 
@@ -54,7 +55,7 @@ def market_view(local, book, inst):
         view["trade_price"] = price_of_tick(what, side["trade_tick"], side["trade_subtick"])
     view["buy_volume"] = side["buy_lots"] * what["lot_num"] / what["lot_den"]
     view["sell_volume"] = side["sell_lots"] * what["lot_num"] / what["lot_den"]
-    view["halted"] = side["halted"]
+    view["halted"] = 1 if side["halted"] != 0 else 0
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
 
@@ -93,12 +94,12 @@ def instrument_reason(local, owner, inst, ts):
     param = local.set[owner]
     if view["halted"] != 0:
         return REASON.PULL_HALTED
+    if ts - view["ts"] > param["max_book_age_ns"]:
+        return REASON.PULL_STALE
     if view["best_bid"] == NO_BID or view["best_ask"] == NO_ASK:
         return HOLD if param["hold_one_sided"] != 0 else REASON.PULL_ONE_SIDED
     if view["best_bid"] >= view["best_ask"] or not math.isfinite(view["mid"]):
         return REASON.PULL_CROSSED
-    if ts - view["ts"] > param["max_book_age_ns"]:
-        return REASON.PULL_STALE
     return REASON.NONE
 
 
@@ -264,12 +265,13 @@ def place_order(local, owner, ts, quote, lots, actions, n):
 
 @inner_kernel
 def pull_all(local, owner, ts, inst, reason, actions, n):
-    """Cancel all working orders of an instrument (all instruments: -1) and say why, once."""
+    """Cancel all orders of an instrument (all instruments: -1), those on their way too."""
     count = 0
     for i in range(local.set[owner]["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
-        if order["state"] == WORKING and (inst < 0 or order["inst"] == inst):
+        can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
+        if can_cancel and (inst < 0 or order["inst"] == inst):
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
             count += 1
     if count > 0:
@@ -304,8 +306,8 @@ def far_through(local, quote):
         return False
     price = price_of_tick(local.instrument[quote["inst"]], quote["tick"], 0.0)
     if quote["side"] > 0:
-        return quote["tick"] > view["best_ask"] and price > 2.0 * view["mid"]
-    return quote["tick"] < view["best_bid"] and price < 0.5 * view["mid"]
+        return quote["tick"] > view["best_ask"] + FAR_TICKS and price > 2.0 * view["mid"]
+    return quote["tick"] < view["best_bid"] - FAR_TICKS and price < 0.5 * view["mid"]
 
 
 @inner_kernel
@@ -341,6 +343,21 @@ def canary_alive(local):
 
 
 @inner_kernel
+def is_immediate(order_type, tif):
+    """Whether an order trades on arrival or not at all."""
+    return order_type == ORDER_TYPE.MARKET or tif == TIME_IN_FORCE.IOC or tif == TIME_IN_FORCE.FOK
+
+
+@inner_kernel
+def serves(order, quote):
+    """Whether an order at the right place is what a quote asks for: one that takes is not one
+    that rests."""
+    if is_immediate(quote["order_type"], quote["tif"]):
+        return order["order_type"] == quote["order_type"] and order["tif"] == quote["tif"]
+    return not is_immediate(order["order_type"], order["tif"])
+
+
+@inner_kernel
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
@@ -357,6 +374,7 @@ def keep_wanted(local, owner, wanted):
                 quote["inst"] == order["inst"]
                 and quote["side"] == order["side"]
                 and quote["tick"] == order["want_tick"]
+                and serves(order, quote)
             ):
                 order["keep"] = 1
                 local.quote[q]["served"] = 1

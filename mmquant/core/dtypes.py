@@ -147,6 +147,7 @@ class Reason(IntEnum):
     LATE_EXECUTION = 20
     ILLEGAL_EVENT = 21
     ORPHAN_EXECUTION = 22
+    EXCHANGE_HALTED = 23
 
 
 class Requote(IntEnum):
@@ -298,11 +299,11 @@ QUOTE = _record(
     ("expire_ts", np.int64),
     ("tick", np.int64),
     ("lots", np.int64),
-    ("inst", np.int16),
-    ("side", np.int8),
-    ("order_type", np.int8),
-    ("tif", np.int8),
-    ("reason", np.int8),
+    ("inst", np.int64),
+    ("side", np.int64),
+    ("order_type", np.int64),
+    ("tif", np.int64),
+    ("reason", np.int64),
     ("served", np.int8),
 )
 """One wanted quote, as a strategy writes it. Wide, so that what is no tick is seen and refused."""

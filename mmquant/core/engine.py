@@ -38,6 +38,8 @@ CLEAR = ROW_KIND.CLEAR
 SNAPSHOT = ROW_KIND.SNAPSHOT
 STATUS_ROW = ROW_KIND.STATUS
 
+SETTLING = 8
+"""Latencies after the last row within which what is under way may settle."""
 AT_TIME = 0
 AT_ROW = -1
 AT_RESPONSE = -2
@@ -114,13 +116,15 @@ def apply_limit(local, owner, msg):
     """Apply a LIMITS message. Returns whether the limit is known."""
     param = local.set[owner]
     what = np.int64(msg["reason"])
+    if what != LIMIT.MAX_LOSS and msg["lots"] <= 0:
+        return False
     if what == LIMIT.MAX_POSITION_LOTS:
         param["max_position_lots"] = msg["lots"]
     elif what == LIMIT.MAX_ORDER_LOTS:
         param["max_order_lots"] = msg["lots"]
     elif what == LIMIT.MAX_OPEN_ORDERS:
         param["max_open_orders"] = msg["lots"]
-    elif what == LIMIT.MAX_LOSS:
+    elif what == LIMIT.MAX_LOSS and msg["price"] > 0.0:
         param["max_loss"] = msg["price"]
     else:
         return False
@@ -172,6 +176,8 @@ def local_step(local, owner, quote, msg, actions):
     kind = np.int64(msg["kind"])
     if kind <= STATUS_ROW:
         return -market_row(local.book, msg, local.set[owner]["peer_arithmetic"] != 0)
+    if not logs_have_room(local, actions.shape[0]):
+        return -STATUS.LOG_FULL
     if kind == MSG_KIND.ORDER:
         return on_own_message(local, owner, msg, actions)
     if kind == MSG_KIND.DECISION:
@@ -208,6 +214,14 @@ def first_after(times, start, t):
         else:
             high = middle
     return start
+
+
+@inner_kernel
+def crowded(exchange):
+    """Whether the responses under way fill half of their ring: time to grow it, losing none."""
+    clock = exchange.state[0]
+    under_way = clock["response_tail"] - clock["response_head"]
+    return 2 * under_way > exchange.response.shape[0]
 
 
 @inner_kernel
@@ -261,7 +275,7 @@ def replay_rows(exchange, tape, stop, react):
             clock["row"] = row
             return status
         row += 1
-        if react and clock["response_tail"] != responses:
+        if clock["response_tail"] != responses and (react or crowded(exchange)):
             break
     clock["row"] = row
     return STATUS.OK
@@ -279,6 +293,10 @@ def exchange_step(exchange, tape, until, stop_row, react):
     requests = exchange.request
     responses = exchange.response
     while True:
+        if clock["status"] != 0:
+            return clock["status"]
+        if crowded(exchange):
+            return STATUS.RING_FULL
         limit = until
         if react and clock["response_tail"] != clock["response_head"]:
             head = clock["response_head"] & (responses.shape[0] - 1)
@@ -296,20 +314,16 @@ def exchange_step(exchange, tape, until, stop_row, react):
             status = replay_rows(exchange, tape, stop, react)
             if status != 0:
                 return status
-            if clock["status"] != 0:
-                return clock["status"]
+            if clock["response_tail"] != before or clock["status"] != 0:
+                continue
             if clock["row"] >= stop_row:
                 return AT_ROW
-            if react and clock["response_tail"] != before:
-                continue
         if arrival <= stop_time:
             slot = clock["request_head"] & (requests.shape[0] - 1)
             status = exchange_request(exchange, arrival, requests[slot])
             if status == STATUS.BOOK_FULL:
                 return status
             clock["request_head"] += 1
-            if clock["status"] != 0:
-                return clock["status"]
         elif expiry <= limit:
             expire_due(exchange, expiry)
         else:
@@ -345,6 +359,7 @@ def drain_responses(local, exchange, until, actions):
         ts = msg["ts"]
         clock["response_head"] += 1
         if n > 0 and not send_actions(exchange, ts, actions, n):
+            exchange.state[0]["status"] = STATUS.RING_FULL
             return STATUS.RING_FULL
     return STATUS.OK
 
@@ -469,15 +484,21 @@ def bring_to(local, exchange, tape, clock, ring, until):
         take_snapshot(local, exchange, tape, clock, ring)
 
 
-@inner_kernel
-def anything_left(exchange, clock, due):
-    """Whether any market row, request or response is still to come after a time."""
+@kernel
+def more_to_come(exchange, last_local_ts, ts):
+    """Whether anything is still to come after a time: a market row, a request or a response.
+
+    A strategy that always has a request under way would go on for ever on the last book it saw:
+    some latencies after the last row it is over.
+    """
     state = exchange.state[0]
-    return (
-        clock["last_local_ts"] > due
-        or state["request_tail"] != state["request_head"]
-        or state["response_tail"] != state["response_head"]
-    )
+    if last_local_ts > ts:
+        return True
+    if state["request_tail"] == state["request_head"] and (
+        state["response_tail"] == state["response_head"]
+    ):
+        return False
+    return ts < last_local_ts + SETTLING * (state["entry_ns"] + state["response_ns"])
 
 
 @inner_kernel
@@ -503,7 +524,7 @@ def prepare_decision(local, exchange, tape, clock, ring, actions, msg):
         status = receive_rows(local, tape, clock, clock["due"], msg)
         if status != 0:
             return status
-    if clock["due"] == AT_END or not anything_left(exchange, clock, clock["due"]):
+    if clock["due"] == AT_END or not more_to_come(exchange, clock["last_local_ts"], clock["due"]):
         return STATUS.END
     return STATUS.OK
 
@@ -536,6 +557,7 @@ def run(local, exchange, tape, clocks, ring, quote, actions, message):
                 n = decide_and_record(local, owner, due, quote, actions)
                 local.set[owner]["touched"] = 0
                 if not send_actions(exchange, due, actions, n):
+                    exchange.state[0]["status"] = STATUS.RING_FULL
                     return STATUS.RING_FULL
             clock["owner"] += 1
         if clock["own"] == 0 and due == clock["next_timer"]:

@@ -95,7 +95,7 @@ class Exchange(NamedTuple):
 def make_exchange(*, book: Book, instrument: np.ndarray, state: np.ndarray, sets: int) -> Exchange:
     """Empty exchange for ``sets`` strategy sets, with the settings in ``state``."""
     orders = sets * int(state[0]["slots"])
-    notes = 4 * orders
+    notes = max(4 * orders, 8192)
     ring = 1 << max(10, math.ceil(math.log2(8 * orders)))
     node = np.zeros(orders + notes, NODE)
     node["next"][orders:-1] = np.arange(orders + 1, orders + notes)
@@ -113,6 +113,15 @@ def make_exchange(*, book: Book, instrument: np.ndarray, state: np.ndarray, sets
         state=state,
         instrument=instrument,
     )
+
+
+def grow_responses(exchange: Exchange) -> Exchange:
+    """The same exchange with room for twice as many responses under way."""
+    state, old = exchange.state[0], exchange.response
+    new = np.zeros(2 * len(old), MSG)
+    for i in range(int(state["response_head"]), int(state["response_tail"])):
+        new[i & (len(new) - 1)] = old[i & (len(old) - 1)]
+    return exchange._replace(response=new)
 
 
 @kernel

@@ -6,6 +6,7 @@ named by a digest of all of ``core/``, of the versions and of the flags that cha
 
 from __future__ import annotations
 
+import atexit
 import gc
 import hashlib
 import os
@@ -14,7 +15,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import llvmlite
@@ -27,6 +31,25 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
+
+
+def _defer_blas() -> None:
+    """Let numba believe that SciPy's BLAS is loaded, which takes all of scipy.linalg: 0.15 s.
+
+    It is looked for once more, and then loaded, when a compiled function uses linear algebra.
+    """
+    names = ("scipy.linalg", "scipy.linalg.cython_blas")
+    if find_spec("scipy") is None or any(name in sys.modules for name in names):
+        return
+    sys.modules.update({name: ModuleType(name) for name in names})
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
+_defer_blas()
 
 FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_DEBUG", "NUMBA_DEBUGINFO", "NUMBA_CPU_NAME")
 DISABLED = bool(config.DISABLE_JIT)
@@ -62,6 +85,9 @@ def cache_root() -> Path:
 
 
 CACHE_DIR = cache_root() / code_digest()
+
+# Collecting all that numba made, when the process ends anyway, takes half a second.
+atexit.register(gc.freeze)
 
 
 class PartLibrary(JITCodeLibrary):  # type: ignore[misc]

@@ -164,6 +164,9 @@ def place(exchange, ts, action):
         answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), why)
         return STATUS.OK
     if reaches(side, limit, best_against(exchange.book, inst, side)):
+        if exchange.book.side[inst]["halted"] != 0:
+            answer(exchange, ts, REJECT, n, np.int64(node["leaves"]), REASON.EXCHANGE_HALTED)
+            return STATUS.OK
         if kind == POST_ONLY:
             answer(exchange, ts, REJECT, n, np.int64(node["leaves"]), REASON.POST_ONLY_WOULD_TAKE)
             return STATUS.OK
@@ -236,15 +239,10 @@ def modify(exchange, ts, action):
     if make_cell(exchange.book, inst, BID if side > 0 else ASK, tick) < 0:
         return STATUS.BOOK_FULL
     takes = reaches(side, tick, best_against(exchange.book, inst, side))
-    if takes and node["order_type"] == POST_ONLY:
-        answer(
-            exchange,
-            ts,
-            MODIFY_REJECT,
-            n,
-            np.int64(node["lots"]),
-            REASON.POST_ONLY_WOULD_TAKE,
-        )
+    halted = exchange.book.side[inst]["halted"] != 0
+    if takes and (halted or node["order_type"] == POST_ONLY):
+        why = REASON.EXCHANGE_HALTED if halted else REASON.POST_ONLY_WOULD_TAKE
+        answer(exchange, ts, MODIFY_REJECT, n, np.int64(node["lots"]), why)
         return STATUS.OK
     unrest_order(exchange, n)
     node["tick"] = tick

@@ -64,9 +64,12 @@ class LiveLoop:
 
     def _apply(self, message: object, ts: int) -> None:
         n = self.step(message)  # type: ignore[arg-type]
-        while n == -Status.BOOK_FULL:
+        while n in (-Status.BOOK_FULL, -Status.LOG_FULL):
             local = self.step.local
-            self.step.local = local._replace(book=grow_book(local.book))
+            if n == -Status.LOG_FULL:
+                self.logs.drain(local)
+            else:
+                self.step.local = local._replace(book=grow_book(local.book))
             n = self.step(message)  # type: ignore[arg-type]
         if n < 0:
             raise MMQuantError(f"the local half refused a message: {Status(-n).name}")

@@ -10,6 +10,7 @@ import numba
 from mmquant.core import engine
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import Reason, Status
+from mmquant.core.exchange import grow_responses
 from mmquant.core.jit import DISABLED, compile_for
 from mmquant.core.local import CANARY_ROWS
 from mmquant.errors import DataError, MMQuantError, UsageError
@@ -79,16 +80,24 @@ def make_room(halves: Halves, status: int) -> None:
         halves.exchange = halves.exchange._replace(book=grow_book(halves.exchange.book))
         halves.local = halves.local._replace(book=grow_book(halves.local.book))
         return
+    if status == Status.RING_FULL and not halves.exchange.state[0]["status"]:
+        halves.exchange = grow_responses(halves.exchange)
+        return
     row = int(halves.exchange.state[0]["row"])
     if status == Status.BAD_ROW:
         raise DataError("the tape has a row of unknown kind", where=f"row {row}")
     if status in (Status.RING_FULL, Status.NODES_FULL):
-        raise MMQuantError(
-            "more order messages are on their way than the engine has room for",
-            where=f"row {row}",
-            fix="raise limits.max_open_orders, or lower the latencies",
-        )
+        raise no_room(Status(status), row)
     raise MMQuantError(f"the engine stopped with status {status}", where=f"row {row}")
+
+
+def no_room(status: Status, row: int) -> MMQuantError:
+    """What to say when an exchange half has no room left."""
+    what = {
+        Status.RING_FULL: "more order messages are on their way than the engine has room for",
+        Status.NODES_FULL: "one strategy has taken size from more price levels than it can note",
+    }[status]
+    return MMQuantError(what, where=f"row {row}", fix="raise limits.max_open_orders")
 
 
 def check_sets(halves: Halves) -> None:

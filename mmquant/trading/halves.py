@@ -22,7 +22,7 @@ from mmquant.core.dtypes import (
     TimeInForce,
     Trigger,
 )
-from mmquant.core.engine import Tape, empty_message, run_clock, view_ring
+from mmquant.core.engine import AT_END, Tape, empty_message, run_clock, view_ring
 from mmquant.core.exchange import EXCHANGE_STATE, Exchange, make_exchange
 from mmquant.core.local import Local, make_local
 from mmquant.data.contracts import instrument_rows
@@ -139,7 +139,7 @@ def open_session(
         where neither a tape nor ``tape.path`` is given.
     """
     chosen = strategy or strategy_of(config)
-    given = dict(config.strategy.params) | dict(params or {})
+    given = ({} if strategy else dict(config.strategy.params)) | dict(params or {})
     if tape is None:
         path = config.tape_path()
         if path is None:
@@ -237,7 +237,11 @@ def make_halves(
         exchange,
         columns,
         run_clock(columns, interval=interval, triggers=triggers, two_books=two_books),
-        view_ring(columns, interval=interval, instruments=len(local.instrument)),
+        view_ring(
+            columns,
+            interval=AT_END if two_books else interval,
+            instruments=len(local.instrument),
+        ),
         action_rows(local),
         empty_message(),
         strategy,
