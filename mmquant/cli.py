@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmquant import __version__, console
-from mmquant.errors import CheckFailed
+from mmquant.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -164,6 +164,7 @@ def backtest(
 
     settings = _settings(config, sets)
     with console.progress("Backtest") as step:
+        _check_out(out, overwrite)
         run = run_backtest(settings, _tape(tape), progress=step)
     _finish(run, settings, out, overwrite, as_json)
 
@@ -182,6 +183,7 @@ def replay(
     from mmquant.live.replay import replay as run_replay
 
     settings = _settings(config, sets)
+    _check_out(out, overwrite)
     run = run_replay(settings, _tape(tape))
     _finish(run, settings, out, overwrite, as_json)
 
@@ -269,6 +271,14 @@ def _facts(tape: xr.Dataset) -> dict[str, Any]:
     symbols = [contract["symbol"] for contract in json.loads(tape.attrs["contracts"])]
     facts = {"date": tape.attrs["date"], "level": tape.attrs["level"], "symbols": symbols}
     return {**json.loads(tape.attrs["counts"]), **facts}
+
+
+def _check_out(out: Path | None, overwrite: bool) -> None:
+    """Refuse a folder that is there before the work, not after it."""
+    if out is not None and out.exists() and not overwrite:
+        raise UsageError(
+            "the folder exists already", where=str(out), fix="name another, or give --overwrite"
+        )
 
 
 def _finish(run: Run, settings: Config, out: Path | None, overwrite: bool, as_json: bool) -> None:

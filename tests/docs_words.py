@@ -74,6 +74,7 @@ REASON_WORDS: dict[str, str] = {
     "LATE_EXECUTION": "an execution of an order that had ended; it is booked",
     "ILLEGAL_EVENT": "an event that the order's state does not allow; it changes nothing",
     "ORPHAN_EXECUTION": "an execution of an order that is not known; it is booked",
+    "EXCHANGE_HALTED": "an order that would trade arrived while the exchange was halted",
 }
 STATE_WORDS: dict[str, str] = {
     "NEW": "written down, not sent yet",

@@ -73,6 +73,13 @@ class Strategy:
                 where=f"strategy.params.{missing[0]}",
                 fix="give one",
             )
+        lots = dict(zip(self.params, row, strict=True)).get("order_lots", 1.0)
+        if self.raw and (lots < 1.0 or lots != int(lots)):
+            raise ConfigError(
+                f"order_lots of strategy {self.name!r} is {lots:g}",
+                where="strategy.params.order_lots",
+                fix="give a whole number of lots, 1 or more",
+            )
         return np.array(row or [0.0])
 
     def memory_row(self) -> np.ndarray:
