@@ -234,6 +234,7 @@ def fake_run(
             "counts": {"rows": steps * 10, "quarantined": 3},
         },
         "fill_model": {"mode": "partial", "queue": "power", "queue_power": 3.0},
+        "strategy": {"name": "fake", "params": {}},
         "latency": {"feed_ns": 1_000_000, "order_ns": 2_000_000, "response_ns": 2_000_000},
         "fees": {
             "schedule": "demo",

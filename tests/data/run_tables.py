@@ -44,9 +44,12 @@ def fake_path(n: int, m: int, seed: int = 0) -> xr.Dataset:
     return xr.Dataset(data, {"time": time, "symbol": ("inst", symbols)}, {"note": "x"})
 
 
+MAPPINGS = ("config", "versions", "tape", "fill_model", "strategy")
+
+
 def fake_run(n: int = 4, seed: int = 0) -> Run:
     """A run with ``n`` rows in each table."""
-    empty: dict[str, object] = {key: {} for key in ("config", "versions", "tape", "fill_model")}
+    empty: dict[str, object] = {key: {} for key in MAPPINGS}
     manifest = empty | {
         "name": "fake",
         "mode": "backtest",

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmquant.core.dtypes import LADDER
 from mmquant.data.contracts import (
     Contract,
     Ladder,
@@ -187,14 +188,17 @@ def test_dicts_round_trip_and_refuse_unknown_keys() -> None:
 
 def test_instrument_rows_hold_ladders_lots_and_fees() -> None:
     fees = FeeRates(0.1, 0.2, 0.3, 0.4)
-    instruments, steps = instrument_rows(contracts(3), DAY, fees)
-    assert instruments["ladder_start"].tolist() == [0, 1, 2]
+    instruments = instrument_rows(contracts(3), DAY, fees)
     assert instruments["ladder_len"].tolist() == [1, 1, 2]
     assert instruments["multiplier"].tolist() == [1.0, 1.0, 100.0]
     assert (instruments["lot_num"][1], instruments["lot_den"][1]) == (1, 1000)
     assert instruments["taker_unit_rate"].tolist() == [0.4] * 3
-    assert steps.tolist() == [(0, 0, 1, 100), (0, 0, 1, 10), (0, 0, 1, 100), (300, 60, 1, 20)]
-    each, _ = instrument_rows(contracts(2), DAY, [fees, FeeRates()])
+    steps = [
+        [tuple(int(row[name][i]) for name in LADDER.names) for i in range(row["ladder_len"])]
+        for row in instruments
+    ]
+    assert steps == [[(0, 0, 1, 100)], [(0, 0, 1, 10)], [(0, 0, 1, 100), (300, 60, 1, 20)]]
+    each = instrument_rows(contracts(2), DAY, [fees, FeeRates()])
     assert each["maker_value_rate"].tolist() == [0.1, 0.0]
     with pytest.raises(DataError, match="1 fee rates for 2"):
         instrument_rows(contracts(2), DAY, [fees])
