@@ -236,7 +236,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
         log_order(local, slot)
     slots = local.live.shape[1]
     inst = np.int64(quote["inst"])
-    order["order_id"] = state["next_number"] * slots + slot % slots
+    order["order_id"] = state["next_number"] * slots + (slot & (slots - 1))
     state["next_number"] += 1
     order["submit_ts"] = ts
     order["ack_ts"] = 0

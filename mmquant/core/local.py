@@ -245,7 +245,7 @@ def on_order(local, owner, msg):
     A correction arrives as the bust of the old execution and then the new one.
     """
     slots = local.live.shape[1]
-    slot = owner * slots + msg["order_id"] % slots
+    slot = owner * slots + (msg["order_id"] & (slots - 1))
     order = local.order[slot]
     local.set[owner]["touched"] = 1
     known = order["order_id"] == msg["order_id"] and msg["order_id"] != 0
@@ -295,10 +295,10 @@ def free_slot(local, owner):
     slots = local.live.shape[1]
     state = local.set[owner]
     for i in range(slots):
-        at = (state["cursor"] + i) % slots
+        at = (state["cursor"] + i) & (slots - 1)
         slot = owner * slots + at
         if not is_live(local.order[slot]["state"]):
-            state["cursor"] = (at + 1) % slots
+            state["cursor"] = (at + 1) & (slots - 1)
             return slot
     return -1
 

@@ -57,7 +57,7 @@ MODIFY_REJECT = ORDER_EVENT.MODIFY_REJECT
 def node_of(exchange, owner, order_id):
     """Node of a set's order: the order id carries its slot."""
     slots = exchange.state[0]["slots"]
-    return owner * slots + order_id % slots
+    return owner * slots + (order_id & (slots - 1))
 
 
 @inner_kernel

@@ -84,7 +84,7 @@ def one_path(path: PathLike) -> str | Path:
 
 def _load(path: Path) -> Any:
     try:
-        return pq.read_table(path, partitioning=None)
+        return pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError, EOFError) as error:
         raise DataError(
             f"this is not a whole Parquet file ({str(error).splitlines()[0]})",
