@@ -6,6 +6,7 @@ out.
 
 from __future__ import annotations
 
+import compileall
 import sys
 import tempfile
 import time
@@ -34,7 +35,7 @@ BOOK = """9999999999,0,1000000,100
 def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Compile all kernels, or load them from the cache. Returns kernels, seconds and cache."""
     started = time.perf_counter()
-    steps = (_market, _backtest, _replay, _tables, _ticks, _lobster)
+    steps = (_modules, _market, _backtest, _replay, _tables, _ticks, _lobster)
     for done, step in enumerate(steps):
         if progress is not None:
             progress(done, len(steps))
@@ -56,6 +57,11 @@ def kernels() -> dict[str, Any]:
                 if isinstance(what, Kernel):
                     found[f"{what.py_func.__module__}.{what.py_func.__name__}"] = what
     return found
+
+
+def _modules() -> None:
+    """Python's own compiled modules, also where the environment keeps it from writing them."""
+    compileall.compile_dir(Path(__file__).parent, quiet=2, force=False)
 
 
 def _tape() -> Any:
