@@ -13,7 +13,8 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -206,6 +207,18 @@ def _wide(kind: Any) -> Any:
     return types.float64 if kind == types.float32 else kind
 
 
+@contextmanager
+def not_collecting() -> Iterator[None]:
+    """The compiler makes millions of objects that live on: collecting is a tenth of its time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 class InnerKernel(CPUDispatcher):  # type: ignore[misc]
     """A kernel that only kernels call: from anywhere else it would crash, so it is refused.
 
@@ -239,16 +252,12 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
         return inner_kernel(self.py_func)
 
     def compile(self, sig: Any) -> Any:
-        # The compiler makes millions of objects that live on: collecting is a tenth of its time.
-        collecting = gc.isenabled()
-        gc.disable()
         Kernel.compiling += 1
         try:
-            return super().compile(sig)
+            with not_collecting():
+                return super().compile(sig)
         finally:
             Kernel.compiling -= 1
-            if collecting:
-                gc.enable()
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         if Kernel.compiling:

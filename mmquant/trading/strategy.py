@@ -25,7 +25,7 @@ from numba.core.errors import NumbaError
 
 from mmquant.core import quoting
 from mmquant.core.dtypes import QUOTE, VIEW
-from mmquant.core.jit import DISABLED, user_kernel
+from mmquant.core.jit import DISABLED, not_collecting, user_kernel
 from mmquant.errors import ConfigError, UsageError
 
 _VIEW_ROWS = types.Array(numba.from_dtype(VIEW), 1, "C")
@@ -114,7 +114,8 @@ def _with_signature(function: Any, strategy: Strategy) -> Any:
     if DISABLED:
         return function
     try:
-        function.compile(QUOTE_SIGNATURE)
+        with not_collecting():
+            function.compile(QUOTE_SIGNATURE)
     except (NumbaError, KeyError, TypeError) as error:
         raise UsageError(
             f"strategy {strategy.name!r} does not compile: {_plain(error)}",
