@@ -35,10 +35,12 @@ def reference_config(
     order_lots: float,
     max_orders: float,
     queue: str,
-    open_orders: int = 1024,
 ) -> Config:
     """Configuration that gives the reference strategy the peer's semantics."""
     model, power = PEER_QUEUES[queue]
+    # Each step can send an order a side, and each is under way for both latencies.
+    under_way = (entry_latency_ns + response_latency_ns) // interval_ns + 1
+    open_orders = min(64 + 8 * under_way, 65_536)
     return Config.from_dict(
         {
             "name": "reference",
