@@ -33,12 +33,14 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 def alternate(contestants: Sequence[Callable[[], float]], repeat: int) -> list[list[float]]:
     """Seconds of each contestant, ``repeat`` times in turns, so that drifts of the machine cancel.
 
-    The order within a turn alternates too.
+    The order within a turn alternates too. At its turn each runs once unmeasured: the other has
+    emptied the caches, and both are to be timed warm.
     """
     times: list[list[float]] = [[] for _ in contestants]
     for turn in range(max(repeat, 1)):
         order = range(len(contestants))
         for i in order if turn % 2 == 0 else reversed(order):
+            contestants[i]()
             times[i].append(contestants[i]())
     return times
 

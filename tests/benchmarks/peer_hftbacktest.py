@@ -52,6 +52,12 @@ UNEQUAL = 1e300
 Path_ = dict[str, np.ndarray]
 
 
+def stay_on_one_core() -> None:
+    """Keep this process and the peer on one core: moved about, both run with cold caches."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 class Peer:
     """The peer in a process of its own, which runs once each time it is asked to."""
 
@@ -236,6 +242,7 @@ def main(argv: list[str] | None = None) -> int:
     p.add_argument("--seed", type=int, default=0, help="seed of the generated market")
     add_options(p)
     a = p.parse_args(argv)
+    stay_on_one_core()
     if not a.peer_python:
         p.exit(2, f"--peer-python is missing.\n{SETUP}\n")
     if a.events and not Path(a.events).is_file():
