@@ -40,7 +40,15 @@ def market_view(local, book, inst):
     view["exch_ts"] = side["exch_ts"]
     view["best_bid"] = side["best_bid"]
     view["best_ask"] = side["best_ask"]
-    top_levels(book, inst, view["bid_tick"], view["bid_lots"], view["ask_tick"], view["ask_lots"])
+    top_levels(
+        book,
+        inst,
+        np.int64(local.set[0]["view_levels"]),
+        view["bid_tick"],
+        view["bid_lots"],
+        view["ask_tick"],
+        view["ask_lots"],
+    )
     view["bid_price"] = math.nan
     view["ask_price"] = math.nan
     if side["best_bid"] != NO_BID:

@@ -449,8 +449,10 @@ SET = _record(
     ("tif", np.int8),
     ("requote", np.int8),
     ("peer_arithmetic", np.int8),
+    ("view_levels", np.int8),
 )
-"""Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason."""
+"""Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
+``view_levels`` (the same in all sets) how many levels a side the views show."""
 
 PATH = _record(
     ("time", np.int64),

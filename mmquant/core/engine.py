@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmquant.core.book import ASK, BID, clear_row, note_trade, set_level
+from mmquant.core.book import ASK, BID, NOT_NEGATIVE, clear_row, note_trade, set_level
 from mmquant.core.decision import decide, market_view, notice, pull_all, record_path
 from mmquant.core.dtypes import (
     ACTION_KIND,
@@ -45,8 +45,6 @@ AT_ROW = -1
 AT_RESPONSE = -2
 AT_END = NEVER - (1 << 50)
 """Later than all that can happen, with room for latencies."""
-NOT_NEGATIVE = 2**62 - 1
-"""Mask of an index: one that cannot be negative needs no test for counting from the end."""
 
 RUN_CLOCK = np.dtype(
     [
@@ -225,60 +223,80 @@ def crowded(exchange):
 
 
 @inner_kernel
-def replay_rows(exchange, tape, stop, react):
-    """Apply tape rows up to row ``stop``; with ``react``, stop after a row that caused a response.
+def plain_rows(book, tape, row, stop_row, stop_time):
+    """Apply rows as long as they touch no own order and no best price; returns the first that does.
 
-    Rows that touch no own order and no best price, most of all rows, are done in place.
+    Most rows are plain, and are told by selects and sums instead of branches, which would be
+    mispredicted: nothing foretells a row's side. A key is a tick that grows towards the other side
+    on both sides; ``reach`` is the key of the best price, or of the last level short of own orders
+    of the other side. The few plain rows that fail the test are done right by the slow way.
+    """
+    many = book.side.shape[0] > 1
+    state = book.side[0]
+    base, window = state["base"], state["window"]
+    origin = state["start"] - base
+    reach_bid = min(state["best_bid"], state["own_ask_min"] - 1)
+    reach_ask = min(-state["best_ask"], -state["own_bid_max"] - 1)
+    while row < stop_row:
+        at = row & NOT_NEGATIVE
+        if tape.exch_ts[at] > stop_time:
+            break
+        if many:
+            state = book.side[np.int64(tape.inst[at]) & NOT_NEGATIVE]
+            base, window = state["base"], state["window"]
+            origin = state["start"] - base
+            reach_bid = min(state["best_bid"], state["own_ask_min"] - 1)
+            reach_ask = min(-state["best_ask"], -state["own_bid_max"] - 1)
+        mask = np.int64(tape.side[at]) >> 7
+        tick = np.int64(tape.tick[at])
+        lots = tape.size[at]
+        key = (tick ^ mask) - mask
+        reach = reach_bid ^ ((reach_bid ^ reach_ask) & mask)
+        inside = (tick >= base) & (tick - base < window)
+        cell = origin + (tick if inside else base) + (window & mask)
+        level = book.level[cell & NOT_NEGATIVE]
+        behind = key < reach + (1 if lots != 0 else 0)
+        if not (inside & behind & (level["head"] == 0) & (tape.kind[at] == DEPTH)):
+            break
+        level["lots"] = lots
+        state["row"] = row
+        row += 1
+    return row
+
+
+@inner_kernel
+def replay_rows(exchange, tape, stop_row, stop_time, react):
+    """Apply tape rows before ``stop_row`` and up to ``stop_time``.
+
+    With ``react``, stop after a row that caused a response. Returns a Status.
     """
     clock = exchange.state[0]
-    book = exchange.book
-    row = clock["row"]
     responses = clock["response_tail"]
-    while row < stop:
+    row = clock["row"]
+    while True:
+        row = plain_rows(exchange.book, tape, row, stop_row, stop_time)
+        clock["row"] = row
+        if row >= stop_row or tape.exch_ts[row & NOT_NEGATIVE] > stop_time:
+            return STATUS.OK
         at = row & NOT_NEGATIVE
         inst = np.int64(tape.inst[at]) & NOT_NEGATIVE
-        kind = tape.kind[at]
-        tick = np.int64(tape.tick[at])
-        lots = np.int64(tape.size[at])
-        state = book.side[inst]
-        state["row"] = at
-        i = tick - state["base"]
-        if kind == DEPTH and i >= 0 and i < state["window"]:
-            cell = state["start"] + i
-            if tape.side[at] > 0:
-                level = book.level[cell & NOT_NEGATIVE]
-                if lots != 0:
-                    plain = tick <= state["best_bid"] and tick < state["own_ask_min"]
-                else:
-                    plain = tick != state["best_bid"]
-            else:
-                level = book.level[(cell + state["window"]) & NOT_NEGATIVE]
-                if lots != 0:
-                    plain = tick >= state["best_ask"] and tick > state["own_bid_max"]
-                else:
-                    plain = tick != state["best_ask"]
-            if plain and level["head"] == 0:
-                level["lots"] = lots
-                row += 1
-                continue
+        exchange.book.side[inst]["row"] = row
         status = exchange_row(
             exchange,
             tape.exch_ts[at],
             inst,
-            np.int64(kind),
+            np.int64(tape.kind[at]),
             np.int64(tape.side[at]),
-            tick,
+            np.int64(tape.tick[at]),
             np.float64(tape.subtick[at]),
-            lots,
+            np.int64(tape.size[at]),
         )
         if status != 0:
-            clock["row"] = row
             return status
         row += 1
+        clock["row"] = row
         if clock["response_tail"] != responses and (react or crowded(exchange)):
-            break
-    clock["row"] = row
-    return STATUS.OK
+            return STATUS.OK
 
 
 @kernel
@@ -292,6 +310,7 @@ def exchange_step(exchange, tape, until, stop_row, react):
     clock = exchange.state[0]
     requests = exchange.request
     responses = exchange.response
+    rows = tape.exch_ts.shape[0]
     while True:
         if clock["status"] != 0:
             return clock["status"]
@@ -308,16 +327,14 @@ def exchange_step(exchange, tape, until, stop_row, react):
         stop_time = min(limit, min(arrival, expiry - 1))
         if clock["row"] >= stop_row:
             return AT_ROW
-        stop = min(first_after(tape.exch_ts, clock["row"], stop_time), stop_row)
-        if clock["row"] < stop:
-            before = clock["response_tail"]
-            status = replay_rows(exchange, tape, stop, react)
-            if status != 0:
-                return status
-            if clock["response_tail"] != before or clock["status"] != 0:
-                continue
-            if clock["row"] >= stop_row:
-                return AT_ROW
+        before = clock["response_tail"]
+        status = replay_rows(exchange, tape, min(stop_row, rows), stop_time, react)
+        if status != 0:
+            return status
+        if clock["response_tail"] != before or clock["status"] != 0:
+            continue
+        if clock["row"] >= stop_row:
+            return AT_ROW
         if arrival <= stop_time:
             slot = clock["request_head"] & (requests.shape[0] - 1)
             status = exchange_request(exchange, arrival, requests[slot])

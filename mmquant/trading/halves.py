@@ -33,7 +33,6 @@ from mmquant.errors import ConfigError, DataError
 from mmquant.trading.strategy import BUILT_IN, Strategy, load_strategy
 
 NO_LIMIT = 2**60
-MAX_QUOTES = 16
 
 
 def tape_columns(tape: xr.Dataset, *, feed_offset_ns: int = 0) -> Tape:
@@ -72,7 +71,7 @@ def triggers_of(config: Config) -> int:
     return sum(int(Trigger[name.upper()]) for name in config.decision.on)
 
 
-def set_rows(config: Config, sets: int) -> np.ndarray:
+def set_rows(config: Config, sets: int, *, view_levels: int) -> np.ndarray:
     """SET rows with the configured limits and order defaults, the same for all sets."""
     limits, orders = config.limits, config.orders
     row = np.zeros(sets, SET)
@@ -88,6 +87,7 @@ def set_rows(config: Config, sets: int) -> np.ndarray:
     row["lifetime_ns"] = 0 if orders.lifetime_s is None else round(orders.lifetime_s * 1e9)
     row["requote"] = int(Requote[orders.requote.upper()])
     row["peer_arithmetic"] = config.fill.mode == "peer"
+    row["view_levels"] = view_levels
     return row
 
 
@@ -184,11 +184,11 @@ def make_local_half(
     return make_local(
         book=make_book(len(contracts), window=1 << 15 if with_book else 64),
         instrument=instrument_rows(contracts, tape.attrs["date"], list(rates)),
-        sets=set_rows(config, len(rows)),
+        sets=set_rows(config, len(rows), view_levels=strategy.levels),
         strategy_param=rows,
         memory=np.tile(strategy.memory_row(), (len(rows), 1)),
         slots=slots_of(config),
-        max_quotes=MAX_QUOTES,
+        max_quotes=strategy.quotes,
         keep_tables=keep_tables,
         keep_path=keep_path,
     )

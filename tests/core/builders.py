@@ -300,6 +300,7 @@ class Desk:
         sets = np.zeros(1, SET)
         sets["max_position_lots"] = sets["max_order_lots"] = sets["max_open_orders"] = NO_LIMIT
         sets["max_loss"], sets["max_book_age_ns"] = np.inf, NEVER
+        sets["view_levels"] = VIEW_LEVELS
         for name, value in limits.items():
             sets[name] = value
         self.local = make_local(
