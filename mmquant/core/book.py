@@ -449,7 +449,7 @@ def note_trade(book, inst, ts, side, tick, subtick, lots):
 
 @kernel
 def top_levels(book, inst, levels, bid_tick, bid_lots, ask_tick, ask_lots):
-    """Fill the best ``levels`` of both sides; absent ones and the rest: NO_BID or NO_ASK, 0 lots."""
+    """Fill the best ``levels`` of both sides; the rest, and absent ones: NO_BID, NO_ASK, 0 lots."""
     bid, ask = book.side[inst]["best_bid"], book.side[inst]["best_ask"]
     for i in range(bid_tick.shape[0]):
         bid_tick[i] = NO_BID

@@ -510,17 +510,17 @@ def decide(local, owner, ts, quote, actions):
 @inner_kernel
 def own_price(local, owner, inst, side):
     """Price of the set's own best working quote of a side, NaN if there is none."""
-    best = math.nan
-    what = local.instrument[inst]
+    best = NO_BID if side > 0 else NO_ASK
+    none = best
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        state = np.int64(order["state"])
-        if order["inst"] != inst or order["side"] != side or state < WORKING:
-            continue
-        price = price_of_tick(what, np.int64(order["tick"]), 0.0)
-        if math.isnan(best) or (price - best) * side > 0.0:
-            best = price
-    return best
+        tick = np.int64(order["tick"])
+        if order["inst"] == inst and order["side"] == side and order["state"] >= WORKING:
+            if (tick - best) * side > 0:
+                best = tick
+    if best == none:
+        return math.nan
+    return price_of_tick(local.instrument[inst], best, 0.0)
 
 
 @inner_kernel

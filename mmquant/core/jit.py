@@ -106,17 +106,12 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
     the time that it takes to compile the engine.
     """
 
-    def __init__(self, codegen: Any, name: str) -> None:
-        super().__init__(codegen, name)
-        self.environments: dict[str, Any] = {}
-
     @property
     def codegen(self) -> Any:
         return self
 
     def set_env(self, name: str, env: Any) -> None:
-        """Nothing runs from here: the environment is set in the kernels that link this part."""
-        self.environments[name] = env
+        """Nothing runs from here, so there is no environment to set."""
 
     def finalize(self) -> None:
         self._finalized = True

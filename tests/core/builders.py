@@ -13,6 +13,7 @@ from mmquant.core.dtypes import (
     ACTION,
     NEVER,
     SET,
+    VIEW_LEVELS,
     ActionKind,
     MsgKind,
     OrderEvent,
