@@ -124,6 +124,8 @@ class OrdersConfig(Section):
     """Life of a GTD order. [s]"""
     requote: Literal["replace", "modify"] = "replace"
     """Move a quote by cancelling and placing anew, or by modifying the order."""
+    size_tolerance_lots: Annotated[Int, Field(ge=0, le=2**31 - 1)] | None = None
+    """Largest difference between what is left of an order and the wanted size; null: any. [lots]"""
 
     @model_validator(mode="after")
     def _gtd_has_an_end(self) -> Self:
@@ -154,6 +156,14 @@ class LimitsConfig(Section):
     """While a side of the book is empty: pull the quotes, or hold them."""
     max_book_age_s: Seconds | None = None
     """Age of the book above which the quotes are pulled. [s]"""
+    theo_collar_bps: Annotated[Float, Field(gt=0, le=10_000)] | None = 500.0
+    """Largest distance of a given theo or offset from the mid; quotes are pulled beyond. [bps]"""
+    max_messages: Annotated[Int, Field(ge=1, le=100_000)] | None = None
+    """Most order messages in ``message_window_s``; what is over is not sent, cancels come first."""
+    message_window_s: Seconds = 1.0
+    """Window of ``max_messages``, sliding. [s]"""
+    cancel_reserve: Annotated[Int, Field(ge=0, le=100_000)] = 0
+    """Messages of the window that only cancels may use."""
 
 
 class ReportConfig(Section):

@@ -148,6 +148,16 @@ class Reason(IntEnum):
     ILLEGAL_EVENT = 21
     ORPHAN_EXECUTION = 22
     EXCHANGE_HALTED = 23
+    RESIZE = 24
+    PULL_LIMIT = 25
+    PULL_NO_THEO = 26
+    PULL_COLLAR = 27
+    PULL_WINDOW = 28
+    PULL_SIDE = 29
+    PULL_AFTER_FILL = 30
+    PULL_PRICE_BOUND = 31
+    PULL_INVENTORY = 32
+    PULL_NO_SIGNAL = 33
 
 
 class Requote(IntEnum):
@@ -155,6 +165,16 @@ class Requote(IntEnum):
 
     REPLACE = 0
     MODIFY = 1
+
+
+class Hand(IntEnum):
+    """What a THEO message sets (in its ``reason`` field).
+
+    The value is in ``price``, the time until which it holds in ``exch_ts`` (0: for good).
+    """
+
+    THEO = 0
+    OFFSET = 1
 
 
 class Limit(IntEnum):
@@ -223,6 +243,7 @@ QUEUE_MODEL = _codes(QueueModel)
 STATUS = _codes(Status)
 REQUOTE = _codes(Requote)
 LIMIT = _codes(Limit)
+HAND = _codes(Hand)
 TRIGGER = _codes(Trigger)
 
 
@@ -308,6 +329,8 @@ QUOTE = _record(
 """One wanted quote, as a strategy writes it. Wide, so that what is no tick is seen and refused."""
 
 VIEW = _record(
+    ("now", np.int64),
+    ("elapsed_s", np.float64),
     ("ts", np.int64),
     ("exch_ts", np.int64),
     ("bid_tick", np.int32, (VIEW_LEVELS,)),
@@ -329,19 +352,27 @@ VIEW = _record(
     ("units_per_lot", np.float64),
     ("multiplier", np.float64),
     ("theo", np.float64),
+    ("offset", np.float64),
     ("position_lots", np.int64),
     ("position", np.float64),
     ("cash", np.float64),
     ("fees", np.float64),
     ("equity", np.float64),
     ("fills", np.int64),
+    ("buy_fill_ts", np.int64),
+    ("sell_fill_ts", np.int64),
+    ("why_no_bid", np.int16),
+    ("why_no_ask", np.int16),
     ("n_orders", np.int32),
     ("order_side", np.int8, (VIEW_ORDERS,)),
     ("order_state", np.int8, (VIEW_ORDERS,)),
     ("order_tick", np.int32, (VIEW_ORDERS,)),
     ("order_leaves", np.int32, (VIEW_ORDERS,)),
 )
-"""What a strategy sees of one instrument. Absent levels: tick NO_BID or NO_ASK, 0 lots."""
+"""What a strategy sees of one instrument. Absent levels: tick NO_BID or NO_ASK, 0 lots.
+
+``why_no_bid`` and ``why_no_ask`` are the engine's: the Reason that the strategy gave for no quote.
+"""
 
 ORDER = _record(
     ("order_id", np.int64),
@@ -415,7 +446,12 @@ POSITION = _record(
     ("fills", np.int64),
     ("open_buy", np.int64),
     ("open_sell", np.int64),
+    ("buy_fill_ts", np.int64),
+    ("sell_fill_ts", np.int64),
     ("theo", np.float64),
+    ("theo_expire_ts", np.int64),
+    ("offset", np.float64),
+    ("offset_expire_ts", np.int64),
 )
 """One position of one set. ``open_buy``, ``open_sell``: lots that live orders could still fill.
 
@@ -430,6 +466,12 @@ SET = _record(
     ("max_book_age_ns", np.int64),
     ("lifetime_ns", np.int64),
     ("max_loss", np.float64),
+    ("theo_collar", np.float64),
+    ("start_ts", np.int64),
+    ("max_messages", np.int64),
+    ("message_window_ns", np.int64),
+    ("cancel_reserve", np.int64),
+    ("size_tolerance_lots", np.int64),
     ("next_number", np.int64),
     ("cursor", np.int64),
     ("live", np.int64),
@@ -440,6 +482,8 @@ SET = _record(
     ("orphans", np.int64),
     ("illegal", np.int64),
     ("denied", np.int64),
+    ("throttled", np.int64),
+    ("sent", np.int64),
     ("bad_quotes", np.int64),
     ("touched", np.int64),
     ("status", np.int64),
@@ -451,7 +495,11 @@ SET = _record(
     ("view_levels", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
-``view_levels`` (the same in all sets) how many levels a side the views show."""
+``view_levels`` (the same in all sets) how many levels a side the views show, ``start_ts`` where
+``elapsed_s`` counts from, ``theo_collar`` the largest distance of a theo or an offset from the mid,
+as a part of it. At most ``max_messages`` (0: no limit) are sent in ``message_window_ns``, the last
+``cancel_reserve`` of them cancels; ``size_tolerance_lots`` (-1: any) is how far the size of a
+working order may be from the wanted one."""
 
 PATH = _record(
     ("time", np.int64),

@@ -7,6 +7,7 @@ order, and the decision last.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from mmquant.core.decision import decide, market_view, notice, pull_all, record_
 from mmquant.core.dtypes import (
     ACTION_KIND,
     CONTROL,
+    HAND,
     LIMIT,
     MSG,
     MSG_KIND,
@@ -130,6 +132,28 @@ def apply_limit(local, owner, msg):
 
 
 @inner_kernel
+def apply_hand(local, owner, msg):
+    """Set a theo or an offset until its time is over. Returns whether the message is sound.
+
+    A NaN takes a theo away; an offset is a number.
+    """
+    inst = np.int64(msg["inst"])
+    if inst < 0 or inst >= local.instrument.shape[0]:
+        return False
+    position = local.position[owner * local.instrument.shape[0] + inst]
+    expire = np.int64(NEVER) if msg["exch_ts"] == 0 else msg["exch_ts"]
+    if msg["reason"] == HAND.THEO:
+        position["theo"] = msg["price"]
+        position["theo_expire_ts"] = expire
+    elif msg["reason"] == HAND.OFFSET and math.isfinite(msg["price"]):
+        position["offset"] = msg["price"]
+        position["offset_expire_ts"] = expire
+    else:
+        return False
+    return True
+
+
+@inner_kernel
 def on_control(local, owner, msg, actions):
     """Halt, resume or kill a set. A kill is never resumed."""
     state = local.set[owner]
@@ -184,10 +208,7 @@ def local_step(local, owner, quote, msg, actions):
         return decide_and_record(local, owner, msg["ts"], quote, actions)
     if kind == MSG_KIND.CONTROL:
         return on_control(local, owner, msg, actions)
-    if kind == MSG_KIND.THEO:
-        local.position[owner * local.instrument.shape[0] + np.int64(msg["inst"])]["theo"] = msg[
-            "price"
-        ]
+    if kind == MSG_KIND.THEO and apply_hand(local, owner, msg):
         return 0
     if kind == MSG_KIND.LIMITS and apply_limit(local, owner, msg):
         return 0

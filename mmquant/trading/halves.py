@@ -71,13 +71,19 @@ def triggers_of(config: Config) -> int:
     return sum(int(Trigger[name.upper()]) for name in config.decision.on)
 
 
-def set_rows(config: Config, sets: int, *, view_levels: int) -> np.ndarray:
+def set_rows(config: Config, sets: int, *, view_levels: int, start_ts: int) -> np.ndarray:
     """SET rows with the configured limits and order defaults, the same for all sets."""
     limits, orders = config.limits, config.orders
     row = np.zeros(sets, SET)
     row["max_position_lots"] = limits.max_position_lots or NO_LIMIT
     row["max_order_lots"] = limits.max_order_lots or NO_LIMIT
     row["max_open_orders"] = limits.max_open_orders
+    row["theo_collar"] = np.inf if limits.theo_collar_bps is None else limits.theo_collar_bps / 1e4
+    row["max_messages"] = limits.max_messages or 0
+    row["message_window_ns"] = round(limits.message_window_s * 1e9)
+    row["cancel_reserve"] = limits.cancel_reserve
+    tolerance = orders.size_tolerance_lots
+    row["size_tolerance_lots"] = -1 if tolerance is None else tolerance
     row["max_loss"] = np.inf if limits.max_loss_ccy is None else limits.max_loss_ccy
     age = limits.max_book_age_s
     row["max_book_age_ns"] = NEVER if age is None else round(age * 1e9)
@@ -88,6 +94,7 @@ def set_rows(config: Config, sets: int, *, view_levels: int) -> np.ndarray:
     row["requote"] = int(Requote[orders.requote.upper()])
     row["peer_arithmetic"] = config.fill.mode == "peer"
     row["view_levels"] = view_levels
+    row["start_ts"] = start_ts
     return row
 
 
@@ -184,7 +191,12 @@ def make_local_half(
     return make_local(
         book=make_book(len(contracts), window=1 << 15 if with_book else 64),
         instrument=instrument_rows(contracts, tape.attrs["date"], list(rates)),
-        sets=set_rows(config, len(rows), view_levels=strategy.levels),
+        sets=set_rows(
+            config,
+            len(rows),
+            view_levels=strategy.levels,
+            start_ts=int(tape["exch_ts"].values[0]),
+        ),
         strategy_param=rows,
         memory=np.tile(strategy.memory_row(), (len(rows), 1)),
         slots=slots_of(config),

@@ -301,7 +301,8 @@ class Desk:
         sets = np.zeros(1, SET)
         sets["max_position_lots"] = sets["max_order_lots"] = sets["max_open_orders"] = NO_LIMIT
         sets["max_loss"], sets["max_book_age_ns"] = np.inf, NEVER
-        sets["view_levels"] = VIEW_LEVELS
+        sets["view_levels"], sets["size_tolerance_lots"] = VIEW_LEVELS, -1
+        sets["theo_collar"] = np.inf
         for name, value in limits.items():
             sets[name] = value
         self.local = make_local(
