@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from mmquant import config_sources as sources
+from mmquant.config_quoting import QuotingConfig, SignalsConfig
 from mmquant.config_sections import (
     DecisionConfig,
     FeesConfig,
@@ -39,6 +40,8 @@ class Config(Section):
     """Seed of all randomness."""
     tape: TapeConfig = TapeConfig()
     strategy: StrategyConfig = StrategyConfig()
+    quoting: QuotingConfig = QuotingConfig()
+    signals: SignalsConfig = SignalsConfig()
     decision: DecisionConfig = DecisionConfig()
     latency: LatencyConfig = LatencyConfig()
     fill: FillConfig = FillConfig()

@@ -60,7 +60,7 @@ class TapeConfig(Section):
 class StrategyConfig(Section):
     """What decides the quotes: a built-in strategy, or a function in a file of your own."""
 
-    name: Literal["skew"] = "skew"
+    name: Literal["skew", "maker"] = "skew"
     """The built-in strategy, where no file is given."""
     file: str | None = None
     """A Python file; a relative path starts at the folder of this YAML file."""

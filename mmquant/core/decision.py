@@ -24,7 +24,7 @@ from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY, CANARY_ROWS, change_open, fail, free_slot, log_order
 from mmquant.core.portfolio import equity_of, inventory_at
 from mmquant.core.throttle import may_send, note_sent
-from mmquant.core.ticks import price_of_tick
+from mmquant.core.ticks import price_of_tick, step_at, ticks_of_price
 
 HOLD = -1
 LAST_REASON = max(REASON)
@@ -68,6 +68,11 @@ def market_view(local, book, inst):
     view["halted"] = 1 if side["halted"] != 0 else 0
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
+    view["tick_size"] = step_at(what, side["best_bid"]) if side["best_bid"] != NO_BID else math.nan
+    view["volatility"] = math.nan
+    view["imbalance"] = math.nan
+    view["order_flow"] = math.nan
+    view["trade_rate"] = math.nan
 
 
 @inner_kernel
@@ -78,6 +83,9 @@ def hand_view(local, owner, ts):
         view = local.views[inst]
         position = local.position[owner * count + inst]
         view["theo"] = position["theo"] if ts < position["theo_expire_ts"] else math.nan
+        view["theo_ticks"] = math.nan
+        if math.isfinite(view["theo"]):
+            view["theo_ticks"] = ticks_of_price(local.instrument[inst], view["theo"])
         view["offset"] = position["offset"] if ts < position["offset_expire_ts"] else 0.0
 
 
@@ -419,12 +427,15 @@ def serves(order, quote):
 
 @inner_kernel
 def right_size(local, owner, order, quote):
-    """Whether what is left of an order is near enough to the wanted size."""
+    """Whether an order's size, as sent or as left by fills, is near enough to the wanted one."""
     tolerance = local.set[owner]["size_tolerance_lots"]
     if tolerance < 0:
         return True
-    wanted = min(np.int64(quote["lots"]), local.set[owner]["max_order_lots"])
-    return abs(wanted - (np.int64(order["want_lots"]) - order["filled"])) <= tolerance
+    sent = np.int64(order["want_lots"])
+    leaves = sent - order["filled"]
+    room = leaves + room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
+    wanted = min(np.int64(quote["lots"]), min(local.set[owner]["max_order_lots"], room))
+    return min(abs(wanted - sent), abs(wanted - leaves)) <= tolerance
 
 
 @inner_kernel

@@ -167,6 +167,16 @@ class Requote(IntEnum):
     MODIFY = 1
 
 
+class Theo(IntEnum):
+    """What a theoretical mid is."""
+
+    MID = 0
+    WEIGHTED_MID = 1
+    MICRO_PRICE = 2
+    EXTERNAL = 3
+    MANUAL = 4
+
+
 class Hand(IntEnum):
     """What a THEO message sets (in its ``reason`` field).
 
@@ -244,6 +254,7 @@ STATUS = _codes(Status)
 REQUOTE = _codes(Requote)
 LIMIT = _codes(Limit)
 HAND = _codes(Hand)
+THEO = _codes(Theo)
 TRIGGER = _codes(Trigger)
 
 
@@ -351,7 +362,13 @@ VIEW = _record(
     ("sell_volume", np.float64),
     ("units_per_lot", np.float64),
     ("multiplier", np.float64),
+    ("tick_size", np.float64),
+    ("volatility", np.float64),
+    ("imbalance", np.float64),
+    ("order_flow", np.float64),
+    ("trade_rate", np.float64),
     ("theo", np.float64),
+    ("theo_ticks", np.float64),
     ("offset", np.float64),
     ("position_lots", np.int64),
     ("position", np.float64),

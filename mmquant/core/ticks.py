@@ -32,6 +32,25 @@ def price_of_tick(instrument, tick, subtick):
 
 
 @kernel
+def step_at(instrument, tick):
+    """Step from a tick to the next one. [currency]"""
+    i = instrument["ladder_len"] - 1
+    while i > 0 and tick < instrument["tick_from"][i]:
+        i -= 1
+    return instrument["step_num"][i] / instrument["den"][i]
+
+
+@kernel
+def ticks_of_price(instrument, price):
+    """Tick of a price with its fraction of a step; NaN for a NaN. [ticks]"""
+    i = instrument["ladder_len"] - 1
+    while i > 0 and not price >= instrument["price_num"][i] / instrument["den"][i]:
+        i -= 1
+    num = price * instrument["den"][i] - instrument["price_num"][i]
+    return instrument["tick_from"][i] + num / instrument["step_num"][i]
+
+
+@kernel
 def tick_below(instrument, price):
     """Largest tick whose price is at most ``price`` (the passive side for a bid).
 

@@ -30,7 +30,8 @@ from mmquant.data.fees import FeeRates, Fees, load_fees
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
-from mmquant.trading.strategy import BUILT_IN, Strategy, load_strategy
+from mmquant.trading.maker import MAKER, Maker, maker_params
+from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
 
@@ -63,7 +64,7 @@ def strategy_of(config: Config) -> Strategy:
     path = config.strategy_path()
     if path is not None:
         return load_strategy(path, config.strategy.function)
-    return BUILT_IN[config.strategy.name]
+    return MAKER if config.strategy.name == "maker" else SKEW
 
 
 def triggers_of(config: Config) -> int:
@@ -83,6 +84,8 @@ def set_rows(config: Config, sets: int, *, view_levels: int, start_ts: int) -> n
     row["message_window_ns"] = round(limits.message_window_s * 1e9)
     row["cancel_reserve"] = limits.cancel_reserve
     tolerance = orders.size_tolerance_lots
+    if tolerance is None and config.strategy.name == "maker" and config.strategy.file is None:
+        tolerance = config.quoting.size_tolerance_lots
     row["size_tolerance_lots"] = -1 if tolerance is None else tolerance
     row["max_loss"] = np.inf if limits.max_loss_ccy is None else limits.max_loss_ccy
     age = limits.max_book_age_s
@@ -146,7 +149,7 @@ def open_session(
         where neither a tape nor ``tape.path`` is given.
     """
     chosen = strategy or strategy_of(config)
-    given = ({} if strategy else dict(config.strategy.params)) | dict(params or {})
+    given = {} if strategy else dict(config.strategy.params)
     if tape is None:
         path = config.tape_path()
         if path is None:
@@ -155,8 +158,17 @@ def open_session(
             )
         options = config.tape.options
         tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
+    if isinstance(chosen, Maker):
+        given = maker_params(config.quoting, length_s=length_of(tape)) | given
+    given |= dict(params or {})
     fees = load_fees(config.fee_schedule(), tape.attrs["date"])
     return Session(config, tape, chosen, given, fees)
+
+
+def length_of(tape: xr.Dataset) -> float:
+    """Time from the first to the last row. [s]"""
+    times = tape["exch_ts"].values
+    return float(times[-1] - times[0]) / 1e9 if len(times) else 0.0
 
 
 @dataclass
@@ -198,9 +210,9 @@ def make_local_half(
             start_ts=int(tape["exch_ts"].values[0]),
         ),
         strategy_param=rows,
-        memory=np.tile(strategy.memory_row(), (len(rows), 1)),
+        memory=np.tile(strategy.memory_row(len(contracts)), (len(rows), 1)),
         slots=slots_of(config),
-        max_quotes=strategy.quotes,
+        max_quotes=strategy.quote_rows(rows, len(contracts)),
         keep_tables=keep_tables,
         keep_path=keep_path,
     )

@@ -122,9 +122,7 @@ def _eigen(diagonal: np.ndarray, eta: float) -> tuple[np.ndarray, np.ndarray]:
     return values, vectors
 
 
-def _redo_tail(
-    diagonal: np.ndarray, eta: float, values: np.ndarray, vectors: np.ndarray
-) -> None:
+def _redo_tail(diagonal: np.ndarray, eta: float, values: np.ndarray, vectors: np.ndarray) -> None:
     """Compute the tail at the end of each vector anew, in place."""
     m = diagonal.size
     ratios = np.zeros((m, m))

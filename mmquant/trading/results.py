@@ -67,9 +67,7 @@ def make_run(
         "fees": fees.manifest(),
         "strategy": {
             "name": strategy.name,
-            "params": dict(
-                zip(strategy.params, local.strategy_param[owner].tolist(), strict=False)
-            ),
+            "params": strategy.shown_params(local.strategy_param[owner]),
         },
         "notes": notes_of(config, tape, fees, fills, stopped),
         "contracts": [contract.to_dict() for contract in contracts],

@@ -23,7 +23,7 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
-from mmquant.core import quoting
+from mmquant.core import skew
 from mmquant.core.dtypes import QUOTE, VIEW, VIEW_LEVELS
 from mmquant.core.jit import DISABLED, not_collecting, user_kernel
 from mmquant.errors import ConfigError, UsageError
@@ -87,9 +87,17 @@ class Strategy:
             )
         return np.array(row or [0.0])
 
-    def memory_row(self) -> np.ndarray:
+    def memory_row(self, instruments: int = 1) -> np.ndarray:
         """Memory before the first decision."""
         return np.array([float(x) for x in self.memory.values()] or [0.0])
+
+    def shown_params(self, row: np.ndarray) -> dict[str, float]:
+        """What a run says of its parameters, from their row."""
+        return dict(zip(self.params, row.tolist(), strict=False))
+
+    def quote_rows(self, params: np.ndarray, instruments: int) -> int:
+        """Quotes that there must be room for with these parameter rows."""
+        return self.quotes
 
     @cached_property
     def quote(self) -> Any:
@@ -202,16 +210,14 @@ def strategy(
 
 SKEW = Strategy(
     "skew",
-    quoting.skew_quote,
-    dict(zip(quoting.SKEW_PARAMS, (2.0, 0.5, 1.0, 10.0), strict=True)),
+    skew.skew_quote,
+    dict(zip(skew.SKEW_PARAMS, (2.0, 0.5, 1.0, 10.0), strict=True)),
     {},
     raw=True,
     quotes=2,
     levels=0,
 )
 """One quote a side around a reservation price that moves against the inventory."""
-
-BUILT_IN = {"skew": SKEW}
 
 
 def load_strategy(path: str | Path, function: str) -> Strategy:
