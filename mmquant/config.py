@@ -23,6 +23,7 @@ from mmquant.config_sections import (
     LimitsConfig,
     OrdersConfig,
     OutputConfig,
+    ProfileConfig,
     ReportConfig,
     Section,
     StrategyConfig,
@@ -44,6 +45,7 @@ class Config(Section):
     signals: SignalsConfig = SignalsConfig()
     decision: DecisionConfig = DecisionConfig()
     latency: LatencyConfig = LatencyConfig()
+    profile: ProfileConfig = ProfileConfig()
     fill: FillConfig = FillConfig()
     orders: OrdersConfig = OrdersConfig()
     fees: FeesConfig = FeesConfig()

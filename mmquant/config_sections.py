@@ -166,6 +166,45 @@ class LimitsConfig(Section):
     """Messages of the window that only cancels may use."""
 
 
+class IbkrConfig(Section):
+    """What a subscriber at Interactive Brokers sees and may send."""
+
+    conflation_ns: Annotated[Int, Field(ge=1, le=HOUR_NS)] = 250_000_000
+    """Best prices of stocks and futures come once in this time. [ns]"""
+    option_conflation_ns: Annotated[Int, Field(ge=1, le=HOUR_NS)] = 100_000_000
+    """Best prices of options come once in this time. [ns]"""
+    depth_symbols: tuple[str, ...] = Field(default=(), max_length=3)
+    """Symbols whose whole book is subscribed to and comes row by row; three at most."""
+    feed_ns: Annotated[Int, Field(ge=0, le=HOUR_NS)] = 20_000_000
+    """Time from the broker's data to us, on top of the tape's own. [ns]"""
+    entry_ns: Latency = 30_000_000
+    """From our order to the exchange. [ns]"""
+    response_ns: Latency = 30_000_000
+    """From the exchange's answer to us. [ns]"""
+    max_messages_per_s: Annotated[Int, Field(ge=1, le=50)] = 40
+    """Most order messages a second; the broker cuts off above 50."""
+    cancel_reserve: Annotated[Int, Field(ge=0, le=49)] = 10
+    """Messages of each second that only cancels may use."""
+    smart: bool = True
+    """Routed by SMART, which knows no post-only: an order that crosses takes, and pays for it."""
+
+    @model_validator(mode="after")
+    def _reserve_fits(self) -> Self:
+        if self.cancel_reserve >= self.max_messages_per_s:
+            raise ValueError("cancel_reserve must be below max_messages_per_s")
+        return self
+
+
+class ProfileConfig(Section):
+    """What of the market is seen, and what can be sent. The exchange always has the full tape."""
+
+    name: Literal["ideal", "ibkr"] = "ideal"
+    """``ideal``: all that the tape has; ``ibkr``: what a subscriber there would have had."""
+    beside: tuple[Literal["ideal", "ibkr"], ...] | None = None
+    """Views of the same day that a backtest adds; null: the other one, but for crypto."""
+    ibkr: IbkrConfig = IbkrConfig()
+
+
 class ReportConfig(Section):
     """What the HTML report shows."""
 

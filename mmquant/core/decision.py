@@ -45,7 +45,7 @@ def market_view(local, book, inst):
     top_levels(
         book,
         inst,
-        np.int64(local.set[0]["view_levels"]),
+        what["view_levels"],
         view["bid_tick"],
         view["bid_lots"],
         view["ask_tick"],
@@ -540,6 +540,7 @@ def says_why(local, quote):
 @inner_kernel
 def drop_bad_quotes(local, owner, ts, wanted, actions, n):
     """Neutralize quotes that cannot be sent, those in blocked instruments, and reasons for none."""
+    no_post_only = local.set[owner]["no_post_only"] != 0
     for q in range(wanted):
         quote = local.quote[q]
         if says_why(local, quote):
@@ -560,6 +561,8 @@ def drop_bad_quotes(local, owner, ts, wanted, actions, n):
         elif local.views[quote["inst"]]["blocked"] != 0:
             quote["side"] = 0
             local.quote[q]["served"] = 1
+        elif no_post_only and quote["order_type"] == ORDER_TYPE.POST_ONLY:
+            quote["order_type"] = ORDER_TYPE.LIMIT
     return n
 
 

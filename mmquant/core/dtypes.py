@@ -281,14 +281,15 @@ INSTRUMENT = _record(
     ("maker_unit_rate", np.float64),
     ("taker_value_rate", np.float64),
     ("taker_unit_rate", np.float64),
+    ("view_levels", np.int64),
     ("ladder_len", np.int64),
     ("tick_from", np.int64, (LADDER_STEPS,)),
     ("price_num", np.int64, (LADDER_STEPS,)),
     ("step_num", np.int64, (LADDER_STEPS,)),
     ("den", np.int64, (LADDER_STEPS,)),
 )
-"""One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit; the
-tick ladder's steps as in LADDER, ``ladder_len`` of them."""
+"""One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
+``view_levels``: levels a side that the views show; the tick ladder's steps as in LADDER, ``ladder_len`` of them."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -509,10 +510,10 @@ SET = _record(
     ("tif", np.int8),
     ("requote", np.int8),
     ("peer_arithmetic", np.int8),
-    ("view_levels", np.int8),
+    ("no_post_only", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
-``view_levels`` (the same in all sets) how many levels a side the views show, ``start_ts`` where
+``no_post_only`` that such orders are sent as plain limit orders, ``start_ts`` where
 ``elapsed_s`` counts from, ``theo_collar`` the largest distance of a theo or an offset from the mid,
 as a part of it. At most ``max_messages`` (0: no limit) are sent in ``message_window_ns``, the last
 ``cancel_reserve`` of them cancels; ``size_tolerance_lots`` (-1: any) is how far the size of a

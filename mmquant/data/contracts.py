@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmquant.core.dtypes import INSTRUMENT, LADDER, LADDER_STEPS
+from mmquant.core.dtypes import INSTRUMENT, LADDER, LADDER_STEPS, VIEW_LEVELS
 from mmquant.data.fees import FeeRates
 from mmquant.data.grid import (
     lots_to_size,
@@ -265,6 +265,7 @@ def instrument_rows(
                 fix=f"{LADDER_STEPS} steps at most are supported",
             )
         row = out[i]
+        row["view_levels"] = VIEW_LEVELS
         row["multiplier"] = contract.multiplier
         row["lot_num"], row["lot_den"] = contract.lot_fraction()
         row["ladder_len"] = len(steps)

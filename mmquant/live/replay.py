@@ -40,7 +40,7 @@ def replay(
     """
     session = open_session(config or Config(), tape, strategy, params)
     settings = session.config
-    columns = tape_columns(session.tape, feed_offset_ns=settings.latency.feed_offset_ns)
+    columns = tape_columns(session.tape, settings)
     local = make_local_half(
         settings,
         session.tape,

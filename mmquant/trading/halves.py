@@ -31,13 +31,14 @@ from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
 from mmquant.trading.maker import MAKER, Maker, maker_params
+from mmquant.trading.profiles import received, shown_levels, under_profile
 from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
 
 
-def tape_columns(tape: xr.Dataset, *, feed_offset_ns: int = 0) -> Tape:
-    """Columns of a tape as the engine takes them; the offset is added to the local times."""
+def tape_columns(tape: xr.Dataset, config: Config) -> Tape:
+    """Columns of a tape as the engine takes them, with the local times of the profile."""
     if tape.sizes["event"] == 0:
         raise DataError("the tape has no rows", fix="check the file and the reader's options")
 
@@ -46,9 +47,10 @@ def tape_columns(tape: xr.Dataset, *, feed_offset_ns: int = 0) -> Tape:
 
     local = column("local_ts", np.int64)
     order = column("local_order", np.int64) if "local_order" in tape else np.zeros(0, np.int64)
+    local, order = received(config, contracts_of(tape), local, column("inst", np.int16), order)
     return Tape(
         column("exch_ts", np.int64),
-        local + feed_offset_ns if feed_offset_ns else local,
+        local,
         column("kind", np.int8),
         column("side", np.int8),
         column("tick", np.int32),
@@ -72,7 +74,7 @@ def triggers_of(config: Config) -> int:
     return sum(int(Trigger[name.upper()]) for name in config.decision.on)
 
 
-def set_rows(config: Config, sets: int, *, view_levels: int, start_ts: int) -> np.ndarray:
+def set_rows(config: Config, sets: int, *, start_ts: int) -> np.ndarray:
     """SET rows with the configured limits and order defaults, the same for all sets."""
     limits, orders = config.limits, config.orders
     row = np.zeros(sets, SET)
@@ -96,7 +98,7 @@ def set_rows(config: Config, sets: int, *, view_levels: int, start_ts: int) -> n
     row["lifetime_ns"] = 0 if orders.lifetime_s is None else round(orders.lifetime_s * 1e9)
     row["requote"] = int(Requote[orders.requote.upper()])
     row["peer_arithmetic"] = config.fill.mode == "peer"
-    row["view_levels"] = view_levels
+    row["no_post_only"] = config.profile.name == "ibkr" and config.profile.ibkr.smart
     row["start_ts"] = start_ts
     return row
 
@@ -148,6 +150,7 @@ def open_session(
     ConfigError
         where neither a tape nor ``tape.path`` is given.
     """
+    config = under_profile(config)
     chosen = strategy or strategy_of(config)
     given = {} if strategy else dict(config.strategy.params)
     if tape is None:
@@ -198,15 +201,16 @@ def make_local_half(
 ) -> Local:
     """Local half of a configuration; ``params`` gives one mapping a set (default: one set)."""
     contracts = contracts_of(tape)
+    instrument = instrument_rows(contracts, tape.attrs["date"], list(rates))
+    instrument["view_levels"] = [shown_levels(config, c, strategy.levels) for c in contracts]
     given = [config.strategy.params] if params is None else list(params)
     rows = np.array([strategy.param_row(one) for one in given])
     return make_local(
         book=make_book(len(contracts), window=1 << 15 if with_book else 64),
-        instrument=instrument_rows(contracts, tape.attrs["date"], list(rates)),
+        instrument=instrument,
         sets=set_rows(
             config,
             len(rows),
-            view_levels=strategy.levels,
             start_ts=int(tape["exch_ts"].values[0]),
         ),
         strategy_param=rows,
@@ -235,7 +239,7 @@ def make_halves(
     keep_path: bool = True,
 ) -> Halves:
     """Both halves of a backtest over a tape."""
-    columns = tape_columns(tape, feed_offset_ns=config.latency.feed_offset_ns)
+    columns = tape_columns(tape, config)
     triggers = triggers_of(config)
     two_books = triggers != int(Trigger.TIMER) or len(columns.order) > 0
     local = make_local_half(

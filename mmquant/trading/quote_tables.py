@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 
-from mmquant.core import exact_quotes as layout
 from mmquant.core.optimal_quotes import base_half_spread, glft_eta
 from mmquant.errors import UsageError
 

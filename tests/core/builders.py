@@ -13,7 +13,6 @@ from mmquant.core.dtypes import (
     ACTION,
     NEVER,
     SET,
-    VIEW_LEVELS,
     ActionKind,
     MsgKind,
     OrderEvent,
@@ -301,7 +300,7 @@ class Desk:
         sets = np.zeros(1, SET)
         sets["max_position_lots"] = sets["max_order_lots"] = sets["max_open_orders"] = NO_LIMIT
         sets["max_loss"], sets["max_book_age_ns"] = np.inf, NEVER
-        sets["view_levels"], sets["size_tolerance_lots"] = VIEW_LEVELS, -1
+        sets["size_tolerance_lots"] = -1
         sets["theo_collar"] = np.inf
         for name, value in limits.items():
             sets[name] = value
