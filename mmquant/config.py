@@ -18,6 +18,7 @@ from mmquant.config_sections import (
     DecisionConfig,
     FeesConfig,
     FillConfig,
+    HandConfig,
     Int,
     LatencyConfig,
     LimitsConfig,
@@ -50,6 +51,7 @@ class Config(Section):
     orders: OrdersConfig = OrdersConfig()
     fees: FeesConfig = FeesConfig()
     limits: LimitsConfig = LimitsConfig()
+    hand: HandConfig = HandConfig()
     report: ReportConfig = ReportConfig()
     output: OutputConfig = OutputConfig()
 
@@ -100,6 +102,10 @@ class Config(Section):
     def strategy_path(self) -> Path | None:
         """The strategy's Python file, or None for a built-in strategy."""
         return self._resolve("strategy.file", self.strategy.file)
+
+    def hand_path(self) -> Path | None:
+        """The file of messages from outside, or None."""
+        return self._resolve("hand.file", self.hand.file)
 
     def fee_schedule(self) -> str | Path:
         """The name of a schedule that comes with mmquant, or the path of a file."""

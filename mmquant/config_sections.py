@@ -166,6 +166,13 @@ class LimitsConfig(Section):
     """Messages of the window that only cancels may use."""
 
 
+class HandConfig(Section):
+    """What a trader sets while the strategy runs: theos, offsets, limits, a halt."""
+
+    file: str | None = None
+    """A CSV file of such messages; a relative path starts at the folder of this YAML file."""
+
+
 class IbkrConfig(Section):
     """What a subscriber at Interactive Brokers sees and may send."""
 

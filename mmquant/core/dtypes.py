@@ -289,7 +289,8 @@ INSTRUMENT = _record(
     ("den", np.int64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; the tick ladder's steps as in LADDER, ``ladder_len`` of them."""
+``view_levels``: levels a side that the views show; the tick ladder's steps as in LADDER,
+``ladder_len`` of them."""
 
 MSG = _record(
     ("ts", np.int64),

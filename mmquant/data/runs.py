@@ -29,8 +29,8 @@ VIEWS = "views"
 class Run:
     """Manifest, step path (time, inst), and the tables of fills, orders and quote instructions.
 
-    ``views`` are runs of the same day and configuration under other profiles. The manifest (schema ``run``) is made plain on the way in: numbers of Python, None for what is
-    not finite.
+    ``views`` are runs of the same day and configuration under other profiles. The manifest (schema
+    ``run``) is made plain on the way in: numbers of Python, None for what is not finite.
     """
 
     manifest: dict[str, Any]
@@ -101,8 +101,8 @@ class Run:
         """Read a run. Raises DataError where it is missing, damaged, changed or too old."""
         folder = Path(folder)
         manifest = _load_manifest(folder)
-        frames = {name: read_frame(folder / f"{name}.parquet")[0] for name in FRAMES}
-        run = cls(manifest, read_path(folder / "path.parquet"), **frames)
+        fills, orders, quotes = (read_frame(folder / f"{name}.parquet")[0] for name in FRAMES)
+        run = cls(manifest, read_path(folder / "path.parquet"), fills, orders, quotes)
         run.validate(where=str(folder))
         if run.digest() != run.manifest["digest"]:
             raise DataError(

@@ -66,4 +66,5 @@ def _run(session: Session, progress: Callable[[int, int], None] | None) -> Run:
         halves.local,
         logs,
         mode="backtest",
+        told=halves.inbox[: int(halves.clock[0]["inbox"])],
     )

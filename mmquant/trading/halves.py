@@ -13,6 +13,7 @@ from mmquant.config import Config
 from mmquant.core.book import make_book
 from mmquant.core.dtypes import (
     ACTION,
+    MSG,
     NEVER,
     SET,
     FillMode,
@@ -22,11 +23,13 @@ from mmquant.core.dtypes import (
     TimeInForce,
     Trigger,
 )
-from mmquant.core.engine import AT_END, Tape, empty_message, run_clock, view_ring
+from mmquant.core.engine import AT_END, Tape, empty_message
 from mmquant.core.exchange import EXCHANGE_STATE, Exchange, make_exchange
 from mmquant.core.local import Local, make_local
+from mmquant.core.tape_loop import run_clock, view_ring
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.fees import FeeRates, Fees, load_fees
+from mmquant.data.hand import read_hand
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
@@ -168,6 +171,12 @@ def open_session(
     return Session(config, tape, chosen, given, fees)
 
 
+def read_inbox(config: Config, tape: xr.Dataset) -> np.ndarray:
+    """The messages from outside that the configuration names, as MSG rows in order of time."""
+    path = config.hand_path()
+    return np.zeros(0, MSG) if path is None else read_hand(path, contracts_of(tape))
+
+
 def length_of(tape: xr.Dataset) -> float:
     """Time from the first to the last row. [s]"""
     times = tape["exch_ts"].values
@@ -183,6 +192,7 @@ class Halves:
     tape: Tape
     clock: np.ndarray
     ring: np.ndarray
+    inbox: np.ndarray
     actions: np.ndarray
     message: np.ndarray
     strategy: Strategy
@@ -270,6 +280,7 @@ def make_halves(
             interval=AT_END if two_books else interval,
             instruments=len(local.instrument),
         ),
+        read_inbox(config, tape),
         action_rows(local),
         empty_message(),
         strategy,

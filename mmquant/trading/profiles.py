@@ -1,7 +1,7 @@
 """Profiles: what of the market a subscriber sees and when, and what can be sent.
 
-A conflated feed is the tape's with later times of receipt: each row comes at the end of its interval.
-So it needs no second engine, and the exchange keeps the full tape.
+A conflated feed is the tape's with later times of receipt: each row comes at the end of its
+interval. So it needs no second engine, and the exchange keeps the full tape.
 """
 
 from __future__ import annotations
