@@ -116,7 +116,9 @@ def several_assets(
     xi: float,
 ) -> np.ndarray:  # fmt: skip
     """Γ = D^-1/2 (D^1/2 Σ D^1/2)^1/2 D^-1/2."""
-    eta = np.array([constants(*one)[0] for one in zip(A, k, [xi] * len(A), order_size, strict=True)])
+    eta = np.array(
+        [constants(*one)[0] for one in zip(A, k, [xi] * len(A), order_size, strict=True)]
+    )
     half = np.diag(np.sqrt(eta * k * order_size))
     inverse = np.linalg.inv(half)
     return inverse @ np.real(sqrtm(half @ covariance @ half)) @ inverse
