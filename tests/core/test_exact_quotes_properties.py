@@ -51,38 +51,51 @@ def test_quotes_solve_the_equation_they_come_from(xi: float, n: int) -> None:
     assert slope == pytest.approx(0.05 * held - risk + sum(gains), abs=1e-6)
 
 
+Model = tuple[np.ndarray, oracle.System, float, int]
+"""A table, the same system for the oracle, a time left and q_max."""
+
+
 @st.composite
-def models(draw: st.DrawFn, penalty: bool) -> tuple[np.ndarray, oracle.System, float, int]:
-    """A table, the same system for the oracle, a time left and q_max."""
+def models(draw: st.DrawFn, *kinds: str) -> Model:
+    """A model without more, or one with a penalty at the end, an impact or a drift."""
+    kind = draw(st.sampled_from(kinds))
     q_max = draw(st.integers(1, 12))
     A = 10.0 ** draw(st.floats(-4.0, 2.0))
     k = 10.0 ** draw(st.floats(-1.0, 4.0))
-    phi = A / k * 10.0 ** draw(st.floats(-6.0, 0.5)) * draw(st.sampled_from([0.0, 1.0]))
     # Not so long that the oracle has to add up for ever.
     left = 10.0 ** draw(st.floats(-3.0, 1.5)) / A
-    if penalty:
-        alpha = 10.0 ** draw(st.floats(-4.0, 0.0)) / k
+    risk = 10.0 ** draw(st.floats(-6.0, 0.5)) * draw(st.sampled_from([0.0, 1.0]))
+    more = 10.0 ** draw(st.floats(-4.0, 0.0))
+    if kind == "penalty":
+        phi, alpha = risk * A / k, more / k
         table = cartea_jaimungal_table(phi=phi, alpha=alpha, A=A, k=k, q_max=q_max)
         return table, oracle.cartea_jaimungal(A, k, phi, alpha, q_max), left, q_max
-    gamma, sigma = 10.0 ** draw(st.floats(-3.0, 0.0)) * k, 0.0
+    size = 10.0 ** draw(st.floats(-2.0, 6.0))
+    gamma = 10.0 ** draw(st.floats(-3.0, 0.0)) * k / size
+    sigma = math.sqrt(2.0 * risk * A / (k * size) / gamma)
     xi = gamma * draw(st.sampled_from([0.0, 1.0]))
-    sigma = math.sqrt(2.0 * phi / gamma)
-    table = gueant_table(gamma=gamma, sigma=sigma, A=A, k=k, q_max=q_max, xi=xi)
-    return table, oracle.gueant(A, k, gamma, sigma, q_max, xi), left, q_max
+    drift = more * gamma * sigma**2 * size * q_max if kind == "drift" else 0.0
+    impact = more / k if kind == "impact" else 0.0
+    table = gueant_table(
+        gamma=gamma, sigma=sigma, A=A, k=k, q_max=q_max, xi=xi, order_size=size,
+        drift=drift, impact=impact,
+    )  # fmt: skip
+    system = oracle.gueant(A, k, gamma, sigma, q_max, xi, size, drift, impact)
+    return table, system, left, q_max
 
 
 @settings(deadline=None, max_examples=examples(150, 40))
-@given(models(penalty=False))
-def test_all_quotes_are_exact(model: tuple[np.ndarray, oracle.System, float, int]) -> None:
+@given(models("plain"))
+def test_all_quotes_are_exact(model: Model) -> None:
     table, system, left, q_max = model
     want = oracle.quotes(system, oracle.positive_solution(system, left))
     same(all_quotes(table, left, q_max), want, rel=1e-9, abs=1e-9 / system.k)
 
 
 @settings(deadline=None, max_examples=examples(150, 40))
-@given(models(penalty=True))
-def test_under_a_penalty_quotes_are_exact_or_none(
-    model: tuple[np.ndarray, oracle.System, float, int],
+@given(models("penalty", "impact", "drift"))
+def test_under_penalty_impact_or_drift_quotes_are_exact_or_none(
+    model: Model,
 ) -> None:
     table, system, left, q_max = model
     v = oracle.positive_solution(system, left)
@@ -98,10 +111,8 @@ def test_under_a_penalty_quotes_are_exact_or_none(
 
 
 @settings(deadline=None, max_examples=examples(100, 30))
-@given(models(penalty=False), st.floats(0.0, 1e6) | st.just(math.inf))
-def test_quotes_are_symmetric_and_rise_with_the_inventory(
-    model: tuple[np.ndarray, oracle.System, float, int], left: float
-) -> None:
+@given(models("plain"), st.floats(0.0, 1e6) | st.just(math.inf))
+def test_quotes_are_symmetric_and_rise_with_the_inventory(model: Model, left: float) -> None:
     table, system, _, q_max = model
     held = np.linspace(-q_max, q_max, 4 * q_max + 1)
     bid, ask = np.array([exact_distances(table, left, float(x)) for x in held]).T
