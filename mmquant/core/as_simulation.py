@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmquant.core.jit import kernel
+from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.optimal_quotes import distances, fill_intensity
 
 BITS_31 = 0x7FFFFFFF
@@ -44,7 +44,7 @@ class Paths(NamedTuple):
     trades: np.ndarray
     """(paths,) int64"""
     quotes: np.ndarray
-    """(4, 2 steps + 1) float64, scratch: distances and chances of a step, by inventory."""
+    """(4, 2 steps + 1) float64, scratch: what fills earn and their chances, by inventory."""
 
 
 @kernel
@@ -53,16 +53,17 @@ def fill_chance(market, distance):
     return min(fill_intensity(market.A, market.k, distance) * market.dt, 1.0)
 
 
-@kernel
+@inner_kernel
 def quote_inventories(market, half_spread, slope, least, most, quotes):
-    """Distances and chances of the inventories from ``least`` to ``most``, 0 in the middle."""
+    """What fills earn, and their chances, for inventories from ``least`` to ``most``."""
     middle = quotes.shape[1] // 2
     for q in range(least, most + 1):
         bid, ask = distances(half_spread, slope, float(q))
-        quotes[BID, middle + q] = bid
-        quotes[ASK, middle + q] = ask
-        quotes[BID_CHANCE, middle + q] = fill_chance(market, bid)
-        quotes[ASK_CHANCE, middle + q] = fill_chance(market, ask)
+        bid_chance, ask_chance = fill_chance(market, bid), fill_chance(market, ask)
+        quotes[BID, middle + q] = 0.0 if bid_chance == 0.0 else bid
+        quotes[ASK, middle + q] = 0.0 if ask_chance == 0.0 else ask
+        quotes[BID_CHANCE, middle + q] = bid_chance
+        quotes[ASK_CHANCE, middle + q] = ask_chance
 
 
 @kernel
@@ -81,12 +82,12 @@ def simulate(market, half_spread, slope, draws, paths):
             q = inventory[p]
             draw = draws[i, p]
             at = middle + q
+            # No branches: which way a draw goes cannot be predicted, and a miss costs a step.
             bought = int(((draw >> 32) & BITS_31) * UNIT < quotes[BID_CHANCE, at])
             sold = int(((draw >> 1) & BITS_31) * UNIT < quotes[ASK_CHANCE, at])
-            move = market.move if draw & 1 else -market.move
-            q += bought - sold
             earned = bought * quotes[BID, at] + sold * quotes[ASK, at]
-            profit[p] += earned + q * move
+            q += bought - sold
+            profit[p] += earned + q * (market.move if draw & 1 else -market.move)
             inventory[p] = q
             trades[p] += bought + sold
             least = min(least, q)

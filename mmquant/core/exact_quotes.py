@@ -39,7 +39,7 @@ def table_len(q_max: int) -> int:
 def sums_around(table, time_left, n):
     """v of the inventories n - 1, n and n + 1, but for a common factor.
 
-    0 beyond the bounds. NaN where it cannot be told from rounding, and after the end.
+    0 beyond the bounds. NaN where it cannot be told from rounding.
     """
     m = 2 * int(table[Q_MAX]) + 1
     here = n + int(table[Q_MAX])
@@ -80,7 +80,7 @@ def exact_distances(table, time_left, inventory):
     infinitely far: no quote. A larger inventory counts as ``q_max``. Both are NaN where an input
     is, after the end (``time_left`` below 0), and where the table cannot tell.
     """
-    if not abs(inventory) < math.inf:
+    if not (abs(inventory) < math.inf and time_left >= 0.0):
         return math.nan, math.nan
     held = max(min(inventory, table[Q_MAX]), -table[Q_MAX])
     whole = math.floor(held)
@@ -98,7 +98,7 @@ def exact_value(table, time_left, n):
 
     A certainty equivalent per order size, ln(v) / k. [price] ``n`` is whole; NaN beyond the bounds.
     """
-    if abs(n) > table[Q_MAX]:
+    if not (abs(n) <= table[Q_MAX] and time_left >= 0.0):
         return math.nan
     middle = sums_around(table, time_left, n)[1]
     impact = 0.5 * table[IMPACT] * n * n

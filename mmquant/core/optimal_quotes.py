@@ -68,8 +68,8 @@ def as_half_spread(gamma, sigma, k, time_left):
 @kernel
 def as_omega(gamma, sigma, q_max):
     """Discount rate with which the infinite horizon never holds more than ``q_max``. [1/s]"""
-    bound = gamma * sigma * (q_max + 1.0)
-    return 0.5 * bound * bound
+    bound = q_max + 1.0
+    return 0.5 * gamma * gamma * sigma * sigma * bound * bound
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""The simulation of Avellaneda and Stoikov (2008), "High-frequency trading in a limit order book"."""
+"""The simulation of Avellaneda and Stoikov (2008): profit and inventory of a market maker."""
 
 from __future__ import annotations
 

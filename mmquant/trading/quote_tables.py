@@ -15,6 +15,8 @@ from mmquant.errors import UsageError
 
 CLEAR = 1e-8
 """v is told from rounding where it is this share of what its terms add up to without signs."""
+FAR_APART = 1e100
+"""Most that running costs may be against η; such a model would hold no inventory at all."""
 SCAN = 256
 """Times left at which that is looked at."""
 
@@ -89,10 +91,12 @@ def _table(
         raise UsageError(f"q_max is {q_max}", fix="give a whole number of order sizes from 1")
     n = np.arange(-q_max, q_max + 1.0)
     eta = glft_eta(float(A), float(k), float(xi), float(order_size), float(impact))
-    diagonal = k * phi * order_size * n * n - k * drift * n
-    final = np.exp(-k * (alpha * order_size + 0.5 * impact) * n * n)
-    if not 0.0 < eta < math.inf or not np.isfinite(diagonal).all():
-        raise UsageError("the parameters are too far apart for a table", fix="check their units")
+    with np.errstate(over="ignore", invalid="ignore"):
+        diagonal = k * phi * order_size * n * n - k * drift * n
+        final = np.exp(-k * (alpha * order_size + 0.5 * impact) * n * n)
+    if not eta > 0.0 or not np.abs(diagonal).max() < FAR_APART * eta:
+        fix = "check the units of A, k and the volatility, drift and impact"
+        raise UsageError("the parameters are too far apart for a table", fix=fix)
     values, vectors = _eigen(diagonal, eta)
     weights = vectors * (vectors.T @ final)
     if drift == 0.0:

@@ -30,7 +30,7 @@ def exact_moments(
     steps: int = 200,
     bound: int = 120,
 ) -> Moments:
-    """Fill first, then move; at most one fill a side in each step, with a probability of up to 1."""
+    """Fill first, then move; at most one fill a side in each step."""
     dt = horizon / steps
     q = np.arange(-bound, bound + 1)
     left = horizon - dt * np.arange(steps)
@@ -43,8 +43,7 @@ def exact_moments(
         if strategy == "symmetric":
             centre, half = np.zeros(q.size), spread.mean() / 2.0
         ask, bid = half + centre, half - centre
-        sold = np.minimum(A * np.exp(-k * ask) * dt, 1.0)
-        bought = np.minimum(A * np.exp(-k * bid) * dt, 1.0)
+        sold, bought = (np.exp(np.minimum(np.log(A * dt) - k * x, 0.0)) for x in (ask, bid))
         trades += (mass * (sold + bought)).sum()
         after = np.zeros((3, q.size))
         for s in (0, 1):
