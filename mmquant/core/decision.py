@@ -612,8 +612,8 @@ def decide(local, owner, ts, quote, actions):
 @inner_kernel
 def own_price(local, owner, inst, side):
     """Price of the set's own best working quote of a side, NaN if there is none."""
-    best = NO_BID if side > 0 else NO_ASK
-    none = best
+    none = np.int64(NO_BID) if side > 0 else np.int64(NO_ASK)
+    best = none
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         tick = np.int64(order["tick"])
