@@ -69,10 +69,6 @@ def market_view(local, book, inst):
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
     view["tick_size"] = step_at(what, side["best_bid"]) if side["best_bid"] != NO_BID else math.nan
-    view["volatility"] = math.nan
-    view["imbalance"] = math.nan
-    view["order_flow"] = math.nan
-    view["trade_rate"] = math.nan
 
 
 @inner_kernel

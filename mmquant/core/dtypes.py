@@ -287,10 +287,11 @@ INSTRUMENT = _record(
     ("price_num", np.int64, (LADDER_STEPS,)),
     ("step_num", np.int64, (LADDER_STEPS,)),
     ("den", np.int64, (LADDER_STEPS,)),
+    ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
 ``view_levels``: levels a side that the views show; the tick ladder's steps as in LADDER,
-``ladder_len`` of them."""
+``ladder_len`` of them, and each step in currency."""
 
 MSG = _record(
     ("ts", np.int64),

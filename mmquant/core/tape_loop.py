@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmquant.core.decision import market_view
-from mmquant.core.dtypes import NEVER, STATUS, TRIGGER, VIEW
+from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
 from mmquant.core.engine import (
     AT_END,
     AT_RESPONSE,
@@ -27,7 +27,7 @@ from mmquant.core.engine import (
     send_actions,
 )
 from mmquant.core.jit import inner_kernel, kernel
-from mmquant.core.local import logs_have_room
+from mmquant.core.local import logs_have_room, make_views
 
 RUN_CLOCK = np.dtype(
     [
@@ -296,4 +296,4 @@ def run_clock(
 def view_ring(tape: Tape, *, interval: int, instruments: int) -> np.ndarray:
     """Room for the views of all decisions that can be on their way at once."""
     latency = int((tape.local_ts - tape.exch_ts).max())
-    return np.zeros((latency // interval + 3) * instruments, VIEW)
+    return make_views((latency // interval + 3) * instruments)
