@@ -63,10 +63,20 @@ SIGNAL_STATE = np.dtype(
     ],
     align=True,
 )
-"""What was seen last and what is remembered; the signals themselves from ``volatility`` on."""
+"""What was seen last, what is remembered, and the signals themselves, from ``volatility`` on."""
 
-SIGNALS = SIGNAL_STATE.names[SIGNAL_STATE.names.index("volatility") :]  # type: ignore[index]
-"""Names of the signals, in order."""
+SIGNALS = (
+    "volatility",
+    "imbalance",
+    "bid_depth",
+    "ask_depth",
+    "order_flow",
+    "buy_rate",
+    "sell_rate",
+    "trade_rate",
+    "trade_imbalance",
+)
+"""Names of the signals."""
 
 
 def signal_params(

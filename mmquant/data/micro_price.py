@@ -55,15 +55,15 @@ def read_micro_price(path: str | PathLike[str]) -> np.ndarray:
         found = content.get("schema_version")
         raise DataError(f"version {found!r} of the table, not {VERSION}", where=where, fix=fix)
     rows = content.get("adjustment_ticks")
-    if not _is_table(rows):
+    if not isinstance(rows, list) or not _is_table(rows):
         what = "adjustment_ticks is not a list of equally long lists of numbers or null"
         raise DataError(what, where=where, fix=fix)
     values = [math.nan if x is None else float(x) for row in rows for x in row]
     return np.array([float(len(rows[0])), float(len(rows)), *values])
 
 
-def _is_table(rows: Any) -> bool:
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, list) for row in rows):
+def _is_table(rows: list[Any]) -> bool:
+    if not rows or not all(isinstance(row, list) for row in rows):
         return False
     if not rows[0] or len({len(row) for row in rows}) != 1:
         return False

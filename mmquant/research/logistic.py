@@ -2,8 +2,8 @@
 
 Observations of one day depend on each other, over long times too: what holds in the morning need
 not hold at noon. Standard errors therefore come from how sums over 20 stretches of equal length
-differ (batch means), and 95 % intervals from Student's t with 19 degrees of freedom. With independent
-observations they agree with the usual ones, on average.
+differ (batch means), and 95 % intervals from Student's t with 19 degrees of freedom. With
+independent observations they agree with the usual ones, on average.
 """
 
 from __future__ import annotations

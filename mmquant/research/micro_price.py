@@ -138,6 +138,7 @@ def _dataset(chain: Chain, buckets: int, spreads: int, facts: dict[str, Any]) ->
             "state": chain.states,
             "next_state": chain.states,
         },
-        attrs=facts | {"steps_left_out": chain.steps_left_out, "terms": chain.terms}
+        attrs=facts
+        | {"steps_left_out": chain.steps_left_out, "terms": chain.terms}
         | {"reason": reason},
     )
