@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.decision import market_view
+from mmquant.core.decision import market_view, record_path
 from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
 from mmquant.core.engine import (
     AT_END,
@@ -272,11 +272,17 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
             owner = clock["owner"]
             state = local.set[owner]
             touched = state["touched"] != 0
-            if state["quiet"] != 0 and not touched and not changed and not keeps_path:
+            quiet = state["quiet"] != 0 and not touched and not changed
+            if quiet and not keeps_path:
                 state["decisions"] += 1 if clock["own"] == 0 else 0
             elif clock["own"] == 0 or touched:
                 if not logs_have_room(local, room):
                     return STATUS.LOG_FULL
+                if quiet:
+                    state["decisions"] += 1
+                    record_path(local, owner, due)
+                    clock["owner"] += 1
+                    continue
                 n = decide_and_record(local, owner, due, quote, actions)
                 state["touched"] = 0
                 if not send_actions(exchange, due, actions, n):
