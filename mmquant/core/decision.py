@@ -33,10 +33,9 @@ WORKING = ORDER_STATE.WORKING
 
 
 @inner_kernel
-def market_view(local, book, inst):
+def market_view(local, book, inst, view):
     """Fill the market's part of an instrument's view from a book."""
     side = book.side[inst]
-    view = local.views[inst]
     what = local.instrument[inst]
     view["ts"] = side["ts"]
     view["exch_ts"] = side["exch_ts"]
@@ -105,6 +104,8 @@ def own_view(local, owner, ts):
         view["equity"] = equity_of(position, local.instrument[inst], view["mid"])
         view["fills"] = position["fills"]
         view["n_orders"] = 0
+    if local.set[owner]["shows_orders"] == 0:
+        return
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         view = local.views[order["inst"]]
