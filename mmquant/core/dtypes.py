@@ -311,7 +311,8 @@ MSG = _record(
     ("side", np.int8),
     ("liquidity", np.int8),
 )
-"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent."""
+"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent, and 1
+in a decision that an own message alone asked for."""
 
 ACTION = _record(
     ("ts", np.int64),
