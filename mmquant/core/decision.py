@@ -206,6 +206,7 @@ def room_lots(local, owner, inst, side):
 def log_action(local, owner, action):
     """Log an action together with the inventory it was taken at."""
     local.set[owner]["actions"] += 1
+    local.set[owner]["messages"] += 1 if action["kind"] <= ACTION_KIND.CANCEL else 0
     log = local.log[0]
     if log["keep_tables"] == 0:
         return
@@ -649,9 +650,31 @@ def own_price(local, owner, inst, side):
 
 
 @inner_kernel
+def note_step(local, owner):
+    """Keep what a summary needs of a decision: the positions as they stood, equity, its largest
+    fall, and the largest position."""
+    state = local.set[owner]
+    count = local.instrument.shape[0]
+    total = 0.0
+    for inst in range(count):
+        at = owner * count + inst
+        position = local.position[at]
+        total += equity_of(position, local.instrument[inst], local.views[inst]["mid"])
+        if state["touched"] != 0:
+            local.settled[at] = position
+            state["max_abs_lots"] = max(state["max_abs_lots"], abs(position["lots"]))
+    if math.isfinite(total):
+        state["equity"] = total
+        state["peak_equity"] = max(state["peak_equity"], total)
+        state["max_drawdown"] = max(state["max_drawdown"], state["peak_equity"] - total)
+
+
+@inner_kernel
 def record_path(local, owner, ts):
     """Log the state of a set after a decision, one row an instrument."""
     log = local.log[0]
+    if log["keep_summary"] != 0:
+        note_step(local, owner)
     if log["keep_path"] == 0:
         return
     count = local.instrument.shape[0]
