@@ -118,6 +118,7 @@ class QuotingConfig(Section):
     risk_aversion: Amount = 0.0
     """Gamma of the models. [1/(tick × order size)]"""
     intensity: IntensityConfig = IntensityConfig()
+    """Fill intensity of the models."""
     volatility_ticks: PositiveFloat | None = None
     """Sigma of the models; null: calibrated, or else the measured one. [ticks per root second]"""
     calibrate_s: Seconds | None = None
@@ -133,7 +134,9 @@ class QuotingConfig(Section):
     max_orders_held: Annotated[Int, Field(ge=1, le=MOST_ORDERS)] = 10
     """Largest inventory of the exact models. [order sizes]"""
     skew: SkewConfig = SkewConfig()
+    """Skew of the price."""
     size_skew: SizeSkewConfig = SizeSkewConfig()
+    """Skew of the size."""
     volatility_factor: Amount = 0.0
     """Widens each side by this times the measured volatility. [root seconds]"""
     depth_ticks: Amount = 0.0

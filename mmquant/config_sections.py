@@ -210,6 +210,7 @@ class ProfileConfig(Section):
     beside: tuple[Literal["ideal", "ibkr"], ...] | None = None
     """Views of the same day that a backtest adds; null: the other one, but for crypto."""
     ibkr: IbkrConfig = IbkrConfig()
+    """What holds under the profile ibkr."""
 
 
 class ReportConfig(Section):

@@ -33,10 +33,9 @@ WORKING = ORDER_STATE.WORKING
 
 
 @inner_kernel
-def market_view(local, book, inst):
+def market_view(local, book, inst, view):
     """Fill the market's part of an instrument's view from a book."""
     side = book.side[inst]
-    view = local.views[inst]
     what = local.instrument[inst]
     view["ts"] = side["ts"]
     view["exch_ts"] = side["exch_ts"]
@@ -69,10 +68,6 @@ def market_view(local, book, inst):
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
     view["tick_size"] = step_at(what, side["best_bid"]) if side["best_bid"] != NO_BID else math.nan
-    view["volatility"] = math.nan
-    view["imbalance"] = math.nan
-    view["order_flow"] = math.nan
-    view["trade_rate"] = math.nan
 
 
 @inner_kernel
@@ -109,6 +104,8 @@ def own_view(local, owner, ts):
         view["equity"] = equity_of(position, local.instrument[inst], view["mid"])
         view["fills"] = position["fills"]
         view["n_orders"] = 0
+    if local.set[owner]["shows_orders"] == 0:
+        return
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         view = local.views[order["inst"]]
@@ -635,8 +632,8 @@ def decide(local, owner, ts, quote, actions):
 @inner_kernel
 def own_price(local, owner, inst, side):
     """Price of the set's own best working quote of a side, NaN if there is none."""
-    best = NO_BID if side > 0 else NO_ASK
-    none = best
+    none = np.int64(NO_BID) if side > 0 else np.int64(NO_ASK)
+    best = none
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         tick = np.int64(order["tick"])

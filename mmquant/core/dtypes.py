@@ -287,10 +287,11 @@ INSTRUMENT = _record(
     ("price_num", np.int64, (LADDER_STEPS,)),
     ("step_num", np.int64, (LADDER_STEPS,)),
     ("den", np.int64, (LADDER_STEPS,)),
+    ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
 ``view_levels``: levels a side that the views show; the tick ladder's steps as in LADDER,
-``ladder_len`` of them."""
+``ladder_len`` of them, and each step in currency."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -514,9 +515,14 @@ SET = _record(
     ("requote", np.int8),
     ("peer_arithmetic", np.int8),
     ("no_post_only", np.int8),
+    ("steady", np.int8),
+    ("quiet", np.int8),
+    ("shows_orders", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
-``no_post_only`` that such orders are sent as plain limit orders, ``start_ts`` where
+``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
+nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;
+``shows_orders`` that the views show own orders, ``no_post_only`` that such orders are sent as plain limit orders, ``start_ts`` where
 ``elapsed_s`` counts from, ``theo_collar`` the largest distance of a theo or an offset from the mid,
 as a part of it. At most ``max_messages`` (0: no limit) are sent in ``message_window_ns``, the last
 ``cancel_reserve`` of them cancels; ``size_tolerance_lots`` (-1: any) is how far the size of a

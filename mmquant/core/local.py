@@ -25,6 +25,8 @@ from mmquant.core.jit import inner_kernel
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
 
+SIGNALS = ("volatility", "imbalance", "order_flow", "trade_rate")
+"""Fields of a view that stay NaN where they are not measured."""
 CANARY_ROWS = 4
 CANARY = -(2**30) - 7
 
@@ -97,7 +99,7 @@ def make_local(
         live=np.zeros((count, slots), np.int32),
         sent=np.zeros((count, max(1, int(sets["max_messages"].max()))), np.int64),
         position=position,
-        views=np.zeros(instruments, VIEW),
+        views=make_views(instruments),
         quote=np.zeros(max_quotes + CANARY_ROWS, QUOTE),
         log=log,
         fill_log=np.zeros(rows if keep_tables else 1, FILL),
@@ -106,6 +108,14 @@ def make_local(
         path_log=np.zeros(rows * instruments if keep_path else 1, PATH),
         instrument=instrument,
     )
+
+
+def make_views(rows: int) -> np.ndarray:
+    """Blank views: no signal is known."""
+    views = np.zeros(rows, VIEW)
+    for name in SIGNALS:
+        views[name] = np.nan
+    return views
 
 
 @inner_kernel

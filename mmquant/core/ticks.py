@@ -37,7 +37,7 @@ def step_at(instrument, tick):
     i = instrument["ladder_len"] - 1
     while i > 0 and tick < instrument["tick_from"][i]:
         i -= 1
-    return instrument["step_num"][i] / instrument["den"][i]
+    return instrument["step"][i]
 
 
 @kernel

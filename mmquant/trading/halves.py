@@ -77,10 +77,14 @@ def triggers_of(config: Config) -> int:
     return sum(int(Trigger[name.upper()]) for name in config.decision.on)
 
 
-def set_rows(config: Config, sets: int, *, start_ts: int) -> np.ndarray:
-    """SET rows with the configured limits and order defaults, the same for all sets."""
+def set_rows(
+    config: Config, steady: np.ndarray, *, shows_orders: bool, start_ts: int
+) -> np.ndarray:
+    """SET rows with the configured limits and order defaults, one for each of ``steady``."""
     limits, orders = config.limits, config.orders
-    row = np.zeros(sets, SET)
+    row = np.zeros(len(steady), SET)
+    row["shows_orders"] = shows_orders
+    row["steady"] = steady & (limits.max_book_age_s is None)
     row["max_position_lots"] = limits.max_position_lots or NO_LIMIT
     row["max_order_lots"] = limits.max_order_lots or NO_LIMIT
     row["max_open_orders"] = limits.max_open_orders
@@ -220,7 +224,8 @@ def make_local_half(
         instrument=instrument,
         sets=set_rows(
             config,
-            len(rows),
+            strategy.steady(rows),
+            shows_orders=not strategy.raw,
             start_ts=int(tape["exch_ts"].values[0]),
         ),
         strategy_param=rows,

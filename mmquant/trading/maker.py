@@ -70,6 +70,19 @@ class Maker(Strategy):
             if x != self.params[name] and not (math.isnan(x) and math.isnan(self.params[name]))
         }
 
+    def steady(self, params: np.ndarray) -> np.ndarray:
+        def column(name: str) -> np.ndarray:
+            return params[:, flat_names().index(name)]
+
+        timed = ("refresh_s", "lifetime_s", "bid_delay_s", "ask_delay_s")
+        measured = ("volatility_factor", "imbalance_ticks", "order_flow_ticks")
+        out = np.all([column(name) == 0.0 for name in (*timed, *measured)], axis=0)
+        out &= np.isneginf(column("start_s")) | (column("start_s") <= 0.0)
+        out &= np.isposinf(column("stop_s")) & np.isnan(column("end_s"))
+        out &= (column("model") == codes.Model.FIXED) | ~np.isnan(column("volatility_ticks"))
+        given = (Theo.EXTERNAL, Theo.MICRO_PRICE)
+        return np.asarray(out & ~np.isin(column("theo"), given))
+
     def quote_rows(self, params: np.ndarray, instruments: int) -> int:
         layers = int(params[:, flat_names().index("layers")].max())
         return 2 * layers * instruments

@@ -306,6 +306,7 @@ class Desk:
         sets["max_position_lots"] = sets["max_order_lots"] = sets["max_open_orders"] = NO_LIMIT
         sets["max_loss"], sets["max_book_age_ns"] = np.inf, NEVER
         sets["size_tolerance_lots"] = -1
+        sets["shows_orders"] = True
         sets["theo_collar"] = np.inf
         for name, value in limits.items():
             sets[name] = value
