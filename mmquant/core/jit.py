@@ -284,7 +284,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def formula(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that is copied to where kernels call it: a loop over it can be vectorized."""
+    """Compile a kernel that is copied to where kernels call it: loops over it can be vectorized."""
     compiled = kernel(function)
     if not DISABLED:
         compiled.inlined = True

@@ -119,7 +119,7 @@ def soft_state(param, position_lots, equity, side):
 
 
 @inner_kernel
-def center_of(param, view):
+def center_of(param, table, view):
     """Theoretical mid with all offsets that move both quotes. [ticks] NaN where it is not known."""
     center = fair_value(
         np.int64(param["theo"]),
@@ -129,6 +129,7 @@ def center_of(param, view):
         np.float64(view["ask_lots"][0]),
         view["theo_ticks"],
         middle_tick(view) + (param["manual_theo"] - view["mid"]) / view["tick_size"],
+        table[:0],
     )
     center += view["offset"] / view["tick_size"]
     if param["imbalance_ticks"] != 0.0:
@@ -168,7 +169,7 @@ def both_distances(param, table, view):
 @inner_kernel
 def quote_instrument(param, table, view, memory, inst, quotes, n):
     """Write the quotes of one instrument, or why there are none; returns the rows written."""
-    center = center_of(param, view)
+    center = center_of(param, table, view)
     bid, ask = both_distances(param, table, view)
     position = np.float64(view["position_lots"])
     inventory = position / param["order_lots"]

@@ -272,7 +272,9 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
             owner = clock["owner"]
             state = local.set[owner]
             touched = state["touched"] != 0
-            quiet = state["quiet"] != 0 and not touched and not changed
+            if changed:
+                state["quiet"] = 0
+            quiet = state["quiet"] != 0 and not touched
             if quiet and not keeps_path:
                 state["decisions"] += 1 if clock["own"] == 0 else 0
             elif clock["own"] == 0 or touched:
