@@ -357,6 +357,8 @@ def valid_quote(local, quote):
         return False
     if quote["tif"] < 0 or quote["tif"] > TIME_IN_FORCE.FOK:
         return False
+    if quote["reason"] < 0 or quote["reason"] > LAST_REASON:
+        return False
     return quote["tick"] > NO_BID and quote["tick"] < NO_ASK and not far_through(local, quote)
 
 
