@@ -408,6 +408,7 @@ ORDER = _record(
     ("filled", np.int32),
     ("want_tick", np.int32),
     ("want_lots", np.int32),
+    ("filled_before", np.int32),
     ("set", np.int32),
     ("inst", np.int16),
     ("reason", np.int16),
@@ -417,7 +418,8 @@ ORDER = _record(
     ("state", np.int8),
     ("keep", np.int8),
 )
-"""An own order as the local half knows it; ``value`` is the sum of price times units filled."""
+"""An own order as the local half knows it; ``value`` is the sum of price times units filled,
+``filled_before`` what was filled when it was last moved."""
 
 FILL = _record(
     ("timestamp", np.int64),

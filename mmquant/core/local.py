@@ -316,6 +316,7 @@ def on_order(local, owner, msg):
         before = open_lots(order)
         order["want_tick"] = order["tick"]
         order["want_lots"] = order["lots"]
+        order["filled_before"] = 0
         change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order) - before)
         if order["filled"] >= order["lots"]:
             order["state"] = ORDER_STATE.FILLED
