@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmquant import __version__, console
+from mmquant import __version__, cli_live, console
 from mmquant.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ data_app = typer.Typer(help="Import and check market data.", **_OPTIONS)
 config_app = typer.Typer(help="Check and show configurations.", **_OPTIONS)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
+app.command("hand")(cli_live.hand)
 
 NONE: list[str] = []
 Json = Annotated[bool, typer.Option("--json", help="Print one flat JSON object as the last line.")]
@@ -176,6 +177,9 @@ def replay(
     tape: TapeFile = None,
     out: RunDir = None,
     overwrite: Overwrite = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Obey lines added to hand.file while it runs.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -184,7 +188,7 @@ def replay(
 
     settings = _settings(config, sets)
     _check_out(out, overwrite)
-    run = run_replay(settings, _tape(tape))
+    run = run_replay(settings, _tape(tape), follow=follow)
     _finish(run, settings, out, overwrite, as_json)
 
 

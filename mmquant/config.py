@@ -13,15 +13,18 @@ import yaml
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from mmquant import config_sources as sources
+from mmquant.config_quoting import QuotingConfig, SignalsConfig
 from mmquant.config_sections import (
     DecisionConfig,
     FeesConfig,
     FillConfig,
+    HandConfig,
     Int,
     LatencyConfig,
     LimitsConfig,
     OrdersConfig,
     OutputConfig,
+    ProfileConfig,
     ReportConfig,
     Section,
     StrategyConfig,
@@ -39,12 +42,16 @@ class Config(Section):
     """Seed of all randomness."""
     tape: TapeConfig = TapeConfig()
     strategy: StrategyConfig = StrategyConfig()
+    quoting: QuotingConfig = QuotingConfig()
+    signals: SignalsConfig = SignalsConfig()
     decision: DecisionConfig = DecisionConfig()
     latency: LatencyConfig = LatencyConfig()
+    profile: ProfileConfig = ProfileConfig()
     fill: FillConfig = FillConfig()
     orders: OrdersConfig = OrdersConfig()
     fees: FeesConfig = FeesConfig()
     limits: LimitsConfig = LimitsConfig()
+    hand: HandConfig = HandConfig()
     report: ReportConfig = ReportConfig()
     output: OutputConfig = OutputConfig()
 
@@ -95,6 +102,10 @@ class Config(Section):
     def strategy_path(self) -> Path | None:
         """The strategy's Python file, or None for a built-in strategy."""
         return self._resolve("strategy.file", self.strategy.file)
+
+    def hand_path(self) -> Path | None:
+        """The file of messages from outside, or None."""
+        return self._resolve("hand.file", self.hand.file)
 
     def fee_schedule(self) -> str | Path:
         """The name of a schedule that comes with mmquant, or the path of a file."""

@@ -60,7 +60,7 @@ class TapeConfig(Section):
 class StrategyConfig(Section):
     """What decides the quotes: a built-in strategy, or a function in a file of your own."""
 
-    name: Literal["skew"] = "skew"
+    name: Literal["skew", "maker"] = "skew"
     """The built-in strategy, where no file is given."""
     file: str | None = None
     """A Python file; a relative path starts at the folder of this YAML file."""
@@ -124,6 +124,8 @@ class OrdersConfig(Section):
     """Life of a GTD order. [s]"""
     requote: Literal["replace", "modify"] = "replace"
     """Move a quote by cancelling and placing anew, or by modifying the order."""
+    size_tolerance_lots: Annotated[Int, Field(ge=0, le=2**31 - 1)] | None = None
+    """Largest difference between what is left of an order and the wanted size; null: any. [lots]"""
 
     @model_validator(mode="after")
     def _gtd_has_an_end(self) -> Self:
@@ -154,6 +156,61 @@ class LimitsConfig(Section):
     """While a side of the book is empty: pull the quotes, or hold them."""
     max_book_age_s: Seconds | None = None
     """Age of the book above which the quotes are pulled. [s]"""
+    theo_collar_bps: Annotated[Float, Field(gt=0, le=10_000)] | None = 500.0
+    """Largest distance of a given theo or offset from the mid; quotes are pulled beyond. [bps]"""
+    max_messages: Annotated[Int, Field(ge=1, le=100_000)] | None = None
+    """Most order messages in ``message_window_s``; what is over is not sent, cancels come first."""
+    message_window_s: Seconds = 1.0
+    """Window of ``max_messages``, sliding. [s]"""
+    cancel_reserve: Annotated[Int, Field(ge=0, le=100_000)] = 0
+    """Messages of the window that only cancels may use."""
+
+
+class HandConfig(Section):
+    """What a trader sets while the strategy runs: theos, offsets, limits, a halt."""
+
+    file: str | None = None
+    """A CSV file of such messages; a relative path starts at the folder of this YAML file."""
+
+
+class IbkrConfig(Section):
+    """What a subscriber at Interactive Brokers sees and may send."""
+
+    conflation_ns: Annotated[Int, Field(ge=1, le=HOUR_NS)] = 250_000_000
+    """Best prices of stocks and futures come once in this time. [ns]"""
+    option_conflation_ns: Annotated[Int, Field(ge=1, le=HOUR_NS)] = 100_000_000
+    """Best prices of options come once in this time. [ns]"""
+    depth_symbols: tuple[str, ...] = Field(default=(), max_length=3)
+    """Symbols whose whole book is subscribed to and comes row by row; three at most."""
+    feed_ns: Annotated[Int, Field(ge=0, le=HOUR_NS)] = 20_000_000
+    """Time from the broker's data to us, on top of the tape's own. [ns]"""
+    entry_ns: Latency = 30_000_000
+    """From our order to the exchange. [ns]"""
+    response_ns: Latency = 30_000_000
+    """From the exchange's answer to us. [ns]"""
+    max_messages_per_s: Annotated[Int, Field(ge=1, le=50)] = 40
+    """Most order messages a second; the broker cuts off above 50."""
+    cancel_reserve: Annotated[Int, Field(ge=0, le=49)] = 10
+    """Messages of each second that only cancels may use."""
+    smart: bool = True
+    """Routed by SMART, which knows no post-only: an order that crosses takes, and pays for it."""
+
+    @model_validator(mode="after")
+    def _reserve_fits(self) -> Self:
+        if self.cancel_reserve >= self.max_messages_per_s:
+            raise ValueError("cancel_reserve must be below max_messages_per_s")
+        return self
+
+
+class ProfileConfig(Section):
+    """What of the market is seen, and what can be sent. The exchange always has the full tape."""
+
+    name: Literal["ideal", "ibkr"] = "ideal"
+    """``ideal``: all that the tape has; ``ibkr``: what a subscriber there would have had."""
+    beside: tuple[Literal["ideal", "ibkr"], ...] | None = None
+    """Views of the same day that a backtest adds; null: the other one, but for crypto."""
+    ibkr: IbkrConfig = IbkrConfig()
+    """What holds under the profile ibkr."""
 
 
 class ReportConfig(Section):

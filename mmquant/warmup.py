@@ -35,7 +35,7 @@ BOOK = """9999999999,0,1000000,100
 def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Compile all kernels, or load them from the cache. Returns kernels, seconds and cache."""
     started = time.perf_counter()
-    steps = (_modules, _market, _backtest, _replay, _tables, _ticks, _lobster)
+    steps = (_modules, _market, _backtest, _replay, _tables, _ticks, _lobster, _quoting_models)
     for done, step in enumerate(steps):
         if progress is not None:
             progress(done, len(steps))
@@ -122,3 +122,24 @@ def _lobster() -> None:
         check_book(message, orderbook=book)
         book.unlink()
         check_book(message)
+
+
+def _quoting_models() -> None:
+    from mmquant.core import exact_quotes, optimal_quotes
+    from mmquant.research.avellaneda_stoikov import simulate_avellaneda_stoikov
+    from mmquant.trading.quote_tables import gueant_table
+
+    market = {"gamma": 0.1, "sigma": 2.0, "A": 140.0, "k": 1.5}
+    simulate_avellaneda_stoikov(
+        **market, horizon_s=1.0, steps=2, paths=1, seed=1, strategy="inventory"
+    )
+    table = gueant_table(**market, q_max=1, xi=0.1)
+    exact_quotes.exact_distances(table, 1.0, 0.0)
+    exact_quotes.exact_value(table, 1.0, 0)
+    optimal_quotes.fill_intensity(140.0, 1.5, 0.5)
+    optimal_quotes.distances(0.5, 0.1, 0.0)
+    optimal_quotes.as_omega(0.1, 2.0, 5.0)
+    optimal_quotes.as_stationary_offset(0.1, 2.0, 0.5, 0.0, 1.0)
+    optimal_quotes.glft_slope(0.1, 2.0, 50.0, 1.5, 1.0)
+    optimal_quotes.glft_half_spread(0.6, 0.0, 0.1)
+    optimal_quotes.drift_inventory(0.0, 0.1, 2.0, 1.0)

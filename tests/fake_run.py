@@ -243,6 +243,8 @@ def fake_run(
             "notes": ["A note on fees."],
         },
         "notes": ["A note on the run."],
+        "told": [],
+        "profile": "ideal",
         "contracts": contracts,
         "summary": {},
         "digest": "cd" * 32,

@@ -16,12 +16,16 @@ from mmquant.errors import ConfigError
 SECTIONS = {
     "tape",
     "strategy",
+    "quoting",
+    "signals",
     "decision",
     "latency",
     "fill",
     "orders",
     "fees",
     "limits",
+    "hand",
+    "profile",
     "report",
     "output",
 }

@@ -57,6 +57,8 @@ FAR = np.dtype(
 """Key of a far level (FAR_EMPTY: none), and room to rebuild the map in place."""
 
 FAR_EMPTY = 0
+NOT_NEGATIVE = 2**62 - 1
+"""Mask of an index: one that cannot be negative needs no test for counting from the end."""
 BID = 0
 ASK = 1
 
@@ -216,7 +218,7 @@ def next_bid(book, inst, below):
     first = side["start"] - base
     tick = below - 1
     while tick >= base:
-        if book.level[first + tick]["lots"] != 0:
+        if book.level[(first + tick) & NOT_NEGATIVE]["lots"] != 0:
             return tick
         tick -= 1
     return far_best(book, inst, BID, NO_BID, min(below, base) - 1)
@@ -236,7 +238,7 @@ def next_ask(book, inst, above):
     first = side["start"] + side["window"] - base
     tick = above + 1
     while tick < top:
-        if book.level[first + tick]["lots"] != 0:
+        if book.level[(first + tick) & NOT_NEGATIVE]["lots"] != 0:
             return tick
         tick += 1
     return far_best(book, inst, ASK, max(above, top - 1) + 1, NO_ASK)
@@ -446,17 +448,25 @@ def note_trade(book, inst, ts, side, tick, subtick, lots):
 
 
 @kernel
-def top_levels(book, inst, bid_tick, bid_lots, ask_tick, ask_lots):
-    """Fill the best levels of both sides; absent ones get NO_BID or NO_ASK and 0 lots."""
-    tick = book.side[inst]["best_bid"]
+def top_levels(book, inst, levels, bid_tick, bid_lots, ask_tick, ask_lots):
+    """Fill the best ``levels`` of both sides; the rest, and absent ones: NO_BID, NO_ASK, 0 lots."""
+    bid, ask = book.side[inst]["best_bid"], book.side[inst]["best_ask"]
     for i in range(bid_tick.shape[0]):
-        bid_tick[i] = tick
-        bid_lots[i] = lots_at(book, inst, BID, tick) if tick != NO_BID else 0
-        if tick != NO_BID:
-            tick = next_bid(book, inst, tick)
-    tick = book.side[inst]["best_ask"]
-    for i in range(ask_tick.shape[0]):
-        ask_tick[i] = tick
-        ask_lots[i] = lots_at(book, inst, ASK, tick) if tick != NO_ASK else 0
-        if tick != NO_ASK:
-            tick = next_ask(book, inst, tick)
+        bid_tick[i] = NO_BID
+        bid_lots[i] = 0
+        ask_tick[i] = NO_ASK
+        ask_lots[i] = 0
+    for i in range(levels):
+        if bid == NO_BID:
+            break
+        bid_tick[i] = bid
+        bid_lots[i] = lots_at(book, inst, BID, bid)
+        if i + 1 < levels:
+            bid = next_bid(book, inst, bid)
+    for i in range(levels):
+        if ask == NO_ASK:
+            break
+        ask_tick[i] = ask
+        ask_lots[i] = lots_at(book, inst, ASK, ask)
+        if i + 1 < levels:
+            ask = next_ask(book, inst, ask)

@@ -23,24 +23,33 @@ from mmquant.core.dtypes import (
 from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY, CANARY_ROWS, change_open, fail, free_slot, log_order
 from mmquant.core.portfolio import equity_of, inventory_at
-from mmquant.core.ticks import price_of_tick
+from mmquant.core.throttle import may_send, note_sent
+from mmquant.core.ticks import price_of_tick, step_at, ticks_of_price
 
 HOLD = -1
+LAST_REASON = max(REASON)
 FAR_TICKS = 10
 WORKING = ORDER_STATE.WORKING
 
 
 @inner_kernel
-def market_view(local, book, inst):
+def market_view(local, book, inst, view):
     """Fill the market's part of an instrument's view from a book."""
     side = book.side[inst]
-    view = local.views[inst]
     what = local.instrument[inst]
     view["ts"] = side["ts"]
     view["exch_ts"] = side["exch_ts"]
     view["best_bid"] = side["best_bid"]
     view["best_ask"] = side["best_ask"]
-    top_levels(book, inst, view["bid_tick"], view["bid_lots"], view["ask_tick"], view["ask_lots"])
+    top_levels(
+        book,
+        inst,
+        what["view_levels"],
+        view["bid_tick"],
+        view["bid_lots"],
+        view["ask_tick"],
+        view["ask_lots"],
+    )
     view["bid_price"] = math.nan
     view["ask_price"] = math.nan
     if side["best_bid"] != NO_BID:
@@ -58,16 +67,36 @@ def market_view(local, book, inst):
     view["halted"] = 1 if side["halted"] != 0 else 0
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
+    view["tick_size"] = step_at(what, side["best_bid"]) if side["best_bid"] != NO_BID else math.nan
 
 
 @inner_kernel
-def own_view(local, owner):
+def hand_view(local, owner, ts):
+    """Fill in the theo and the offset that someone set, as long as they hold."""
+    count = local.instrument.shape[0]
+    for inst in range(count):
+        view = local.views[inst]
+        position = local.position[owner * count + inst]
+        view["theo"] = position["theo"] if ts < position["theo_expire_ts"] else math.nan
+        view["theo_ticks"] = math.nan
+        if math.isfinite(view["theo"]):
+            view["theo_ticks"] = ticks_of_price(local.instrument[inst], view["theo"])
+        view["offset"] = position["offset"] if ts < position["offset_expire_ts"] else 0.0
+
+
+@inner_kernel
+def own_view(local, owner, ts):
     """Fill the own part of all views: position, money and live orders of a set."""
     count = local.instrument.shape[0]
     for inst in range(count):
         view = local.views[inst]
         position = local.position[owner * count + inst]
-        view["theo"] = position["theo"]
+        view["now"] = ts
+        view["elapsed_s"] = (ts - local.set[owner]["start_ts"]) / 1e9
+        view["why_no_bid"] = 0
+        view["why_no_ask"] = 0
+        view["buy_fill_ts"] = position["buy_fill_ts"]
+        view["sell_fill_ts"] = position["sell_fill_ts"]
         view["position_lots"] = position["lots"]
         view["position"] = position["units"]
         view["cash"] = position["cash"]
@@ -75,6 +104,8 @@ def own_view(local, owner):
         view["equity"] = equity_of(position, local.instrument[inst], view["mid"])
         view["fills"] = position["fills"]
         view["n_orders"] = 0
+    if local.set[owner]["shows_orders"] == 0:
+        return
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         view = local.views[order["inst"]]
@@ -100,7 +131,18 @@ def instrument_reason(local, owner, inst, ts):
         return HOLD if param["hold_one_sided"] != 0 else REASON.PULL_ONE_SIDED
     if view["best_bid"] >= view["best_ask"] or not math.isfinite(view["mid"]):
         return REASON.PULL_CROSSED
+    if outside_collar(view, param["theo_collar"]):
+        return REASON.PULL_COLLAR
     return REASON.NONE
+
+
+@inner_kernel
+def outside_collar(view, collar):
+    """Whether a theo or an offset is further from the mid than anyone can have meant."""
+    if collar == math.inf:
+        return False
+    most = collar * abs(view["mid"])
+    return abs(view["theo"] - view["mid"]) > most or not abs(view["offset"]) <= most
 
 
 @inner_kernel
@@ -200,8 +242,26 @@ def notice(local, owner, ts, kind, inst, reason, actions, n):
 
 
 @inner_kernel
+def throttled(local, owner, ts, reserve):
+    """Whether one more message would be too many; it is counted then, and noted as sent else."""
+    state = local.set[owner]
+    if state["max_messages"] == 0:
+        return False
+    limit = state["max_messages"] - reserve
+    if not may_send(
+        local.sent[owner], state["sent"], limit if limit > 0 else -1, state["message_window_ns"], ts
+    ):
+        state["throttled"] += 1
+        return True
+    state["sent"] = note_sent(local.sent[owner], state["sent"], ts)
+    return False
+
+
+@inner_kernel
 def cancel_order(local, owner, ts, slot, reason, actions, n):
-    """Ask to cancel a working order."""
+    """Ask to cancel a working order; one that the throttle holds back is asked for again."""
+    if throttled(local, owner, ts, 0):
+        return n
     local.order[slot]["state"] = ORDER_STATE.CANCELLING
     return order_action(local, owner, ts, slot, ACTION_KIND.CANCEL, reason, actions, n)
 
@@ -209,6 +269,8 @@ def cancel_order(local, owner, ts, slot, reason, actions, n):
 @inner_kernel
 def modify_order(local, owner, ts, slot, quote, actions, n):
     """Ask to move a working order to a wanted quote."""
+    if throttled(local, owner, ts, local.set[owner]["cancel_reserve"]):
+        return n
     order = local.order[slot]
     lots = np.int64(order["filled"]) + min(
         np.int64(quote["lots"]), local.set[owner]["max_order_lots"]
@@ -230,6 +292,8 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     slot = free_slot(local, owner)
     if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
         state["denied"] += 1
+        return n
+    if throttled(local, owner, ts, state["cancel_reserve"]):
         return n
     order = local.order[slot]
     if order["order_id"] != 0:
@@ -272,8 +336,9 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
         order = local.order[slot]
         can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
         if can_cancel and (inst < 0 or order["inst"] == inst):
+            before = n
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
-            count += 1
+            count += n - before
     if count > 0:
         n = notice(local, owner, ts, ACTION_KIND.PULL, max(inst, 0), reason, actions, n)
     return n
@@ -358,6 +423,19 @@ def serves(order, quote):
 
 
 @inner_kernel
+def right_size(local, owner, order, quote):
+    """Whether an order's size, as sent or as left by fills, is near enough to the wanted one."""
+    tolerance = local.set[owner]["size_tolerance_lots"]
+    if tolerance < 0:
+        return True
+    sent = np.int64(order["want_lots"])
+    leaves = sent - order["filled"]
+    room = leaves + room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
+    wanted = min(np.int64(quote["lots"]), min(local.set[owner]["max_order_lots"], room))
+    return min(abs(wanted - sent), abs(wanted - leaves)) <= tolerance
+
+
+@inner_kernel
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
@@ -375,6 +453,7 @@ def keep_wanted(local, owner, wanted):
                 and quote["side"] == order["side"]
                 and quote["tick"] == order["want_tick"]
                 and serves(order, quote)
+                and right_size(local, owner, order, quote)
             ):
                 order["keep"] = 1
                 local.quote[q]["served"] = 1
@@ -387,12 +466,13 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
     for i in range(local.set[owner]["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
-        if order["keep"] != 0 or order["state"] != WORKING:
+        over = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"])) < 0
+        if (order["keep"] != 0 and not over) or order["state"] != WORKING:
             continue
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
-        if moves:
+        if moves and not over:
             for q in range(wanted):
                 quote = local.quote[q]
                 if (
@@ -409,7 +489,12 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
             local.quote[target]["served"] = 1
             n = modify_order(local, owner, ts, slot, local.quote[target], actions, n)
         else:
-            n = cancel_order(local, owner, ts, slot, REASON.NOT_WANTED, actions, n)
+            view = local.views[order["inst"]]
+            why = view["why_no_bid"] if order["side"] > 0 else view["why_no_ask"]
+            reason = REASON.PULL_LIMIT if over else np.int64(why)
+            if reason == 0:
+                reason = REASON.NOT_WANTED
+            n = cancel_order(local, owner, ts, slot, reason, actions, n)
     return n
 
 
@@ -440,11 +525,30 @@ def place_missing(local, owner, ts, wanted, actions, n):
 
 
 @inner_kernel
+def says_why(local, quote):
+    """Whether a row is no quote but the reason why none is wanted on its side."""
+    if quote["lots"] != 0 or quote["reason"] <= 0 or quote["reason"] > LAST_REASON:
+        return False
+    if quote["side"] != 1 and quote["side"] != -1:
+        return False
+    return quote["inst"] >= 0 and quote["inst"] < local.instrument.shape[0]
+
+
+@inner_kernel
 def drop_bad_quotes(local, owner, ts, wanted, actions, n):
-    """Neutralize quotes that cannot be sent, and those in blocked instruments."""
+    """Neutralize quotes that cannot be sent, those in blocked instruments, and reasons for none."""
+    no_post_only = local.set[owner]["no_post_only"] != 0
     for q in range(wanted):
         quote = local.quote[q]
-        if not valid_quote(local, quote):
+        if says_why(local, quote):
+            view = local.views[quote["inst"]]
+            if quote["side"] > 0:
+                view["why_no_bid"] = quote["reason"]
+            else:
+                view["why_no_ask"] = quote["reason"]
+            quote["side"] = 0
+            local.quote[q]["served"] = 1
+        elif not valid_quote(local, quote):
             local.set[owner]["bad_quotes"] += 1
             if n < actions.shape[0] // 2:
                 alert = ACTION_KIND.ALERT
@@ -454,6 +558,8 @@ def drop_bad_quotes(local, owner, ts, wanted, actions, n):
         elif local.views[quote["inst"]]["blocked"] != 0:
             quote["side"] = 0
             local.quote[q]["served"] = 1
+        elif no_post_only and quote["order_type"] == ORDER_TYPE.POST_ONLY:
+            quote["order_type"] = ORDER_TYPE.LIMIT
     return n
 
 
@@ -469,6 +575,7 @@ def decide(local, owner, ts, quote, actions):
     else:
         reason = state["blocked"]
     count = local.instrument.shape[0]
+    hand_view(local, owner, ts)
     usable = 0
     for inst in range(count):
         local.views[inst]["blocked"] = instrument_reason(local, owner, inst, ts)
@@ -482,7 +589,7 @@ def decide(local, owner, ts, quote, actions):
             n = pull_all(local, owner, ts, inst, np.int64(local.views[inst]["blocked"]), actions, n)
     if usable == 0:
         return n
-    own_view(local, owner)
+    own_view(local, owner, ts)
     blank_quotes(local, owner, ts)
     wanted = quote(local.views, local.strategy_param[owner], local.memory[owner], local.quote)
     if wanted > (local.quote.shape[0] - CANARY_ROWS) or not canary_alive(local):
@@ -502,17 +609,17 @@ def decide(local, owner, ts, quote, actions):
 @inner_kernel
 def own_price(local, owner, inst, side):
     """Price of the set's own best working quote of a side, NaN if there is none."""
-    best = math.nan
-    what = local.instrument[inst]
+    none = np.int64(NO_BID) if side > 0 else np.int64(NO_ASK)
+    best = none
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        state = np.int64(order["state"])
-        if order["inst"] != inst or order["side"] != side or state < WORKING:
-            continue
-        price = price_of_tick(what, np.int64(order["tick"]), 0.0)
-        if math.isnan(best) or (price - best) * side > 0.0:
-            best = price
-    return best
+        tick = np.int64(order["tick"])
+        if order["inst"] == inst and order["side"] == side and order["state"] >= WORKING:
+            if (tick - best) * side > 0:
+                best = tick
+    if best == none:
+        return math.nan
+    return price_of_tick(local.instrument[inst], best, 0.0)
 
 
 @inner_kernel

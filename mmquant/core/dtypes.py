@@ -148,6 +148,16 @@ class Reason(IntEnum):
     ILLEGAL_EVENT = 21
     ORPHAN_EXECUTION = 22
     EXCHANGE_HALTED = 23
+    RESIZE = 24
+    PULL_LIMIT = 25
+    PULL_NO_THEO = 26
+    PULL_COLLAR = 27
+    PULL_WINDOW = 28
+    PULL_SIDE = 29
+    PULL_AFTER_FILL = 30
+    PULL_PRICE_BOUND = 31
+    PULL_INVENTORY = 32
+    PULL_NO_SIGNAL = 33
 
 
 class Requote(IntEnum):
@@ -155,6 +165,26 @@ class Requote(IntEnum):
 
     REPLACE = 0
     MODIFY = 1
+
+
+class Theo(IntEnum):
+    """What a theoretical mid is."""
+
+    MID = 0
+    WEIGHTED_MID = 1
+    MICRO_PRICE = 2
+    EXTERNAL = 3
+    MANUAL = 4
+
+
+class Hand(IntEnum):
+    """What a THEO message sets (in its ``reason`` field).
+
+    The value is in ``price``, the time until which it holds in ``exch_ts`` (0: for good).
+    """
+
+    THEO = 0
+    OFFSET = 1
 
 
 class Limit(IntEnum):
@@ -220,10 +250,11 @@ ORDER_STATE = _codes(OrderState)
 ORDER_EVENT = _codes(OrderEvent)
 REASON = _codes(Reason)
 QUEUE_MODEL = _codes(QueueModel)
-FILL_MODE = _codes(FillMode)
 STATUS = _codes(Status)
 REQUOTE = _codes(Requote)
 LIMIT = _codes(Limit)
+HAND = _codes(Hand)
+THEO = _codes(Theo)
 TRIGGER = _codes(Trigger)
 
 
@@ -250,14 +281,17 @@ INSTRUMENT = _record(
     ("maker_unit_rate", np.float64),
     ("taker_value_rate", np.float64),
     ("taker_unit_rate", np.float64),
+    ("view_levels", np.int64),
     ("ladder_len", np.int64),
     ("tick_from", np.int64, (LADDER_STEPS,)),
     ("price_num", np.int64, (LADDER_STEPS,)),
     ("step_num", np.int64, (LADDER_STEPS,)),
     ("den", np.int64, (LADDER_STEPS,)),
+    ("step", np.float64, (LADDER_STEPS,)),
 )
-"""One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit; the
-tick ladder's steps as in LADDER, ``ladder_len`` of them."""
+"""One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
+``view_levels``: levels a side that the views show; the tick ladder's steps as in LADDER,
+``ladder_len`` of them, and each step in currency."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -309,6 +343,8 @@ QUOTE = _record(
 """One wanted quote, as a strategy writes it. Wide, so that what is no tick is seen and refused."""
 
 VIEW = _record(
+    ("now", np.int64),
+    ("elapsed_s", np.float64),
     ("ts", np.int64),
     ("exch_ts", np.int64),
     ("bid_tick", np.int32, (VIEW_LEVELS,)),
@@ -329,20 +365,34 @@ VIEW = _record(
     ("sell_volume", np.float64),
     ("units_per_lot", np.float64),
     ("multiplier", np.float64),
+    ("tick_size", np.float64),
+    ("volatility", np.float64),
+    ("imbalance", np.float64),
+    ("order_flow", np.float64),
+    ("trade_rate", np.float64),
     ("theo", np.float64),
+    ("theo_ticks", np.float64),
+    ("offset", np.float64),
     ("position_lots", np.int64),
     ("position", np.float64),
     ("cash", np.float64),
     ("fees", np.float64),
     ("equity", np.float64),
     ("fills", np.int64),
+    ("buy_fill_ts", np.int64),
+    ("sell_fill_ts", np.int64),
+    ("why_no_bid", np.int16),
+    ("why_no_ask", np.int16),
     ("n_orders", np.int32),
     ("order_side", np.int8, (VIEW_ORDERS,)),
     ("order_state", np.int8, (VIEW_ORDERS,)),
     ("order_tick", np.int32, (VIEW_ORDERS,)),
     ("order_leaves", np.int32, (VIEW_ORDERS,)),
 )
-"""What a strategy sees of one instrument. Absent levels: tick NO_BID or NO_ASK, 0 lots."""
+"""What a strategy sees of one instrument. Absent levels: tick NO_BID or NO_ASK, 0 lots.
+
+``why_no_bid`` and ``why_no_ask`` are the engine's: the Reason that the strategy gave for no quote.
+"""
 
 ORDER = _record(
     ("order_id", np.int64),
@@ -416,7 +466,12 @@ POSITION = _record(
     ("fills", np.int64),
     ("open_buy", np.int64),
     ("open_sell", np.int64),
+    ("buy_fill_ts", np.int64),
+    ("sell_fill_ts", np.int64),
     ("theo", np.float64),
+    ("theo_expire_ts", np.int64),
+    ("offset", np.float64),
+    ("offset_expire_ts", np.int64),
 )
 """One position of one set. ``open_buy``, ``open_sell``: lots that live orders could still fill.
 
@@ -431,6 +486,12 @@ SET = _record(
     ("max_book_age_ns", np.int64),
     ("lifetime_ns", np.int64),
     ("max_loss", np.float64),
+    ("theo_collar", np.float64),
+    ("start_ts", np.int64),
+    ("max_messages", np.int64),
+    ("message_window_ns", np.int64),
+    ("cancel_reserve", np.int64),
+    ("size_tolerance_lots", np.int64),
     ("next_number", np.int64),
     ("cursor", np.int64),
     ("live", np.int64),
@@ -441,6 +502,8 @@ SET = _record(
     ("orphans", np.int64),
     ("illegal", np.int64),
     ("denied", np.int64),
+    ("throttled", np.int64),
+    ("sent", np.int64),
     ("bad_quotes", np.int64),
     ("touched", np.int64),
     ("status", np.int64),
@@ -449,8 +512,20 @@ SET = _record(
     ("tif", np.int8),
     ("requote", np.int8),
     ("peer_arithmetic", np.int8),
+    ("no_post_only", np.int8),
+    ("steady", np.int8),
+    ("quiet", np.int8),
+    ("shows_orders", np.int8),
 )
-"""Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason."""
+"""Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
+``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
+nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;
+``shows_orders`` that the views show own orders, ``no_post_only`` that post-only orders are sent as
+plain limit orders, ``start_ts`` where ``elapsed_s`` counts from, ``theo_collar`` the largest
+distance of a theo or an offset from the mid, as a part of it. At most ``max_messages`` (0: no
+limit) are sent in ``message_window_ns``, the last ``cancel_reserve`` of them cancels;
+``size_tolerance_lots`` (-1: any) is how far the size of a working order may be from the wanted
+one."""
 
 PATH = _record(
     ("time", np.int64),

@@ -22,6 +22,7 @@ from mmquant.core.dtypes import (
     STATUS,
 )
 from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.latency import KNOT, entry_latency, response_latency
 from mmquant.core.ticks import price_of_tick
 
 FREE = 0
@@ -69,6 +70,8 @@ EXCHANGE_STATE = np.dtype(
         ("resting", np.int64),
         ("trades", np.int64),
         ("status", np.int64),
+        ("last_request_ts", np.int64),
+        ("last_response_ts", np.int64),
         ("mid", np.float64),
     ],
     align=True,
@@ -89,11 +92,26 @@ class Exchange(NamedTuple):
     request: np.ndarray
     response: np.ndarray
     state: np.ndarray
+    knots: np.ndarray
     instrument: np.ndarray
 
 
-def make_exchange(*, book: Book, instrument: np.ndarray, state: np.ndarray, sets: int) -> Exchange:
-    """Empty exchange for ``sets`` strategy sets, with the settings in ``state``."""
+def make_exchange(
+    *,
+    book: Book,
+    instrument: np.ndarray,
+    state: np.ndarray,
+    sets: int,
+    knots: np.ndarray | None = None,
+) -> Exchange:
+    """Empty exchange for ``sets`` strategy sets, with the settings in ``state``.
+
+    ``knots`` (KNOT rows) are measured latencies, in place of the constant ones in ``state``, which
+    are then set to the longest.
+    """
+    if knots is not None and len(knots):
+        state["entry_ns"] = knots["entry_ns"].max()
+        state["response_ns"] = knots["response_ns"].max()
     orders = sets * int(state[0]["slots"])
     notes = max(4 * orders, 8192)
     ring = 1 << max(10, math.ceil(math.log2(8 * orders)))
@@ -111,6 +129,7 @@ def make_exchange(*, book: Book, instrument: np.ndarray, state: np.ndarray, sets
         request=np.zeros(ring, ACTION),
         response=np.zeros(ring, MSG),
         state=state,
+        knots=np.zeros(0, KNOT) if knots is None else knots,
         instrument=instrument,
     )
 
@@ -218,6 +237,12 @@ def unrest_order(exchange, n):
 
 
 @inner_kernel
+def due_after(ts, latency, last):
+    """When a message sent at ``ts`` arrives: no sooner than the one sent before it."""
+    return max(ts + latency, last)
+
+
+@inner_kernel
 def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason):
     """Queue an order message to the local half; returns its slot in the ring."""
     clock = exchange.state[0]
@@ -227,7 +252,12 @@ def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason
         clock["response_head"] += 1
     slot = clock["response_tail"] & (ring.shape[0] - 1)
     msg = ring[slot]
-    msg["ts"] = ts + exchange.state[0]["response_ns"]
+    clock["last_response_ts"] = due_after(
+        ts,
+        response_latency(exchange.knots, ts) if exchange.knots.shape[0] else clock["response_ns"],
+        clock["last_response_ts"],
+    )
+    msg["ts"] = clock["last_response_ts"]
     msg["exch_ts"] = ts
     msg["seq"] = clock["response_tail"]
     msg["order_id"] = order_id
@@ -256,6 +286,11 @@ def send_request(exchange, action, ts):
         return False
     slot = clock["request_tail"] & (ring.shape[0] - 1)
     ring[slot] = action
-    ring[slot]["ts"] = ts + exchange.state[0]["entry_ns"]
+    clock["last_request_ts"] = due_after(
+        ts,
+        entry_latency(exchange.knots, ts) if exchange.knots.shape[0] else clock["entry_ns"],
+        clock["last_request_ts"],
+    )
+    ring[slot]["ts"] = clock["last_request_ts"]
     clock["request_tail"] += 1
     return True

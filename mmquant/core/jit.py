@@ -106,17 +106,12 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
     the time that it takes to compile the engine.
     """
 
-    def __init__(self, codegen: Any, name: str) -> None:
-        super().__init__(codegen, name)
-        self.environments: dict[str, Any] = {}
-
     @property
     def codegen(self) -> Any:
         return self
 
     def set_env(self, name: str, env: Any) -> None:
-        """Nothing runs from here: the environment is set in the kernels that link this part."""
-        self.environments[name] = env
+        """Nothing runs from here, so there is no environment to set."""
 
     def finalize(self) -> None:
         self._finalized = True
@@ -289,7 +284,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def formula(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that is copied to where kernels call it: a loop over it can be vectorized."""
+    """Compile a kernel that is copied to where kernels call it: loops over it can be vectorized."""
     compiled = kernel(function)
     if not DISABLED:
         compiled.inlined = True
@@ -315,6 +310,14 @@ def _record_of(typingctx: Any, row: Any, dtype: Any) -> Any:
         return builder.bitcast(array.data, context.get_value_type(record))
 
     return record(row, dtype), codegen
+
+
+def _record_as_is(row: Any, dtype: Any) -> Any:
+    return row[: dtype.itemsize // 8].view(dtype)[0]
+
+
+record_of = _record_as_is if DISABLED else _record_of
+"""``record_of(row, dtype)``: the start of a row of float64 as a record of float64 fields."""
 
 
 def user_kernel(function: Callable[..., Any], params: np.dtype, memory: np.dtype) -> Any:

@@ -10,6 +10,7 @@ from mmquant.core.book import Book
 from mmquant.core.dtypes import (
     FILL,
     INSTRUCTION,
+    NEVER,
     ORDER,
     ORDER_EVENT,
     ORDER_STATE,
@@ -24,6 +25,8 @@ from mmquant.core.jit import inner_kernel
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
 
+SIGNALS = ("volatility", "imbalance", "order_flow", "trade_rate")
+"""Fields of a view that stay NaN where they are not measured."""
 CANARY_ROWS = 4
 CANARY = -(2**30) - 7
 
@@ -50,6 +53,7 @@ class Local(NamedTuple):
     memory: np.ndarray
     order: np.ndarray
     live: np.ndarray
+    sent: np.ndarray
     position: np.ndarray
     views: np.ndarray
     quote: np.ndarray
@@ -79,6 +83,7 @@ def make_local(
     position = np.zeros(count * instruments, POSITION)
     position["mark"] = np.nan
     position["theo"] = np.nan
+    position["theo_expire_ts"] = position["offset_expire_ts"] = NEVER
     sets["next_number"] = 1
     order = np.zeros(count * slots, ORDER)
     order["state"] = ORDER_STATE.LOST
@@ -92,8 +97,9 @@ def make_local(
         memory=np.ascontiguousarray(memory, np.float64),
         order=order,
         live=np.zeros((count, slots), np.int32),
+        sent=np.zeros((count, max(1, int(sets["max_messages"].max()))), np.int64),
         position=position,
-        views=np.zeros(instruments, VIEW),
+        views=make_views(instruments),
         quote=np.zeros(max_quotes + CANARY_ROWS, QUOTE),
         log=log,
         fill_log=np.zeros(rows if keep_tables else 1, FILL),
@@ -102,6 +108,14 @@ def make_local(
         path_log=np.zeros(rows * instruments if keep_path else 1, PATH),
         instrument=instrument,
     )
+
+
+def make_views(rows: int) -> np.ndarray:
+    """Blank views: no signal is known."""
+    views = np.zeros(rows, VIEW)
+    for name in SIGNALS:
+        views[name] = np.nan
+    return views
 
 
 @inner_kernel
@@ -204,6 +218,12 @@ def on_execution(local, owner, slot, known, msg, lots):
         msg["liquidity"] > 0,
         local.set[owner]["peer_arithmetic"] != 0,
     )
+    position = local.position[owner * local.instrument.shape[0] + inst]
+    if lots > 0:
+        if msg["side"] > 0:
+            position["buy_fill_ts"] = msg["ts"]
+        else:
+            position["sell_fill_ts"] = msg["ts"]
     reason = REASON.NONE
     if not known:
         state["orphans"] += 1

@@ -63,6 +63,8 @@ def front_after_depth(model, n, front, before, after, traded):
     if change < 0.0:
         return min(front, after)
     back = before - front
+    if change == 0.0:
+        return min(front + min(back, 0.0), after)
     share = share_behind(model, n, front, back)
     ahead = front - (1.0 - share) * change + min(back - share * change, 0.0)
     return min(ahead, after)

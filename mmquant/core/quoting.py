@@ -1,39 +1,212 @@
-"""Built-in quoting. A strategy's parameters come as a float64 row, in the order of its names."""
+"""The built-in quoting: theoretical mid, distances, skew and sizes; one place for all styles.
+
+All prices are in ticks and all inventories in order sizes. A side that is not quoted says why.
+Sources of the models: ``core.optimal_quotes`` and ``core.exact_quotes``.
+"""
 
 from __future__ import annotations
 
 import math
 
-from mmquant.core.jit import kernel
+import numpy as np
 
-SKEW_PARAMS = ("half_spread_ticks", "skew_ticks", "order_lots", "max_position_lots")
+from mmquant.core.dtypes import REASON
+from mmquant.core.exact_quotes import exact_distances
+from mmquant.core.jit import inner_kernel, kernel, record_of
+from mmquant.core.layers import forget, middle_tick, quote_side, say_why, side_reason
+from mmquant.core.local import CANARY_ROWS
+from mmquant.core.maker_params import LAYERS, MODEL, PARAMS, REMEMBERED, SKEW, TABLE_START
+from mmquant.core.optimal_quotes import (
+    as_half_spread,
+    as_slope,
+    base_half_spread,
+    distances,
+    glft_eta,
+    glft_half_spread,
+    glft_slope,
+)
+from mmquant.core.theo import fair_value
 
 
 @kernel
-def skew_quote(view, params, memory, quotes):
-    """One quote a side around a reservation price that moves against the inventory.
+def curve_at(x, count, xs, ys):
+    """Value of a curve through knots, straight between them and flat beyond the ends.
 
-    The reservation price is the mid less ``skew_ticks`` for each ``order_lots`` held; quotes are
-    ``half_spread_ticks`` away, rounded to the passive side, and never better than the best price.
-    A side is left out once ``max_position_lots`` is held.
+    NaN where there are no knots.
     """
-    market = view[0]
-    order_units = params[2] * market["units_per_lot"]
-    limit_units = params[3] * market["units_per_lot"]
-    position = market["position"]
-    middle = (market["best_bid"] + market["best_ask"]) / 2.0
-    reservation = middle - params[1] * position / order_units
+    if not count > 0 or math.isnan(x):
+        return math.nan
+    last = int(count) - 1
+    if x <= xs[0]:
+        return ys[0]
+    for i in range(last):
+        if x < xs[i + 1]:
+            share = (x - xs[i]) / (xs[i + 1] - xs[i])
+            return ys[i] + share * (ys[i + 1] - ys[i])
+    return ys[last]
+
+
+@kernel
+def price_skew(param, position_lots, inventory):
+    """How far both quotes are shifted against the inventory. [ticks] Positive: downwards."""
+    if param["skew_kind"] == SKEW.KNOTS:
+        return curve_at(
+            position_lots, param["skew_knots"], param["skew_knot_lots"], param["skew_knot_ticks"]
+        )
+    shift = param["skew_ticks"] * inventory
+    if param["skew_kind"] == SKEW.BOUNDED:
+        most = param["skew_max_ticks"]
+        return min(max(shift, -most), most)
+    return shift
+
+
+@kernel
+def size_factor(param, position_lots, inventory, side):
+    """Part of its size that a side quotes at an inventory; the reducing side is never below 1."""
+    held = side * inventory
+    if param["size_skew_kind"] == SKEW.KNOTS:
+        return curve_at(
+            side * position_lots,
+            param["size_knots"],
+            param["size_knot_lots"],
+            param["size_knot_factor"],
+        )
+    if held <= 0.0:
+        return 1.0
+    least = param["size_skew_min"] if param["size_skew_kind"] == SKEW.BOUNDED else 0.0
+    return max(1.0 - param["size_skew"] * held, least)
+
+
+@kernel
+def time_left(param, elapsed_s):
+    """Time to the end of the horizon, 0 after it; or the horizon that moves along. [s]"""
+    end = param["end_s"]
+    return param["horizon_s"] if math.isnan(end) else max(end - elapsed_s, 0.0)
+
+
+@inner_kernel
+def model_distances(param, table, inventory, left_s, volatility):
+    """Distances of bid and ask from the theoretical mid that the model gives. [ticks]"""
+    model = param["model"]
+    gamma, k = param["risk_aversion"], param["decay_per_tick"]
+    if model == MODEL.AVELLANEDA_STOIKOV:
+        half = as_half_spread(gamma, volatility, k, left_s)
+        return distances(half, as_slope(gamma, volatility, left_s), inventory)
+    if model == MODEL.GLFT:
+        eta = glft_eta(param["intensity_per_s"], k, gamma, 1.0, 0.0)
+        slope = glft_slope(gamma, volatility, eta, k, 1.0)
+        half = glft_half_spread(base_half_spread(k, gamma, 1.0), 0.0, slope)
+        return distances(half, slope, inventory)
+    if model == MODEL.TABLE:
+        return exact_distances(table, left_s, inventory)
+    return 0.0, 0.0
+
+
+@kernel
+def thinness(lots, reference_lots):
+    """How thin a level is: 0 from the reference size on, 1 where nothing is shown."""
+    if not reference_lots > 0.0:
+        return math.nan
+    return max(1.0 - lots / reference_lots, 0.0)
+
+
+@kernel
+def soft_state(param, position_lots, equity, side):
+    """Whether a soft limit is reached for a side."""
+    if equity <= -param["soft_loss"]:
+        return True
+    return side * position_lots >= param["soft_position_lots"]
+
+
+@inner_kernel
+def center_of(param, table, view):
+    """Theoretical mid with all offsets that move both quotes. [ticks] NaN where it is not known."""
+    center = fair_value(
+        np.int64(param["theo"]),
+        np.float64(view["best_bid"]),
+        np.float64(view["best_ask"]),
+        np.float64(view["bid_lots"][0]),
+        np.float64(view["ask_lots"][0]),
+        view["theo_ticks"],
+        middle_tick(view) + (param["manual_theo"] - view["mid"]) / view["tick_size"],
+        table[:0],
+    )
+    center += view["offset"] / view["tick_size"]
+    if param["imbalance_ticks"] != 0.0:
+        center += param["imbalance_ticks"] * view["imbalance"]
+    if param["order_flow_ticks"] != 0.0:
+        center += param["order_flow_ticks"] * view["order_flow"]
+    return center
+
+
+@inner_kernel
+def both_distances(param, table, view):
+    """Distances of bid and ask from the center, skew and widening included. [ticks]"""
+    inventory = view["position_lots"] / param["order_lots"]
+    volatility = param["volatility_ticks"]
+    if math.isnan(volatility):
+        volatility = view["volatility"]
+    left_s = time_left(param, view["elapsed_s"])
+    bid, ask = model_distances(param, table, inventory, left_s, volatility)
+    wide = param["half_spread_ticks"]
+    wide += param["half_spread_bps"] * 1e-4 * abs(view["mid"]) / view["tick_size"]
+    if param["volatility_factor"] != 0.0:
+        wide += param["volatility_factor"] * view["volatility"]
+    skew = price_skew(param, np.float64(view["position_lots"]), inventory)
+    bid += wide + skew
+    ask += wide - skew
+    if param["depth_ticks"] != 0.0:
+        reference = param["depth_reference_lots"]
+        bid += param["depth_ticks"] * thinness(np.float64(view["bid_lots"][0]), reference)
+        ask += param["depth_ticks"] * thinness(np.float64(view["ask_lots"][0]), reference)
+    short = 2.0 * param["min_half_spread_ticks"] - (bid + ask)
+    if short > 0.0:
+        bid += 0.5 * short
+        ask += 0.5 * short
+    return bid, ask
+
+
+@inner_kernel
+def quote_instrument(param, table, view, memory, inst, quotes, n):
+    """Write the quotes of one instrument, or why there are none; returns the rows written."""
+    center = center_of(param, table, view)
+    bid, ask = both_distances(param, table, view)
+    position = np.float64(view["position_lots"])
+    inventory = position / param["order_lots"]
+    for k in range(2):
+        side = 1 - 2 * k
+        at = (inst * 2 + k) * LAYERS * REMEMBERED
+        distance = bid if side > 0 else ask
+        factor = size_factor(param, position, inventory, side)
+        if soft_state(param, position, view["equity"], side):
+            distance += param["soft_ticks"]
+            factor *= param["soft_factor"]
+        reason = side_reason(param, view, side)
+        if reason == REASON.NONE:
+            if not math.isfinite(center):
+                reason = REASON.PULL_NO_THEO
+            elif distance == math.inf:
+                reason = REASON.PULL_INVENTORY
+            elif not math.isfinite(distance) or not math.isfinite(factor):
+                reason = REASON.PULL_NO_SIGNAL
+        if reason != REASON.NONE:
+            forget(memory, at)
+            if n < quotes.shape[0] - CANARY_ROWS:
+                say_why(quotes[n], inst, side, reason)
+                n += 1
+            continue
+        ideal = center - side * distance
+        n = quote_side(param, view, memory, at, inst, side, ideal, factor, quotes, n)
+    return n
+
+
+@kernel
+def maker_quote(view, params, memory, quotes):
+    """Quote every instrument that can be quoted. Parameters: ``core.maker_params``."""
+    param = record_of(params, PARAMS)
+    table = params[TABLE_START:]
     n = 0
-    if position < limit_units - 1e-9:
-        quote = quotes[n]
-        quote["side"] = 1
-        quote["tick"] = min(math.floor(reservation - params[0]), market["best_bid"])
-        quote["lots"] = int(params[2])
-        n += 1
-    if position > -limit_units + 1e-9:
-        quote = quotes[n]
-        quote["side"] = -1
-        quote["tick"] = max(math.ceil(reservation + params[0]), market["best_ask"])
-        quote["lots"] = int(params[2])
-        n += 1
+    for inst in range(view.shape[0]):
+        if view[inst]["blocked"] == 0:
+            n = quote_instrument(param, table, view[inst], memory, inst, quotes, n)
     return n

@@ -32,6 +32,15 @@ def price_of_tick(instrument, tick, subtick):
 
 
 @kernel
+def step_at(instrument, tick):
+    """Step from a tick to the next one. [currency]"""
+    i = instrument["ladder_len"] - 1
+    while i > 0 and tick < instrument["tick_from"][i]:
+        i -= 1
+    return instrument["step"][i]
+
+
+@kernel
 def tick_below(instrument, price):
     """Largest tick whose price is at most ``price`` (the passive side for a bid).
 
@@ -60,3 +69,16 @@ def tick_above(instrument, price):
     if price_of_tick(instrument, tick, 0.0) < price:
         tick += 1
     return tick
+
+
+@kernel
+def ticks_of_price(instrument, price):
+    """Tick of a price with its fraction of the step above it, whole on the grid. [ticks]
+
+    NaN for a price that is not finite or beyond all ticks.
+    """
+    tick = tick_below(instrument, price)
+    if tick == NO_TICK:
+        return math.nan
+    low = price_of_tick(instrument, tick, 0.0)
+    return tick + (price - low) / (price_of_tick(instrument, tick + 1, 0.0) - low)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmquant.core.dtypes import INSTRUMENT, LADDER, LADDER_STEPS
+from mmquant.core.dtypes import INSTRUMENT, LADDER, LADDER_STEPS, VIEW_LEVELS
 from mmquant.data.fees import FeeRates
 from mmquant.data.grid import (
     lots_to_size,
@@ -265,11 +265,13 @@ def instrument_rows(
                 fix=f"{LADDER_STEPS} steps at most are supported",
             )
         row = out[i]
+        row["view_levels"] = VIEW_LEVELS
         row["multiplier"] = contract.multiplier
         row["lot_num"], row["lot_den"] = contract.lot_fraction()
         row["ladder_len"] = len(steps)
         for column, values in zip(LADDER.names or (), zip(*steps, strict=True), strict=True):
             row[column][: len(steps)] = values
+        row["step"][: len(steps)] = row["step_num"][: len(steps)] / row["den"][: len(steps)]
         for name in ("maker_value_rate", "maker_unit_rate", "taker_value_rate", "taker_unit_rate"):
             row[name] = getattr(rate, name)
     return out

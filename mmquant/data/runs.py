@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,15 @@ from mmquant.schema import VERSION, validate
 
 FRAMES = ("fills", "orders", "quotes")
 MANIFEST = "run.json"
+VIEWS = "views"
 
 
 @dataclass
 class Run:
     """Manifest, step path (time, inst), and the tables of fills, orders and quote instructions.
 
-    The manifest (schema ``run``) is made plain on the way in: numbers of Python, None for what is
-    not finite.
+    ``views`` are runs of the same day and configuration under other profiles. The manifest (schema
+    ``run``) is made plain on the way in: numbers of Python, None for what is not finite.
     """
 
     manifest: dict[str, Any]
@@ -37,6 +38,7 @@ class Run:
     fills: pd.DataFrame
     orders: pd.DataFrame
     quotes: pd.DataFrame
+    views: dict[str, Run] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.manifest = {"schema": "run", "schema_version": VERSION, **plain(self.manifest)}
@@ -60,6 +62,8 @@ class Run:
         validate(self.manifest, "run", where=where)
         for name, obj in self.tables().items():
             validate(obj, name, where=where)
+        for name, view in self.views.items():
+            view.validate(where=f"{where}/{VIEWS}/{name}")
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write ``run.json`` and a Parquet file a table; the folder appears whole or not at all.
@@ -68,7 +72,8 @@ class Run:
         nothing else.
         """
         folder = Path(folder)
-        self.manifest["digest"] = self.digest()
+        for run in (self, *self.views.values()):
+            run.manifest["digest"] = run.digest()
         self.validate(where=str(folder))
         _check_target(folder, overwrite)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -87,14 +92,17 @@ class Run:
             write_frame(getattr(self, name), name, folder / f"{name}.parquet", {"schema": name})
         text = json.dumps(self.manifest, indent=1, sort_keys=True, allow_nan=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        for name, view in self.views.items():
+            (folder / VIEWS / name).mkdir(parents=True)
+            view._write(folder / VIEWS / name)
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
         """Read a run. Raises DataError where it is missing, damaged, changed or too old."""
         folder = Path(folder)
         manifest = _load_manifest(folder)
-        frames = {name: read_frame(folder / f"{name}.parquet")[0] for name in FRAMES}
-        run = cls(manifest, read_path(folder / "path.parquet"), **frames)
+        fills, orders, quotes = (read_frame(folder / f"{name}.parquet")[0] for name in FRAMES)
+        run = cls(manifest, read_path(folder / "path.parquet"), fills, orders, quotes)
         run.validate(where=str(folder))
         if run.digest() != run.manifest["digest"]:
             raise DataError(
@@ -102,6 +110,8 @@ class Run:
                 where=str(folder),
                 fix="run the backtest again",
             )
+        if (folder / VIEWS).is_dir():
+            run.views = {at.name: cls.load(at) for at in sorted((folder / VIEWS).iterdir())}
         return run
 
 

@@ -67,7 +67,7 @@ def book_levels(tape: xr.Dataset, times: Sequence[int], *, levels: int = 5) -> p
 def _state(book: Book, contract: Contract, time: int, levels: int) -> np.ndarray:
     """Columns (6, n) of the levels there are: time, inst, side, place, tick, lots."""
     tops = np.zeros((4, levels), np.int64)
-    top_levels(book, contract.id, tops[0], tops[1], tops[2], tops[3])
+    top_levels(book, contract.id, tops.shape[1], tops[0], tops[1], tops[2], tops[3])
     place = np.arange(1, levels + 1)
     same = np.full(levels, time), np.full(levels, contract.id)
     sides = [

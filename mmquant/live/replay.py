@@ -11,6 +11,8 @@ from mmquant.config import Config
 from mmquant.core.book import make_book
 from mmquant.core.exchange import make_exchange
 from mmquant.data.runs import Run
+from mmquant.data.tape import contracts_of
+from mmquant.live.inbox import Inbox
 from mmquant.live.loop import LiveLoop
 from mmquant.trading.halves import (
     action_rows,
@@ -18,6 +20,7 @@ from mmquant.trading.halves import (
     exchange_state,
     make_local_half,
     open_session,
+    read_inbox,
     tape_columns,
     triggers_of,
 )
@@ -33,14 +36,16 @@ def replay(
     strategy: Strategy | None = None,
     params: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    follow: bool = False,
 ) -> Run:
     """Run a strategy over a tape message by message, as live. Arguments as for ``backtest``.
 
+    With ``follow``, lines that are added to the file ``hand.file`` while it runs are obeyed.
     The Run equals that of ``backtest`` bit for bit, but for its mode.
     """
     session = open_session(config or Config(), tape, strategy, params)
     settings = session.config
-    columns = tape_columns(session.tape, feed_offset_ns=settings.latency.feed_offset_ns)
+    columns = tape_columns(session.tape, settings)
     local = make_local_half(
         settings,
         session.tape,
@@ -57,12 +62,18 @@ def replay(
     )
     broker = SimBroker(exchange, columns)
     step = LiveStep(local, session.strategy, action_rows(local))
+    inbox = Inbox(
+        None if follow else read_inbox(settings, session.tape),
+        follow=settings.hand_path() if follow else None,
+        contracts=contracts_of(session.tape),
+    )
     loop = LiveLoop(
         broker,
         step,
         session.strategy,
         interval_ns=settings.decision.interval_ns,
         triggers=triggers_of(settings),
+        inbox=inbox,
     )
     rows = len(columns.exch_ts)
     told = None if progress is None else lambda _: progress(broker.rows_received, rows)
@@ -75,4 +86,5 @@ def replay(
         step.local,
         logs,
         mode="replay",
+        told=inbox.taken(),
     )

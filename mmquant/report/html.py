@@ -32,6 +32,7 @@ from mmquant.report.facts import (
 from mmquant.report.scope import RunLike, scopes_of
 from mmquant.report.sections import Section, sections_of
 from mmquant.report.style import CONFIG
+from mmquant.report.views import views_section
 
 MAX_BYTES = 5_000_000
 """A page above this is drawn again with fewer points."""
@@ -66,6 +67,9 @@ def render_report(run: RunLike, *, tape: xr.Dataset | None = None) -> str:
 def _page(run: RunLike, tape: xr.Dataset | None, max_points: int) -> str:
     scopes = scopes_of(run)
     sections = sections_of(run, scopes, tape=tape, max_points=max_points)
+    views = views_section(run, max_points=max_points)
+    if views is not None:
+        sections.insert(0, views)
     config = run.manifest.get("config") or {}
     title = (config.get("report") or {}).get("title") or run.manifest.get("name") or "run"
     return _template().render(

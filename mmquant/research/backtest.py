@@ -8,8 +8,10 @@ import xarray as xr
 
 from mmquant.config import Config
 from mmquant.data.runs import Run
+from mmquant.data.tape import contracts_of
 from mmquant.trading.compiled import run_halves
-from mmquant.trading.halves import make_halves, open_session
+from mmquant.trading.halves import Session, make_halves, open_session
+from mmquant.trading.profiles import views_beside, with_profile
 from mmquant.trading.results import make_run
 from mmquant.trading.strategy import Strategy
 
@@ -35,7 +37,8 @@ def backtest(
     Returns
     -------
     Run
-        tables of fills, orders and quote instructions, the step path, and the manifest.
+        tables of fills, orders and quote instructions, the step path, and the manifest; in
+        ``views`` the same day under the profiles that ``profile.beside`` names.
 
     Raises
     ------
@@ -43,6 +46,14 @@ def backtest(
         where configuration, tape or strategy do not fit together.
     """
     session = open_session(config or Config(), tape, strategy, params)
+    run = _run(session, progress)
+    for name in views_beside(session.config, contracts_of(session.tape)):
+        other = with_profile(config or Config(), name)
+        run.views[name] = _run(open_session(other, session.tape, strategy, params), None)
+    return run
+
+
+def _run(session: Session, progress: Callable[[int, int], None] | None) -> Run:
     halves = make_halves(
         session.config, session.tape, session.strategy, rates=session.rates, params=[session.params]
     )
@@ -55,4 +66,5 @@ def backtest(
         halves.local,
         logs,
         mode="backtest",
+        told=halves.inbox[: int(halves.clock[0]["inbox"])],
     )

@@ -138,6 +138,8 @@ RUN = Table(
         Column("strategy", "dict", "", "Name of the strategy, and its parameters."),
         Column("fees", "dict", "", "schedule, source, applied_from, notes."),
         Column("notes", "list", "", "Sentences on what the run assumed."),
+        Column("told", "list", "", "Messages from outside, as lines of a `hand.file`."),
+        Column("profile", "str", "", "What of the market was seen: ideal or ibkr."),
         Column("contracts", "list", "", "The contract table, as dicts."),
         Column("summary", "dict", "", "Results as flat numbers."),
         Column("digest", "str", "sha256", "Digest of the four tables."),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numba
 
-from mmquant.core import engine
+from mmquant.core import tape_loop
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import Reason, Status
 from mmquant.core.exchange import grow_responses
@@ -37,6 +37,7 @@ def loop_arguments(halves: Halves) -> tuple[Any, ...]:
         halves.tape,
         halves.clock,
         halves.ring,
+        halves.inbox,
         halves.strategy.quote,
         halves.actions,
         halves.message,
@@ -45,7 +46,7 @@ def loop_arguments(halves: Halves) -> tuple[Any, ...]:
 
 def bind_loop(halves: Halves) -> Any:
     """The loop, compiled or loaded from the cache."""
-    return bind(engine.run, loop_arguments(halves), 5)
+    return bind(tape_loop.run, loop_arguments(halves), 6)
 
 
 def run_halves(

@@ -13,6 +13,7 @@ from mmquant.config import Config
 from mmquant.core.book import make_book
 from mmquant.core.dtypes import (
     ACTION,
+    MSG,
     NEVER,
     SET,
     FillMode,
@@ -22,22 +23,25 @@ from mmquant.core.dtypes import (
     TimeInForce,
     Trigger,
 )
-from mmquant.core.engine import AT_END, Tape, empty_message, run_clock, view_ring
+from mmquant.core.engine import AT_END, Tape, empty_message
 from mmquant.core.exchange import EXCHANGE_STATE, Exchange, make_exchange
 from mmquant.core.local import Local, make_local
+from mmquant.core.tape_loop import run_clock, view_ring
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.fees import FeeRates, Fees, load_fees
+from mmquant.data.hand import read_hand
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
-from mmquant.trading.strategy import BUILT_IN, Strategy, load_strategy
+from mmquant.trading.maker import MAKER, Maker, maker_params
+from mmquant.trading.profiles import received, shown_levels, under_profile
+from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
-MAX_QUOTES = 16
 
 
-def tape_columns(tape: xr.Dataset, *, feed_offset_ns: int = 0) -> Tape:
-    """Columns of a tape as the engine takes them; the offset is added to the local times."""
+def tape_columns(tape: xr.Dataset, config: Config) -> Tape:
+    """Columns of a tape as the engine takes them, with the local times of the profile."""
     if tape.sizes["event"] == 0:
         raise DataError("the tape has no rows", fix="check the file and the reader's options")
 
@@ -46,9 +50,10 @@ def tape_columns(tape: xr.Dataset, *, feed_offset_ns: int = 0) -> Tape:
 
     local = column("local_ts", np.int64)
     order = column("local_order", np.int64) if "local_order" in tape else np.zeros(0, np.int64)
+    local, order = received(config, contracts_of(tape), local, column("inst", np.int16), order)
     return Tape(
         column("exch_ts", np.int64),
-        local + feed_offset_ns if feed_offset_ns else local,
+        local,
         column("kind", np.int8),
         column("side", np.int8),
         column("tick", np.int32),
@@ -64,7 +69,7 @@ def strategy_of(config: Config) -> Strategy:
     path = config.strategy_path()
     if path is not None:
         return load_strategy(path, config.strategy.function)
-    return BUILT_IN[config.strategy.name]
+    return MAKER if config.strategy.name == "maker" else SKEW
 
 
 def triggers_of(config: Config) -> int:
@@ -72,13 +77,25 @@ def triggers_of(config: Config) -> int:
     return sum(int(Trigger[name.upper()]) for name in config.decision.on)
 
 
-def set_rows(config: Config, sets: int) -> np.ndarray:
-    """SET rows with the configured limits and order defaults, the same for all sets."""
+def set_rows(
+    config: Config, steady: np.ndarray, *, shows_orders: bool, start_ts: int
+) -> np.ndarray:
+    """SET rows with the configured limits and order defaults, one for each of ``steady``."""
     limits, orders = config.limits, config.orders
-    row = np.zeros(sets, SET)
+    row = np.zeros(len(steady), SET)
+    row["shows_orders"] = shows_orders
+    row["steady"] = steady & (limits.max_book_age_s is None)
     row["max_position_lots"] = limits.max_position_lots or NO_LIMIT
     row["max_order_lots"] = limits.max_order_lots or NO_LIMIT
     row["max_open_orders"] = limits.max_open_orders
+    row["theo_collar"] = np.inf if limits.theo_collar_bps is None else limits.theo_collar_bps / 1e4
+    row["max_messages"] = limits.max_messages or 0
+    row["message_window_ns"] = round(limits.message_window_s * 1e9)
+    row["cancel_reserve"] = limits.cancel_reserve
+    tolerance = orders.size_tolerance_lots
+    if tolerance is None and config.strategy.name == "maker" and config.strategy.file is None:
+        tolerance = config.quoting.size_tolerance_lots
+    row["size_tolerance_lots"] = -1 if tolerance is None else tolerance
     row["max_loss"] = np.inf if limits.max_loss_ccy is None else limits.max_loss_ccy
     age = limits.max_book_age_s
     row["max_book_age_ns"] = NEVER if age is None else round(age * 1e9)
@@ -88,6 +105,8 @@ def set_rows(config: Config, sets: int) -> np.ndarray:
     row["lifetime_ns"] = 0 if orders.lifetime_s is None else round(orders.lifetime_s * 1e9)
     row["requote"] = int(Requote[orders.requote.upper()])
     row["peer_arithmetic"] = config.fill.mode == "peer"
+    row["no_post_only"] = config.profile.name == "ibkr" and config.profile.ibkr.smart
+    row["start_ts"] = start_ts
     return row
 
 
@@ -138,8 +157,9 @@ def open_session(
     ConfigError
         where neither a tape nor ``tape.path`` is given.
     """
+    config = under_profile(config)
     chosen = strategy or strategy_of(config)
-    given = ({} if strategy else dict(config.strategy.params)) | dict(params or {})
+    given = {} if strategy else dict(config.strategy.params)
     if tape is None:
         path = config.tape_path()
         if path is None:
@@ -148,8 +168,23 @@ def open_session(
             )
         options = config.tape.options
         tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
+    if isinstance(chosen, Maker):
+        given = maker_params(config.quoting, length_s=length_of(tape)) | given
+    given |= dict(params or {})
     fees = load_fees(config.fee_schedule(), tape.attrs["date"])
     return Session(config, tape, chosen, given, fees)
+
+
+def read_inbox(config: Config, tape: xr.Dataset) -> np.ndarray:
+    """The messages from outside that the configuration names, as MSG rows in order of time."""
+    path = config.hand_path()
+    return np.zeros(0, MSG) if path is None else read_hand(path, contracts_of(tape))
+
+
+def length_of(tape: xr.Dataset) -> float:
+    """Time from the first to the last row. [s]"""
+    times = tape["exch_ts"].values
+    return float(times[-1] - times[0]) / 1e9 if len(times) else 0.0
 
 
 @dataclass
@@ -161,6 +196,7 @@ class Halves:
     tape: Tape
     clock: np.ndarray
     ring: np.ndarray
+    inbox: np.ndarray
     actions: np.ndarray
     message: np.ndarray
     strategy: Strategy
@@ -179,16 +215,23 @@ def make_local_half(
 ) -> Local:
     """Local half of a configuration; ``params`` gives one mapping a set (default: one set)."""
     contracts = contracts_of(tape)
+    instrument = instrument_rows(contracts, tape.attrs["date"], list(rates))
+    instrument["view_levels"] = [shown_levels(config, c, strategy.levels) for c in contracts]
     given = [config.strategy.params] if params is None else list(params)
     rows = np.array([strategy.param_row(one) for one in given])
     return make_local(
         book=make_book(len(contracts), window=1 << 15 if with_book else 64),
-        instrument=instrument_rows(contracts, tape.attrs["date"], list(rates)),
-        sets=set_rows(config, len(rows)),
+        instrument=instrument,
+        sets=set_rows(
+            config,
+            strategy.steady(rows),
+            shows_orders=not strategy.raw,
+            start_ts=int(tape["exch_ts"].values[0]),
+        ),
         strategy_param=rows,
-        memory=np.tile(strategy.memory_row(), (len(rows), 1)),
+        memory=np.tile(strategy.memory_row(len(contracts)), (len(rows), 1)),
         slots=slots_of(config),
-        max_quotes=MAX_QUOTES,
+        max_quotes=strategy.quote_rows(rows, len(contracts)),
         keep_tables=keep_tables,
         keep_path=keep_path,
     )
@@ -211,7 +254,7 @@ def make_halves(
     keep_path: bool = True,
 ) -> Halves:
     """Both halves of a backtest over a tape."""
-    columns = tape_columns(tape, feed_offset_ns=config.latency.feed_offset_ns)
+    columns = tape_columns(tape, config)
     triggers = triggers_of(config)
     two_books = triggers != int(Trigger.TIMER) or len(columns.order) > 0
     local = make_local_half(
@@ -242,6 +285,7 @@ def make_halves(
             interval=AT_END if two_books else interval,
             instruments=len(local.instrument),
         ),
+        read_inbox(config, tape),
         action_rows(local),
         empty_message(),
         strategy,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from mmquant.core.dtypes import Reason
 from mmquant.core.local import Local
 from mmquant.data.contracts import Contract
 from mmquant.data.fees import Fees
+from mmquant.data.hand import hand_lines
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
 from mmquant.trading.logs import Logs, fills_table, orders_table, path_dataset, quotes_table
@@ -36,6 +36,7 @@ def make_run(
     logs: Logs,
     *,
     mode: str,
+    told: np.ndarray,
     owner: int = 0,
 ) -> Run:
     """The Run of one strategy set."""
@@ -67,11 +68,11 @@ def make_run(
         "fees": fees.manifest(),
         "strategy": {
             "name": strategy.name,
-            "params": dict(
-                zip(strategy.params, local.strategy_param[owner].tolist(), strict=False)
-            ),
+            "params": strategy.shown_params(local.strategy_param[owner]),
         },
         "notes": notes_of(config, tape, fees, fills, stopped),
+        "told": hand_lines(told, contracts),
+        "profile": config.profile.name,
         "contracts": [contract.to_dict() for contract in contracts],
         "summary": summary | counted,
     }
@@ -82,17 +83,12 @@ def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:
     """Name, digest and size of the files behind the tape and the strategy."""
     source = json.loads(tape.attrs.get("source", "{}"))
     files = [dict(one) for one in source.get("files", [])]
-    strategy = config.strategy_path()
-    if strategy is not None:
-        from mmquant.data.files import file_digest
+    for path in (config.strategy_path(), config.hand_path()):
+        if path is not None and path.exists():
+            from mmquant.data.files import file_digest
 
-        files.append(
-            {
-                "name": Path(strategy).name,
-                "sha256": file_digest(strategy),
-                "bytes": Path(strategy).stat().st_size,
-            }
-        )
+            size = path.stat().st_size
+            files.append({"name": path.name, "sha256": file_digest(path), "bytes": size})
     return files
 
 

@@ -23,8 +23,8 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
-from mmquant.core import quoting
-from mmquant.core.dtypes import QUOTE, VIEW
+from mmquant.core import skew
+from mmquant.core.dtypes import QUOTE, VIEW, VIEW_LEVELS
 from mmquant.core.jit import DISABLED, not_collecting, user_kernel
 from mmquant.errors import ConfigError, UsageError
 
@@ -34,6 +34,7 @@ _NUMBERS = types.Array(types.float64, 1, "C")
 QUOTE_SIGNATURE = types.int64(_VIEW_ROWS, _NUMBERS, _NUMBERS, _QUOTE_ROWS)
 QUOTE_FUNCTION = types.FunctionType(QUOTE_SIGNATURE)
 """The one type that the engine is compiled for."""
+MOST_QUOTES = 4096
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Strategy:
     params : default of each parameter.
     memory : value of each memory field before the first decision.
     raw : whether ``function`` takes float64 rows instead of named records.
+    quotes : most quotes that it writes.
+    levels : price levels a side that it looks at, 0 to VIEW_LEVELS; the views show no more.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Strategy:
     params: Mapping[str, float]
     memory: Mapping[str, float]
     raw: bool = False
+    quotes: int = 16
+    levels: int = VIEW_LEVELS
 
     def param_row(self, given: Mapping[str, float] | None = None) -> np.ndarray:
         """Parameter values in order, defaults filled in. Raises ConfigError on an unknown name."""
@@ -82,9 +87,22 @@ class Strategy:
             )
         return np.array(row or [0.0])
 
-    def memory_row(self) -> np.ndarray:
+    def memory_row(self, instruments: int = 1) -> np.ndarray:
         """Memory before the first decision."""
         return np.array([float(x) for x in self.memory.values()] or [0.0])
+
+    def shown_params(self, row: np.ndarray) -> dict[str, float]:
+        """What a run says of its parameters, from their row."""
+        return dict(zip(self.params, row.tolist(), strict=False))
+
+    def steady(self, params: np.ndarray) -> np.ndarray:
+        """For each parameter row, whether only best prices, their sizes and the own position count,
+        so that the same of these give the same quotes."""
+        return np.full(len(params), self.raw)
+
+    def quote_rows(self, params: np.ndarray, instruments: int) -> int:
+        """Quotes that there must be room for with these parameter rows."""
+        return self.quotes
 
     @cached_property
     def quote(self) -> Any:
@@ -150,6 +168,8 @@ def strategy(
     params: Mapping[str, float] | None = None,
     memory: Mapping[str, float] | None = None,
     name: str | None = None,
+    quotes: int = 16,
+    levels: int = VIEW_LEVELS,
 ) -> Any:
     """Make a quoting function a strategy.
 
@@ -158,12 +178,15 @@ def strategy(
     params : names and defaults of its parameters.
     memory : names and first values of what it remembers between decisions.
     name : shown in reports; the function's own name if not given.
+    quotes : most quotes that it writes, over all instruments: rows of ``quotes``.
+    levels : price levels a side that it looks at, 0 to 5. The best prices are always shown; what
+        a strategy does not look at need not be gathered.
 
     Raises
     ------
     UsageError
-        where the function does not take ``view, params, memory, quotes``, or a name cannot be
-        a field.
+        where the function does not take ``view, params, memory, quotes``, a name cannot be
+        a field, or ``quotes`` or ``levels`` is out of range.
     """
 
     def make(target: Callable[..., Any]) -> Strategy:
@@ -177,21 +200,29 @@ def strategy(
         for field in [*(params or {}), *(memory or {})]:
             if not field.isidentifier() or keyword.iskeyword(field):
                 raise UsageError(f"{field!r} cannot name a parameter or memory field", where=label)
-        return Strategy(label, target, dict(params or {}), dict(memory or {}))
+        for what, value, low, high in (
+            ("quotes", quotes, 1, MOST_QUOTES),
+            ("levels", levels, 0, VIEW_LEVELS),
+        ):
+            if not low <= value <= high:
+                raise UsageError(f"{what} must be {low} to {high}, not {value}", where=label)
+        return Strategy(
+            label, target, dict(params or {}), dict(memory or {}), quotes=quotes, levels=levels
+        )
 
     return make(function) if function is not None else make
 
 
 SKEW = Strategy(
     "skew",
-    quoting.skew_quote,
-    dict(zip(quoting.SKEW_PARAMS, (2.0, 0.5, 1.0, 10.0), strict=True)),
+    skew.skew_quote,
+    dict(zip(skew.SKEW_PARAMS, (2.0, 0.5, 1.0, 10.0), strict=True)),
     {},
     raw=True,
+    quotes=2,
+    levels=0,
 )
 """One quote a side around a reservation price that moves against the inventory."""
-
-BUILT_IN = {"skew": SKEW}
 
 
 def load_strategy(path: str | Path, function: str) -> Strategy:

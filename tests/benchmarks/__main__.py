@@ -19,6 +19,7 @@ from tests.benchmarks.harness import ROOT, note, plain, table, write_between_mar
 
 PEER = "python -m tests.benchmarks.peer_hftbacktest --peer-python PATH"
 FIRST = "python -m tests.benchmarks.first_result"
+MODELS = "python -m tests.benchmarks.models"
 
 
 def run(name: str, *options: str) -> dict[str, Any]:
@@ -51,6 +52,18 @@ def first_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(what, f"{result['seconds']:.1f} s", FIRST)]
 
 
+def model_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    quotes = f"{result['exact_quote_q10_ns']:.0f} ns"
+    return [
+        (
+            "1,000 paths of Avellaneda and Stoikov (2008)",
+            f"{result['paths_1000_ms']:.1f} ms",
+            MODELS,
+        ),
+        ("one exact finite-horizon quote, up to 10 order sizes held", quotes, MODELS),
+    ]
+
+
 def main(argv: list[str] | None = None) -> int:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -59,12 +72,13 @@ def main(argv: list[str] | None = None) -> int:
     p.add_argument("--no-readme", action="store_true", help="leave the README as it is")
     a = p.parse_args(argv)
     first = run("first_result")
+    models = run("models")
     if not a.peer_python:
         note("peer_hftbacktest: skipped, as neither --peer-python nor PEER_PYTHON is set")
         note("README.md: left as it is")
         return 0
     peer = run("peer_hftbacktest", "--peer-python", a.peer_python)
-    text = table([*peer_rows(peer), *first_rows(first)])
+    text = table([*peer_rows(peer), *first_rows(first), *model_rows(models)])
     machine = f"{peer['cores']} cores of {peer['cpu']}; Python {peer['python']}, "
     versions = f"numba {peer['numba']}, numpy {peer['numpy']}; a generated market of "
     text += f"\n\nMeasured on {machine}{versions}{peer['rows']:,} rows."

@@ -99,7 +99,7 @@ def apply(book: Book, op: Op) -> Book:
 def tops(book: Book, inst: int = 0) -> tuple[Levels, Levels]:
     """The best levels of both sides."""
     rows = np.full((4, DEPTH), 77, np.int32)
-    top_levels(book, inst, *rows)
+    top_levels(book, inst, DEPTH, *rows)
     bid, ask = (list(zip(*rows[i : i + 2].tolist(), strict=True)) for i in (0, 2))
     for side, absent in ((bid, NO_BID), (ask, NO_ASK)):
         known = [level for level in side if level[0] != absent]

@@ -58,6 +58,8 @@ def fake_run(n: int = 4, seed: int = 0) -> Run:
         "latency": {"entry_ns": 1},
         "fees": {"schedule": "zero"},
         "notes": (),
+        "told": [],
+        "profile": "ideal",
         "contracts": [],
         "summary": {"pnl": np.float64(1.5), "sharpe": float("nan"), "fills": np.int32(n)},
     }

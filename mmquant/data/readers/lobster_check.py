@@ -67,7 +67,7 @@ def compare_rows(book, kind, side, tick, size, ends, key, lots, tops, equal):
                 if not set_level(book, 0, k, np.int64(tick[row]), np.int64(size[row])):
                     return False
             row += 1
-        top_levels(book, 0, tops[0], tops[1], tops[2], tops[3])
+        top_levels(book, 0, tops.shape[1], tops[0], tops[1], tops[2], tops[3])
         same = True
         for j in range(levels):
             bid, ask = np.int64(key[i, 0, j]), -np.int64(key[i, 1, j])

@@ -1,0 +1,323 @@
+"""The compiled loop that pairs the two halves over a tape.
+
+Ties in time are ordered: messages from outside, local data, local response, exchange data, exchange
+order, and the decision last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmquant.core.decision import market_view, record_path
+from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
+from mmquant.core.engine import (
+    AT_END,
+    AT_RESPONSE,
+    AT_ROW,
+    TRADE,
+    Tape,
+    decide_and_record,
+    exchange_step,
+    first_after,
+    market_row,
+    more_to_come,
+    on_outside,
+    on_own_message,
+    row_message,
+    send_actions,
+)
+from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.local import logs_have_room, make_views
+
+RUN_CLOCK = np.dtype(
+    [
+        ("next_timer", np.int64),
+        ("interval", np.int64),
+        ("next_snap", np.int64),
+        ("snap_row", np.int64),
+        ("snaps", np.int64),
+        ("decisions", np.int64),
+        ("local_row", np.int64),
+        ("last_local_ts", np.int64),
+        ("due", np.int64),
+        ("own", np.int64),
+        ("triggers", np.int64),
+        ("two_books", np.int64),
+        ("react", np.int64),
+        ("owner", np.int64),
+        ("deciding", np.int64),
+        ("inbox", np.int64),
+        ("changed", np.int64),
+    ],
+    align=True,
+)
+"""Cursors of a run, which can resume in the middle of a decision.
+
+``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked.
+"""
+
+
+@inner_kernel
+def drain_responses(local, exchange, until, actions):
+    """Hand all responses due by a time to the local half, in order. Returns a Status."""
+    clock = exchange.state[0]
+    ring = exchange.response
+    while clock["response_tail"] != clock["response_head"]:
+        msg = ring[clock["response_head"] & (ring.shape[0] - 1)]
+        if msg["ts"] > until:
+            break
+        if not logs_have_room(local, 2):
+            return STATUS.LOG_FULL
+        n = on_own_message(local, np.int64(msg["set"]), msg, actions)
+        ts = msg["ts"]
+        clock["response_head"] += 1
+        if n > 0 and not send_actions(exchange, ts, actions, n):
+            exchange.state[0]["status"] = STATUS.RING_FULL
+            return STATUS.RING_FULL
+    return STATUS.OK
+
+
+@inner_kernel
+def local_row_index(tape, i):
+    """Row that is the i-th to be received."""
+    if tape.order.shape[0] == 0:
+        return i
+    return tape.order[i]
+
+
+@inner_kernel
+def receive_rows(local, tape, clock, until, msg):
+    """Apply to the local book all rows received by a time. Returns a Status."""
+    n = tape.local_ts.shape[0]
+    while clock["local_row"] < n:
+        row = local_row_index(tape, clock["local_row"])
+        if tape.local_ts[row] > until:
+            break
+        row_message(tape, row, msg)
+        status = market_row(local.book, msg, local.set[0]["peer_arithmetic"] != 0)
+        if status != 0:
+            return status
+        clock["local_row"] += 1
+    return STATUS.OK
+
+
+@inner_kernel
+def asks_decision(triggers, kind):
+    """Whether a market row of this kind asks for a decision."""
+    if kind == TRADE:
+        return triggers & TRIGGER.TRADE != 0
+    return triggers & TRIGGER.BOOK != 0
+
+
+@inner_kernel
+def next_decision(tape, clock):
+    """Time of the next decision that the timer or a market row asks for; AT_END if none does."""
+    due = np.int64(AT_END)
+    if clock["triggers"] & TRIGGER.TIMER:
+        due = clock["next_timer"]
+    if clock["triggers"] & (TRIGGER.BOOK | TRIGGER.TRADE):
+        for i in range(clock["local_row"], tape.local_ts.shape[0]):
+            row = local_row_index(tape, i)
+            if tape.local_ts[row] >= due:
+                break
+            if asks_decision(clock["triggers"], tape.kind[row]):
+                return tape.local_ts[row]
+    return due
+
+
+@inner_kernel
+def take_snapshot(local, exchange, tape, clock, ring):
+    """Keep the market views that the next decision to come will have, while the book shows them."""
+    count = local.instrument.shape[0]
+    slot = clock["snaps"] % (ring.shape[0] // count)
+    for inst in range(count):
+        side = exchange.book.side[inst]
+        if side["row"] >= 0:
+            side["ts"] = tape.local_ts[side["row"]]
+            side["exch_ts"] = tape.exch_ts[side["row"]]
+        market_view(local, exchange.book, inst, ring[slot * count + inst])
+    clock["snaps"] += 1
+    clock["next_snap"] += clock["interval"]
+    clock["snap_row"] = first_after(tape.local_ts, clock["snap_row"], clock["next_snap"])
+
+
+@inner_kernel
+def show_views(local, clock, ring):
+    """Put the market views of the decision in hand where the strategy looks.
+
+    Returns whether a best price, its size or the market's status changed since the last decision.
+    """
+    count = local.instrument.shape[0]
+    slot = clock["decisions"] % (ring.shape[0] // count)
+    changed = False
+    for inst in range(count):
+        view = local.views[inst]
+        bid, ask = view["best_bid"], view["best_ask"]
+        bid_lots, ask_lots, halted = view["bid_lots"][0], view["ask_lots"][0], view["halted"]
+        if clock["two_books"] != 0:
+            market_view(local, local.book, inst, view)
+        else:
+            local.views[inst] = ring[slot * count + inst]
+        changed |= (view["best_bid"] != bid) | (view["best_ask"] != ask)
+        changed |= (view["bid_lots"][0] != bid_lots) | (view["ask_lots"][0] != ask_lots)
+        changed |= view["halted"] != halted
+    return changed
+
+
+@inner_kernel
+def bring_to(local, exchange, tape, clock, ring, until):
+    """Bring the exchange to a time, keeping the views that later decisions will need.
+
+    A strategy with a constant feed latency needs no book of its own: what it sees is the
+    exchange's book before the first row that it has not yet received.
+    """
+    react = clock["react"] != 0
+    rows = tape.exch_ts.shape[0]
+    while True:
+        stop_row = rows + 1
+        if clock["two_books"] == 0:
+            row = clock["snap_row"]
+            if clock["next_snap"] <= until or (row < rows and tape.exch_ts[row] <= until):
+                stop_row = row
+        at = exchange_step(exchange, tape, until, stop_row, react)
+        if at != AT_ROW:
+            return at
+        take_snapshot(local, exchange, tape, clock, ring)
+
+
+@inner_kernel
+def take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg):
+    """Apply the messages from outside that come up to the decision in hand, each at its time.
+
+    Returns a Status, or AT_RESPONSE if an answer asks for a decision before the next of them.
+    ``event`` of a message tells whether it was refused.
+    """
+    while clock["inbox"] < inbox.shape[0] and inbox[clock["inbox"]]["ts"] <= clock["due"]:
+        given = inbox[clock["inbox"]]
+        at = bring_to(local, exchange, tape, clock, ring, given["ts"] - 1)
+        if at > 0 or at == AT_RESPONSE:
+            return at
+        status = drain_responses(local, exchange, given["ts"] - 1, actions)
+        if status == 0 and clock["two_books"] != 0:
+            status = receive_rows(local, tape, clock, given["ts"] - 1, msg)
+        if status != 0:
+            return status
+        if not logs_have_room(local, local.set.shape[0] * actions.shape[0]):
+            return STATUS.LOG_FULL
+        for owner in range(local.set.shape[0]):
+            n = on_outside(local, owner, given, actions)
+            given["event"] = 1 if n < 0 else 0
+            if n > 0 and not send_actions(exchange, given["ts"], actions, n):
+                exchange.state[0]["status"] = STATUS.RING_FULL
+                return STATUS.RING_FULL
+        clock["inbox"] += 1
+    return STATUS.OK
+
+
+@inner_kernel
+def prepare_decision(local, exchange, tape, clock, ring, inbox, actions, msg):
+    """Bring everything to the next decision. Returns OK, END or why the shell must step in."""
+    if clock["due"] == 0:
+        clock["due"] = next_decision(tape, clock)
+        clock["own"] = 0
+    if clock["inbox"] < inbox.shape[0]:
+        status = take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg)
+        if status > 0:
+            return status
+    at = bring_to(local, exchange, tape, clock, ring, clock["due"])
+    if at > 0:
+        return at
+    if at == AT_RESPONSE:
+        state = exchange.state[0]
+        head = state["response_head"] & (exchange.response.shape[0] - 1)
+        due = exchange.response[head]["ts"]
+        if due < clock["due"]:
+            clock["own"] = 1
+        clock["due"] = due
+    status = drain_responses(local, exchange, clock["due"], actions)
+    if status != 0:
+        return status
+    if clock["two_books"] != 0:
+        status = receive_rows(local, tape, clock, clock["due"], msg)
+        if status != 0:
+            return status
+    if clock["due"] == AT_END or not more_to_come(exchange, clock["last_local_ts"], clock["due"]):
+        return STATUS.END
+    return STATUS.OK
+
+
+@kernel
+def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
+    """Pair the two halves over a tape until nothing is left to come.
+
+    Returns END, or a Status that asks the shell to make room (LOG_FULL, BOOK_FULL) and call again:
+    all state is in the arguments, so that the run goes on where it stopped.
+    """
+    clock = clocks[0]
+    msg = message[0]
+    sets = local.set.shape[0]
+    room = actions.shape[0]
+    while True:
+        if clock["deciding"] == 0:
+            status = prepare_decision(local, exchange, tape, clock, ring, inbox, actions, msg)
+            if status != 0:
+                return status
+            clock["deciding"] = 1
+            clock["owner"] = 0
+            clock["changed"] = 1 if show_views(local, clock, ring) else 0
+        due = clock["due"]
+        changed = clock["changed"] != 0
+        keeps_path = local.log[0]["keep_path"] != 0
+        while clock["owner"] < sets:
+            owner = clock["owner"]
+            state = local.set[owner]
+            touched = state["touched"] != 0
+            if changed:
+                state["quiet"] = 0
+            quiet = state["quiet"] != 0 and not touched
+            if quiet and not keeps_path:
+                state["decisions"] += 1 if clock["own"] == 0 else 0
+            elif clock["own"] == 0 or touched:
+                if not logs_have_room(local, room):
+                    return STATUS.LOG_FULL
+                if quiet:
+                    state["decisions"] += 1
+                    record_path(local, owner, due)
+                    clock["owner"] += 1
+                    continue
+                n = decide_and_record(local, owner, due, quote, actions)
+                state["touched"] = 0
+                if not send_actions(exchange, due, actions, n):
+                    exchange.state[0]["status"] = STATUS.RING_FULL
+                    return STATUS.RING_FULL
+            clock["owner"] += 1
+        if clock["own"] == 0 and due == clock["next_timer"]:
+            clock["next_timer"] += clock["interval"]
+        clock["decisions"] += 1
+        clock["deciding"] = 0
+        clock["due"] = 0
+
+
+def run_clock(
+    tape: Tape, *, interval: int, triggers: int, two_books: bool, start: int | None = None
+) -> np.ndarray:
+    """Fresh cursors: the first timer decision is one interval after the first row."""
+    clock = np.zeros(1, RUN_CLOCK)
+    origin = int(tape.exch_ts[0]) if start is None else start
+    clock["interval"] = interval
+    clock["triggers"] = triggers
+    clock["two_books"] = two_books
+    clock["react"] = bool(triggers & TRIGGER.OWN)
+    clock["next_timer"] = origin + interval if triggers & TRIGGER.TIMER else NEVER
+    clock["next_snap"] = NEVER if two_books else origin + interval
+    clock["last_local_ts"] = int(tape.local_ts.max())
+    clock["snap_row"] = int(np.searchsorted(tape.local_ts, origin + interval, side="right"))
+    if two_books:
+        clock["snap_row"] = len(tape.exch_ts)
+    return clock
+
+
+def view_ring(tape: Tape, *, interval: int, instruments: int) -> np.ndarray:
+    """Room for the views of all decisions that can be on their way at once."""
+    latency = int((tape.local_ts - tape.exch_ts).max())
+    return make_views((latency // interval + 3) * instruments)
