@@ -35,7 +35,7 @@ BOOK = """9999999999,0,1000000,100
 def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Compile all kernels, or load them from the cache. Returns kernels, seconds and cache."""
     started = time.perf_counter()
-    steps = (_modules, _market, _backtest, _replay, _tables, _ticks, _lobster)
+    steps = (_modules, _market, _backtest, _replay, _tables, _ticks, _lobster, _calibration)
     for done, step in enumerate(steps):
         if progress is not None:
             progress(done, len(steps))
@@ -122,3 +122,9 @@ def _lobster() -> None:
         check_book(message, orderbook=book)
         book.unlink()
         check_book(message)
+
+
+def _calibration() -> None:
+    from mmquant.research.calibration.volatility import calibrate_volatility
+
+    calibrate_volatility(_tape())
