@@ -1,7 +1,8 @@
 """Profiles: what of the market a subscriber sees and when, and what can be sent.
 
-A conflated feed is the tape's with later times of receipt: each row comes at the end of its
-interval. So it needs no second engine, and the exchange keeps the full tape.
+A conflated feed is the tape's with later times of receipt: the broker sends each row at the end of
+its interval, and from there it takes its time to us. So it needs no second engine, and the exchange
+keeps the full tape.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ def received(
     if config.profile.name == "ideal":
         return (local_ts + offset if offset else local_ts), order
     intervals = np.array([conflation_ns(config, c) for c in contracts], np.int64)[inst]
-    times = local_ts + offset + config.profile.ibkr.feed_ns
     steps = np.maximum(intervals, 1)
-    times = np.where(intervals > 0, -(-times // steps) * steps, times)
+    sent = np.where(intervals > 0, -(-local_ts // steps) * steps, local_ts)
+    times = sent + offset + config.profile.ibkr.feed_ns
     before = order if len(order) else np.arange(len(times))
     if not len(order) and (np.diff(times) >= 0).all():
         return times, order
