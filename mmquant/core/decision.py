@@ -23,6 +23,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY, CANARY_ROWS, change_open, fail, free_slot, log_order
 from mmquant.core.portfolio import equity_of, inventory_at
+from mmquant.core.signals import update_signals
 from mmquant.core.throttle import may_send, note_sent
 from mmquant.core.ticks import price_of_tick, step_at, ticks_of_price
 
@@ -68,6 +69,31 @@ def market_view(local, book, inst, view):
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
     view["tick_size"] = step_at(what, side["best_bid"]) if side["best_bid"] != NO_BID else math.nan
+
+
+@inner_kernel
+def note_signals(local, ts, update):
+    """Bring the signals up to the decision, if ``update``, and show them. Once for all sets."""
+    for inst in range(local.signal.shape[0]):
+        view = local.views[inst]
+        signal = local.signal[inst]
+        if update:
+            update_signals(
+                signal,
+                local.signal_param[0],
+                ts,
+                view["bid_tick"],
+                view["bid_lots"],
+                view["ask_tick"],
+                view["ask_lots"],
+                0.5 * (np.float64(view["best_bid"]) + np.float64(view["best_ask"])),
+                view["buy_volume"],
+                view["sell_volume"],
+            )
+        view["volatility"] = signal["volatility"]
+        view["imbalance"] = signal["imbalance"]
+        view["order_flow"] = signal["order_flow"]
+        view["trade_rate"] = signal["trade_rate"]
 
 
 @inner_kernel

@@ -311,7 +311,8 @@ MSG = _record(
     ("side", np.int8),
     ("liquidity", np.int8),
 )
-"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent."""
+"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent, and 1
+in a decision that an own message alone asked for."""
 
 ACTION = _record(
     ("ts", np.int64),
@@ -520,11 +521,12 @@ SET = _record(
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
 ``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
 nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;
-``shows_orders`` that the views show own orders, ``no_post_only`` that such orders are sent as plain limit orders, ``start_ts`` where
-``elapsed_s`` counts from, ``theo_collar`` the largest distance of a theo or an offset from the mid,
-as a part of it. At most ``max_messages`` (0: no limit) are sent in ``message_window_ns``, the last
-``cancel_reserve`` of them cancels; ``size_tolerance_lots`` (-1: any) is how far the size of a
-working order may be from the wanted one."""
+``shows_orders`` that the views show own orders, ``no_post_only`` that post-only orders are sent as
+plain limit orders, ``start_ts`` where ``elapsed_s`` counts from, ``theo_collar`` the largest
+distance of a theo or an offset from the mid, as a part of it. At most ``max_messages`` (0: no
+limit) are sent in ``message_window_ns``, the last ``cancel_reserve`` of them cancels;
+``size_tolerance_lots`` (-1: any) is how far the size of a working order may be from the wanted
+one."""
 
 PATH = _record(
     ("time", np.int64),

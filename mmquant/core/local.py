@@ -24,8 +24,9 @@ from mmquant.core.dtypes import (
 from mmquant.core.jit import inner_kernel
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
+from mmquant.core.signal_state import make_signal_state, signal_params
 
-SIGNALS = ("volatility", "imbalance", "order_flow", "trade_rate")
+MEASURED = ("volatility", "imbalance", "order_flow", "trade_rate")
 """Fields of a view that stay NaN where they are not measured."""
 CANARY_ROWS = 4
 CANARY = -(2**30) - 7
@@ -56,6 +57,8 @@ class Local(NamedTuple):
     sent: np.ndarray
     position: np.ndarray
     views: np.ndarray
+    signal: np.ndarray
+    signal_param: np.ndarray
     quote: np.ndarray
     log: np.ndarray
     fill_log: np.ndarray
@@ -77,8 +80,12 @@ def make_local(
     log_rows: int = 1 << 14,
     keep_tables: bool = True,
     keep_path: bool = True,
+    signal_param: np.ndarray | None = None,
 ) -> Local:
-    """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set."""
+    """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set.
+
+    Signals are measured if ``signal_param`` (one SIGNAL_PARAM) is given.
+    """
     count, instruments = len(sets), len(instrument)
     position = np.zeros(count * instruments, POSITION)
     position["mark"] = np.nan
@@ -100,6 +107,8 @@ def make_local(
         sent=np.zeros((count, max(1, int(sets["max_messages"].max()))), np.int64),
         position=position,
         views=make_views(instruments),
+        signal=make_signal_state(0 if signal_param is None else instruments),
+        signal_param=signal_params() if signal_param is None else signal_param,
         quote=np.zeros(max_quotes + CANARY_ROWS, QUOTE),
         log=log,
         fill_log=np.zeros(rows if keep_tables else 1, FILL),
@@ -113,7 +122,7 @@ def make_local(
 def make_views(rows: int) -> np.ndarray:
     """Blank views: no signal is known."""
     views = np.zeros(rows, VIEW)
-    for name in SIGNALS:
+    for name in MEASURED:
         views[name] = np.nan
     return views
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.decision import market_view
+from mmquant.core.decision import market_view, note_signals, record_path
 from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
 from mmquant.core.engine import (
     AT_END,
@@ -265,6 +265,10 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
             clock["deciding"] = 1
             clock["owner"] = 0
             clock["changed"] = 1 if show_views(local, clock, ring) else 0
+            note_signals(local, clock["due"], clock["own"] == 0)
+        else:
+            show_views(local, clock, ring)
+            note_signals(local, clock["due"], False)
         due = clock["due"]
         changed = clock["changed"] != 0
         keeps_path = local.log[0]["keep_path"] != 0
@@ -272,11 +276,19 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
             owner = clock["owner"]
             state = local.set[owner]
             touched = state["touched"] != 0
-            if state["quiet"] != 0 and not touched and not changed and not keeps_path:
+            if changed:
+                state["quiet"] = 0
+            quiet = state["quiet"] != 0 and not touched
+            if quiet and not keeps_path:
                 state["decisions"] += 1 if clock["own"] == 0 else 0
             elif clock["own"] == 0 or touched:
                 if not logs_have_room(local, room):
                     return STATUS.LOG_FULL
+                if quiet:
+                    state["decisions"] += 1
+                    record_path(local, owner, due)
+                    clock["owner"] += 1
+                    continue
                 n = decide_and_record(local, owner, due, quote, actions)
                 state["touched"] = 0
                 if not send_actions(exchange, due, actions, n):

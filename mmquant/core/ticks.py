@@ -41,16 +41,6 @@ def step_at(instrument, tick):
 
 
 @kernel
-def ticks_of_price(instrument, price):
-    """Tick of a price with its fraction of a step; NaN for a NaN. [ticks]"""
-    i = instrument["ladder_len"] - 1
-    while i > 0 and not price >= instrument["price_num"][i] / instrument["den"][i]:
-        i -= 1
-    num = price * instrument["den"][i] - instrument["price_num"][i]
-    return instrument["tick_from"][i] + num / instrument["step_num"][i]
-
-
-@kernel
 def tick_below(instrument, price):
     """Largest tick whose price is at most ``price`` (the passive side for a bid).
 
@@ -79,3 +69,16 @@ def tick_above(instrument, price):
     if price_of_tick(instrument, tick, 0.0) < price:
         tick += 1
     return tick
+
+
+@kernel
+def ticks_of_price(instrument, price):
+    """Tick of a price with its fraction of the step above it, whole on the grid. [ticks]
+
+    NaN for a price that is not finite or beyond all ticks.
+    """
+    tick = tick_below(instrument, price)
+    if tick == NO_TICK:
+        return math.nan
+    low = price_of_tick(instrument, tick, 0.0)
+    return tick + (price - low) / (price_of_tick(instrument, tick + 1, 0.0) - low)

@@ -30,10 +30,11 @@ from mmquant.core.tape_loop import run_clock, view_ring
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.fees import FeeRates, Fees, load_fees
 from mmquant.data.hand import read_hand
+from mmquant.data.micro_price import read_micro_price
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
-from mmquant.trading.maker import MAKER, Maker, maker_params
+from mmquant.trading.maker import MAKER, MICRO_PRICE, Maker, maker_params, signal_param_of
 from mmquant.trading.profiles import received, shown_levels, under_profile
 from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
@@ -159,7 +160,7 @@ def open_session(
     """
     config = under_profile(config)
     chosen = strategy or strategy_of(config)
-    given = {} if strategy else dict(config.strategy.params)
+    given: dict[str, Any] = {} if strategy else dict(config.strategy.params)
     if tape is None:
         path = config.tape_path()
         if path is None:
@@ -169,7 +170,10 @@ def open_session(
         options = config.tape.options
         tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
     if isinstance(chosen, Maker):
-        given = maker_params(config.quoting, length_s=length_of(tape)) | given
+        given = maker_params(config.quoting, config.signals, length_s=length_of(tape)) | given
+        table = config.micro_price_path()
+        if table is not None and config.quoting.theo == "micro_price":
+            given[MICRO_PRICE] = read_micro_price(table)
     given |= dict(params or {})
     fees = load_fees(config.fee_schedule(), tape.attrs["date"])
     return Session(config, tape, chosen, given, fees)
@@ -234,6 +238,7 @@ def make_local_half(
         max_quotes=strategy.quote_rows(rows, len(contracts)),
         keep_tables=keep_tables,
         keep_path=keep_path,
+        signal_param=signal_param_of(config.signals),
     )
 
 
