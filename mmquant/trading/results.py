@@ -24,7 +24,16 @@ from mmquant.trading.metrics import summarize
 from mmquant.trading.strategy import Strategy
 
 LIBRARIES = ("numpy", "numba", "pandas", "xarray")
-COUNTERS = ("decisions", "actions", "denied", "bad_quotes", "late", "orphans", "illegal")
+COUNTERS = (
+    "decisions",
+    "actions",
+    "denied",
+    "throttled",
+    "bad_quotes",
+    "late",
+    "orphans",
+    "illegal",
+)
 
 
 def make_run(
