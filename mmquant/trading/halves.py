@@ -35,7 +35,7 @@ from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
 from mmquant.trading.maker import MAKER, MICRO_PRICE, Maker, maker_params, signal_param_of
-from mmquant.trading.profiles import received, shown_levels, under_profile
+from mmquant.trading.profiles import check_depth, received, shown_levels, under_profile
 from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
@@ -131,9 +131,13 @@ def day_end_of(tape: Tape) -> int:
 
 @dataclass(frozen=True)
 class Session:
-    """A configuration with all that it names: tape, strategy, parameters and fees."""
+    """A configuration with all that it names: tape, strategy, parameters and fees.
+
+    ``config`` is what holds under its profile, ``given`` what was given.
+    """
 
     config: Config
+    given: Config
     tape: xr.Dataset
     strategy: Strategy
     params: Mapping[str, float]
@@ -156,9 +160,9 @@ def open_session(
     Raises
     ------
     ConfigError
-        where neither a tape nor ``tape.path`` is given.
+        where neither a tape nor ``tape.path`` is given, or a profile does not fit the tape.
     """
-    config = under_profile(config)
+    given_config, config = config, under_profile(config)
     chosen = strategy or strategy_of(config)
     if tape is None:
         path = config.tape_path()
@@ -168,11 +172,12 @@ def open_session(
             )
         options = config.tape.options
         tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
+    check_depth(config, contracts_of(tape))
     given = dict(params or {})
     if strategy is None or isinstance(chosen, Maker):
         given = configured_params(config, tape, chosen) | given
     fees = load_fees(config.fee_schedule(), tape.attrs["date"])
-    return Session(config, tape, chosen, given, fees)
+    return Session(config, given_config, tape, chosen, given, fees)
 
 
 def configured_params(config: Config, tape: xr.Dataset, strategy: Strategy) -> dict[str, Any]:
