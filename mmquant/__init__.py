@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mmquant.live.replay import replay
     from mmquant.report.html import write_report
     from mmquant.research.backtest import backtest
+    from mmquant.trading.distribution import daily_sharpe
+    from mmquant.trading.feasibility import feasible
     from mmquant.trading.strategy import strategy
 
     load_run = Run.load
@@ -43,6 +45,8 @@ __all__ = [
     "TimeInForce",
     "__version__",
     "backtest",
+    "daily_sharpe",
+    "feasible",
     "load_run",
     "make_demo_tape",
     "read_tape",
@@ -64,6 +68,8 @@ _LAZY = {
     "Reason": ("mmquant.core.dtypes", "Reason"),
     "TimeInForce": ("mmquant.core.dtypes", "TimeInForce"),
     "backtest": ("mmquant.research.backtest", "backtest"),
+    "daily_sharpe": ("mmquant.trading.distribution", "daily_sharpe"),
+    "feasible": ("mmquant.trading.feasibility", "feasible"),
     "load_run": ("mmquant.data.runs", "Run.load"),
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
     "read_tape": ("mmquant.data.readers", "read_tape"),
