@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mmquant.research.calibration.intensity import calibrate_intensity
     from mmquant.research.calibration.latency import calibrate_latency
     from mmquant.research.calibration.volatility import calibrate_volatility
+    from mmquant.trading.distribution import daily_sharpe
+    from mmquant.trading.feasibility import feasible
     from mmquant.trading.strategy import strategy
 
     load_run = Run.load
@@ -49,6 +51,8 @@ __all__ = [
     "calibrate_intensity",
     "calibrate_latency",
     "calibrate_volatility",
+    "daily_sharpe",
+    "feasible",
     "load_run",
     "make_demo_tape",
     "read_tape",
@@ -73,6 +77,8 @@ _LAZY = {
     "calibrate_intensity": ("mmquant.research.calibration.intensity", "calibrate_intensity"),
     "calibrate_latency": ("mmquant.research.calibration.latency", "calibrate_latency"),
     "calibrate_volatility": ("mmquant.research.calibration.volatility", "calibrate_volatility"),
+    "daily_sharpe": ("mmquant.trading.distribution", "daily_sharpe"),
+    "feasible": ("mmquant.trading.feasibility", "feasible"),
     "load_run": ("mmquant.data.runs", "Run.load"),
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
     "read_tape": ("mmquant.data.readers", "read_tape"),
