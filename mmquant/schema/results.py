@@ -141,7 +141,9 @@ RUN = Table(
         Column("told", "list", "", "Messages from outside, as lines of a `hand.file`."),
         Column("profile", "str", "", "What of the market was seen: ideal or ibkr."),
         Column("contracts", "list", "", "The contract table, as dicts."),
+        Column("feasibility", "dict", "", "Would joining the best have paid: a flat dict for each "
+               "of the most active `instruments`, and how many are `left_out`."),
         Column("summary", "dict", "", "Results as flat numbers."),
         Column("digest", "str", "sha256", "Digest of the four tables."),
     ),
-)
+)  # fmt: skip
