@@ -15,7 +15,7 @@ INTERVALS_S = (60.0, 300.0)
 """Lengths of the intervals of a summary. [s]"""
 QUANTILES = {"q01": 0.01, "q05": 0.05, "q50": 0.5, "q95": 0.95, "q99": 0.99}
 DAYS_A_YEAR = 252
-NODES = 1_001
+NODES = 2_001
 """Points of Simpson's rule over the estimated standard deviation; odd."""
 
 
