@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mmquant.live.replay import replay
     from mmquant.report.html import write_report
     from mmquant.research.backtest import backtest
+    from mmquant.research.calibration.intensity import calibrate_intensity
+    from mmquant.research.calibration.latency import calibrate_latency
+    from mmquant.research.calibration.volatility import calibrate_volatility
     from mmquant.trading.distribution import daily_sharpe
     from mmquant.trading.feasibility import feasible
     from mmquant.trading.strategy import strategy
@@ -45,6 +48,9 @@ __all__ = [
     "TimeInForce",
     "__version__",
     "backtest",
+    "calibrate_intensity",
+    "calibrate_latency",
+    "calibrate_volatility",
     "daily_sharpe",
     "feasible",
     "load_run",
@@ -68,6 +74,9 @@ _LAZY = {
     "Reason": ("mmquant.core.dtypes", "Reason"),
     "TimeInForce": ("mmquant.core.dtypes", "TimeInForce"),
     "backtest": ("mmquant.research.backtest", "backtest"),
+    "calibrate_intensity": ("mmquant.research.calibration.intensity", "calibrate_intensity"),
+    "calibrate_latency": ("mmquant.research.calibration.latency", "calibrate_latency"),
+    "calibrate_volatility": ("mmquant.research.calibration.volatility", "calibrate_volatility"),
     "daily_sharpe": ("mmquant.trading.distribution", "daily_sharpe"),
     "feasible": ("mmquant.trading.feasibility", "feasible"),
     "load_run": ("mmquant.data.runs", "Run.load"),

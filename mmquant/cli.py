@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmquant import __version__, cli_live, cli_research, console
+from mmquant import __version__, cli_calibrate, cli_live, cli_research, console
 from mmquant.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ config_app = typer.Typer(help="Check and show configurations.", **_OPTIONS)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
 app.command("hand")(cli_live.hand)
+app.add_typer(cli_calibrate.app, name="calibrate")
 app.command("feasible")(cli_research.feasible)
 
 NONE: list[str] = []

@@ -23,6 +23,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY, CANARY_ROWS, change_open, fail, free_slot, log_order
 from mmquant.core.portfolio import equity_of, inventory_at
+from mmquant.core.signals import update_signals
 from mmquant.core.throttle import may_send, note_sent
 from mmquant.core.ticks import price_of_tick, step_at, ticks_of_price
 
@@ -33,10 +34,9 @@ WORKING = ORDER_STATE.WORKING
 
 
 @inner_kernel
-def market_view(local, book, inst):
+def market_view(local, book, inst, view):
     """Fill the market's part of an instrument's view from a book."""
     side = book.side[inst]
-    view = local.views[inst]
     what = local.instrument[inst]
     view["ts"] = side["ts"]
     view["exch_ts"] = side["exch_ts"]
@@ -69,10 +69,31 @@ def market_view(local, book, inst):
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
     view["tick_size"] = step_at(what, side["best_bid"]) if side["best_bid"] != NO_BID else math.nan
-    view["volatility"] = math.nan
-    view["imbalance"] = math.nan
-    view["order_flow"] = math.nan
-    view["trade_rate"] = math.nan
+
+
+@inner_kernel
+def note_signals(local, ts, update):
+    """Bring the signals up to the decision, if ``update``, and show them. Once for all sets."""
+    for inst in range(local.signal.shape[0]):
+        view = local.views[inst]
+        signal = local.signal[inst]
+        if update:
+            update_signals(
+                signal,
+                local.signal_param[0],
+                ts,
+                view["bid_tick"],
+                view["bid_lots"],
+                view["ask_tick"],
+                view["ask_lots"],
+                0.5 * (np.float64(view["best_bid"]) + np.float64(view["best_ask"])),
+                view["buy_volume"],
+                view["sell_volume"],
+            )
+        view["volatility"] = signal["volatility"]
+        view["imbalance"] = signal["imbalance"]
+        view["order_flow"] = signal["order_flow"]
+        view["trade_rate"] = signal["trade_rate"]
 
 
 @inner_kernel
@@ -109,6 +130,8 @@ def own_view(local, owner, ts):
         view["equity"] = equity_of(position, local.instrument[inst], view["mid"])
         view["fills"] = position["fills"]
         view["n_orders"] = 0
+    if local.set[owner]["shows_orders"] == 0:
+        return
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         view = local.views[order["inst"]]
@@ -183,6 +206,7 @@ def room_lots(local, owner, inst, side):
 def log_action(local, owner, action):
     """Log an action together with the inventory it was taken at."""
     local.set[owner]["actions"] += 1
+    local.set[owner]["messages"] += 1 if action["kind"] <= ACTION_KIND.CANCEL else 0
     log = local.log[0]
     if log["keep_tables"] == 0:
         return
@@ -270,17 +294,16 @@ def cancel_order(local, owner, ts, slot, reason, actions, n):
 
 
 @inner_kernel
-def modify_order(local, owner, ts, slot, quote, actions, n):
-    """Ask to move a working order to a wanted quote."""
+def modify_order(local, owner, ts, slot, quote, leaves, actions, n):
+    """Ask to move a working order to a wanted quote, with so many lots left to fill."""
     if throttled(local, owner, ts, local.set[owner]["cancel_reserve"]):
         return n
     order = local.order[slot]
-    lots = np.int64(order["filled"]) + min(
-        np.int64(quote["lots"]), local.set[owner]["max_order_lots"]
-    )
+    lots = np.int64(order["filled"]) + leaves
     before = max(np.int64(order["lots"]), np.int64(order["want_lots"]))
     order["want_tick"] = quote["tick"]
     order["want_lots"] = lots
+    order["filled_before"] = order["filled"]
     after = max(np.int64(order["lots"]), lots)
     change_open(local, owner, np.int64(order["inst"]), order["side"], after - before)
     order["state"] = ORDER_STATE.MODIFYING
@@ -314,6 +337,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["tick"] = quote["tick"]
     order["lots"] = lots
     order["filled"] = 0
+    order["filled_before"] = 0
     order["want_tick"] = quote["tick"]
     order["want_lots"] = lots
     order["set"] = owner
@@ -359,6 +383,8 @@ def valid_quote(local, quote):
     if quote["order_type"] < 0 or quote["order_type"] > ORDER_TYPE.POST_ONLY:
         return False
     if quote["tif"] < 0 or quote["tif"] > TIME_IN_FORCE.FOK:
+        return False
+    if quote["reason"] < 0 or quote["reason"] > LAST_REASON:
         return False
     return quote["tick"] > NO_BID and quote["tick"] < NO_ASK and not far_through(local, quote)
 
@@ -427,15 +453,31 @@ def serves(order, quote):
 
 @inner_kernel
 def right_size(local, owner, order, quote):
-    """Whether an order's size, as sent or as left by fills, is near enough to the wanted one."""
+    """Whether an order's size is near enough to the wanted one, or to what the limits leave of it.
+
+    That is its size as sent, or as left by fills: what it was filled since is no change of mind.
+    """
     tolerance = local.set[owner]["size_tolerance_lots"]
     if tolerance < 0:
         return True
-    sent = np.int64(order["want_lots"])
-    leaves = sent - order["filled"]
+    sent = np.int64(order["want_lots"]) - np.int64(order["filled_before"])
+    leaves = np.int64(order["want_lots"]) - np.int64(order["filled"])
     room = leaves + room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
-    wanted = min(np.int64(quote["lots"]), min(local.set[owner]["max_order_lots"], room))
-    return min(abs(wanted - sent), abs(wanted - leaves)) <= tolerance
+    wanted = min(np.int64(quote["lots"]), local.set[owner]["max_order_lots"])
+    fits = min(wanted, room)
+    off = min(abs(wanted - sent), min(abs(fits - sent), abs(fits - leaves)))
+    return off <= tolerance
+
+
+@inner_kernel
+def at_place(order, quote):
+    """Whether an order is where a quote is wanted, and does what the quote asks for."""
+    return (
+        quote["inst"] == order["inst"]
+        and quote["side"] == order["side"]
+        and quote["tick"] == order["want_tick"]
+        and serves(order, quote)
+    )
 
 
 @inner_kernel
@@ -443,6 +485,7 @@ def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
     An order counts whatever its state: one that is on its way, or being cancelled, keeps its place.
+    One of a right size serves all quotes of its place, which count as one.
     """
     for q in range(wanted):
         local.quote[q]["served"] = 0
@@ -451,50 +494,56 @@ def keep_wanted(local, owner, wanted):
         order["keep"] = 0
         for q in range(wanted):
             quote = local.quote[q]
-            if (
-                quote["inst"] == order["inst"]
-                and quote["side"] == order["side"]
-                and quote["tick"] == order["want_tick"]
-                and serves(order, quote)
-                and right_size(local, owner, order, quote)
-            ):
+            if at_place(order, quote) and right_size(local, owner, order, quote):
                 order["keep"] = 1
+                break
+        if order["keep"] == 0:
+            continue
+        for q in range(wanted):
+            if at_place(order, local.quote[q]):
                 local.quote[q]["served"] = 1
+
+
+@inner_kernel
+def move_target(local, order, wanted):
+    """First quote that nothing serves yet and an order can be moved to, or -1."""
+    for q in range(wanted):
+        quote = local.quote[q]
+        if (
+            quote["served"] == 0
+            and quote["inst"] == order["inst"]
+            and quote["side"] == order["side"]
+            and quote["order_type"] == order["order_type"]
+        ):
+            return q
+    return -1
 
 
 @inner_kernel
 def change_unwanted(local, owner, ts, wanted, actions, n):
     """Cancel, or move to a quote that nothing serves yet, each working order not wanted."""
-    moves = local.set[owner]["requote"] == REQUOTE.MODIFY
-    for i in range(local.set[owner]["live"]):
+    param = local.set[owner]
+    for i in range(param["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
-        over = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"])) < 0
-        if (order["keep"] != 0 and not over) or order["state"] != WORKING:
+        room = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
+        if (order["keep"] != 0 and room >= 0) or order["state"] != WORKING:
             continue
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
-        if moves and not over:
-            for q in range(wanted):
-                quote = local.quote[q]
-                if (
-                    local.quote[q]["served"] == 0
-                    and quote["inst"] == order["inst"]
-                    and quote["side"] == order["side"]
-                    and quote["order_type"] == order["order_type"]
-                    and np.int64(quote["lots"]) - (order["lots"] - order["filled"])
-                    <= room_lots(local, owner, np.int64(order["inst"]), order["side"])
-                ):
-                    target = q
-                    break
+        if param["requote"] == REQUOTE.MODIFY and room >= 0:
+            target = move_target(local, order, wanted)
         if target >= 0:
-            local.quote[target]["served"] = 1
-            n = modify_order(local, owner, ts, slot, local.quote[target], actions, n)
+            quote = local.quote[target]
+            quote["served"] = 1
+            most = np.int64(order["lots"]) - np.int64(order["filled"]) + room
+            leaves = min(np.int64(quote["lots"]), min(param["max_order_lots"], most))
+            n = modify_order(local, owner, ts, slot, quote, leaves, actions, n)
         else:
             view = local.views[order["inst"]]
             why = view["why_no_bid"] if order["side"] > 0 else view["why_no_ask"]
-            reason = REASON.PULL_LIMIT if over else np.int64(why)
+            reason = REASON.PULL_LIMIT if room < 0 else np.int64(why)
             if reason == 0:
                 reason = REASON.NOT_WANTED
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
@@ -626,9 +675,31 @@ def own_price(local, owner, inst, side):
 
 
 @inner_kernel
+def note_step(local, owner):
+    """Keep what a summary needs of a decision: the positions as they stood, equity, its largest
+    fall, and the largest position."""
+    state = local.set[owner]
+    count = local.instrument.shape[0]
+    total = 0.0
+    for inst in range(count):
+        at = owner * count + inst
+        position = local.position[at]
+        total += equity_of(position, local.instrument[inst], local.views[inst]["mid"])
+        if state["touched"] != 0:
+            local.settled[at] = position
+            state["max_abs_lots"] = max(state["max_abs_lots"], abs(position["lots"]))
+    if math.isfinite(total):
+        state["equity"] = total
+        state["peak_equity"] = max(state["peak_equity"], total)
+        state["max_drawdown"] = max(state["max_drawdown"], state["peak_equity"] - total)
+
+
+@inner_kernel
 def record_path(local, owner, ts):
     """Log the state of a set after a decision, one row an instrument."""
     log = local.log[0]
+    if log["keep_summary"] != 0:
+        note_step(local, owner)
     if log["keep_path"] == 0:
         return
     count = local.instrument.shape[0]

@@ -287,10 +287,11 @@ INSTRUMENT = _record(
     ("price_num", np.int64, (LADDER_STEPS,)),
     ("step_num", np.int64, (LADDER_STEPS,)),
     ("den", np.int64, (LADDER_STEPS,)),
+    ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
 ``view_levels``: levels a side that the views show; the tick ladder's steps as in LADDER,
-``ladder_len`` of them."""
+``ladder_len`` of them, and each step in currency."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -310,7 +311,8 @@ MSG = _record(
     ("side", np.int8),
     ("liquidity", np.int8),
 )
-"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent."""
+"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent, and 1
+in a decision that an own message alone asked for."""
 
 ACTION = _record(
     ("ts", np.int64),
@@ -406,6 +408,7 @@ ORDER = _record(
     ("filled", np.int32),
     ("want_tick", np.int32),
     ("want_lots", np.int32),
+    ("filled_before", np.int32),
     ("set", np.int32),
     ("inst", np.int16),
     ("reason", np.int16),
@@ -415,7 +418,8 @@ ORDER = _record(
     ("state", np.int8),
     ("keep", np.int8),
 )
-"""An own order as the local half knows it; ``value`` is the sum of price times units filled."""
+"""An own order as the local half knows it; ``value`` is the sum of price times units filled,
+``filled_before`` what was filled when it was last moved."""
 
 FILL = _record(
     ("timestamp", np.int64),
@@ -505,6 +509,11 @@ SET = _record(
     ("sent", np.int64),
     ("bad_quotes", np.int64),
     ("touched", np.int64),
+    ("messages", np.int64),
+    ("max_abs_lots", np.int64),
+    ("equity", np.float64),
+    ("peak_equity", np.float64),
+    ("max_drawdown", np.float64),
     ("status", np.int64),
     ("hold_one_sided", np.int8),
     ("order_type", np.int8),
@@ -512,13 +521,20 @@ SET = _record(
     ("requote", np.int8),
     ("peer_arithmetic", np.int8),
     ("no_post_only", np.int8),
+    ("steady", np.int8),
+    ("quiet", np.int8),
+    ("shows_orders", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
-``no_post_only`` that such orders are sent as plain limit orders, ``start_ts`` where
-``elapsed_s`` counts from, ``theo_collar`` the largest distance of a theo or an offset from the mid,
-as a part of it. At most ``max_messages`` (0: no limit) are sent in ``message_window_ns``, the last
-``cancel_reserve`` of them cancels; ``size_tolerance_lots`` (-1: any) is how far the size of a
-working order may be from the wanted one."""
+``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
+``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
+nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;
+``shows_orders`` that the views show own orders, ``no_post_only`` that post-only orders are sent as
+plain limit orders, ``start_ts`` where ``elapsed_s`` counts from, ``theo_collar`` the largest
+distance of a theo or an offset from the mid, as a part of it. At most ``max_messages`` (0: no
+limit) are sent in ``message_window_ns``, the last ``cancel_reserve`` of them cancels;
+``size_tolerance_lots`` (-1: any) is how far the size of a working order may be from the wanted
+one."""
 
 PATH = _record(
     ("time", np.int64),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmquant.core.book import ASK, BID, NOT_NEGATIVE, clear_row, note_trade, set_level
-from mmquant.core.decision import decide, market_view, notice, pull_all, record_path
+from mmquant.core.decision import decide, market_view, note_signals, notice, pull_all, record_path
 from mmquant.core.dtypes import (
     ACTION_KIND,
     CONTROL,
@@ -112,6 +112,7 @@ def apply_hand(local, owner, msg):
     inst = np.int64(msg["inst"])
     if inst < 0 or inst >= local.instrument.shape[0]:
         return False
+    local.set[owner]["steady"] = 0
     position = local.position[owner * local.instrument.shape[0] + inst]
     expire = np.int64(NEVER) if msg["exch_ts"] == 0 else msg["exch_ts"]
     if msg["reason"] == HAND.THEO:
@@ -146,6 +147,7 @@ def on_control(local, owner, msg, actions):
 def on_outside(local, owner, msg, actions):
     """Apply a control, a theo or a limit. Returns the actions, or minus a Status."""
     kind = np.int64(msg["kind"])
+    local.set[owner]["quiet"] = 0
     if kind == MSG_KIND.CONTROL:
         return on_control(local, owner, msg, actions)
     if kind == MSG_KIND.THEO and apply_hand(local, owner, msg):
@@ -168,7 +170,11 @@ def on_own_message(local, owner, msg, actions):
 @inner_kernel
 def decide_and_record(local, owner, ts, quote, actions):
     """Decide for a set on the views as they stand, and log the step."""
+    state = local.set[owner]
+    left_out = state["denied"] + state["bad_quotes"] + state["throttled"]
     n = decide(local, owner, ts, quote, actions)
+    nothing = n == 0 and state["denied"] + state["bad_quotes"] + state["throttled"] == left_out
+    state["quiet"] = 1 if nothing and state["steady"] != 0 else 0
     record_path(local, owner, ts)
     return n
 
@@ -189,7 +195,8 @@ def local_step(local, owner, quote, msg, actions):
         return on_own_message(local, owner, msg, actions)
     if kind == MSG_KIND.DECISION:
         for inst in range(local.instrument.shape[0]):
-            market_view(local, local.book, inst)
+            market_view(local, local.book, inst, local.views[inst])
+        note_signals(local, msg["ts"], msg["event"] == 0)
         return decide_and_record(local, owner, msg["ts"], quote, actions)
     return on_outside(local, owner, msg, actions)
 

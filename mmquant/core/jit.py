@@ -242,9 +242,11 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
 
     compiling = 0
 
+    inlined = False
+
     @cached_property
     def part(self) -> Any:
-        return inner_kernel(self.py_func)
+        return inner_kernel(self.py_func, inlined=self.inlined)
 
     def compile(self, sig: Any) -> Any:
         Kernel.compiling += 1
@@ -281,11 +283,18 @@ def kernel(function: Callable[..., Any]) -> Any:
     return compiled
 
 
-def inner_kernel(function: Callable[..., Any]) -> Any:
+def formula(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that is copied to where kernels call it: loops over it can be vectorized."""
+    compiled = kernel(function)
+    if not DISABLED:
+        compiled.inlined = True
+    return compiled
+
+
+def inner_kernel(function: Callable[..., Any], *, inlined: bool = False) -> Any:
     """Compile a kernel that only kernels call, as a part of each of them."""
-    compiled = numba.njit(
-        pipeline_class=PartCompiler, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS
-    )(function)
+    flags = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": inlined}
+    compiled = numba.njit(pipeline_class=PartCompiler, **flags, **OPTIONS)(function)
     if not DISABLED:
         compiled.__class__ = InnerKernel
     return compiled

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.decision import market_view
-from mmquant.core.dtypes import NEVER, STATUS, TRIGGER, VIEW
+from mmquant.core.decision import market_view, note_signals, record_path
+from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
 from mmquant.core.engine import (
     AT_END,
     AT_RESPONSE,
@@ -27,7 +27,7 @@ from mmquant.core.engine import (
     send_actions,
 )
 from mmquant.core.jit import inner_kernel, kernel
-from mmquant.core.local import logs_have_room
+from mmquant.core.local import logs_have_room, make_views
 
 RUN_CLOCK = np.dtype(
     [
@@ -47,6 +47,7 @@ RUN_CLOCK = np.dtype(
         ("owner", np.int64),
         ("deciding", np.int64),
         ("inbox", np.int64),
+        ("changed", np.int64),
     ],
     align=True,
 )
@@ -134,8 +135,7 @@ def take_snapshot(local, exchange, tape, clock, ring):
         if side["row"] >= 0:
             side["ts"] = tape.local_ts[side["row"]]
             side["exch_ts"] = tape.exch_ts[side["row"]]
-        market_view(local, exchange.book, inst)
-        ring[slot * count + inst] = local.views[inst]
+        market_view(local, exchange.book, inst, ring[slot * count + inst])
     clock["snaps"] += 1
     clock["next_snap"] += clock["interval"]
     clock["snap_row"] = first_after(tape.local_ts, clock["snap_row"], clock["next_snap"])
@@ -143,15 +143,25 @@ def take_snapshot(local, exchange, tape, clock, ring):
 
 @inner_kernel
 def show_views(local, clock, ring):
-    """Put the market views of the decision in hand where the strategy looks."""
+    """Put the market views of the decision in hand where the strategy looks.
+
+    Returns whether a best price, its size or the market's status changed since the last decision.
+    """
     count = local.instrument.shape[0]
-    if clock["two_books"] != 0:
-        for inst in range(count):
-            market_view(local, local.book, inst)
-        return
     slot = clock["decisions"] % (ring.shape[0] // count)
+    changed = False
     for inst in range(count):
-        local.views[inst] = ring[slot * count + inst]
+        view = local.views[inst]
+        bid, ask = view["best_bid"], view["best_ask"]
+        bid_lots, ask_lots, halted = view["bid_lots"][0], view["ask_lots"][0], view["halted"]
+        if clock["two_books"] != 0:
+            market_view(local, local.book, inst, view)
+        else:
+            local.views[inst] = ring[slot * count + inst]
+        changed |= (view["best_bid"] != bid) | (view["best_ask"] != ask)
+        changed |= (view["bid_lots"][0] != bid_lots) | (view["ask_lots"][0] != ask_lots)
+        changed |= view["halted"] != halted
+    return changed
 
 
 @inner_kernel
@@ -254,15 +264,33 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
                 return status
             clock["deciding"] = 1
             clock["owner"] = 0
+            clock["changed"] = 1 if show_views(local, clock, ring) else 0
+            note_signals(local, clock["due"], clock["own"] == 0)
+        else:
+            show_views(local, clock, ring)
+            note_signals(local, clock["due"], False)
         due = clock["due"]
-        show_views(local, clock, ring)
+        changed = clock["changed"] != 0
+        keeps_path = local.log[0]["keep_path"] != 0
         while clock["owner"] < sets:
             owner = clock["owner"]
-            if clock["own"] == 0 or local.set[owner]["touched"] != 0:
+            state = local.set[owner]
+            touched = state["touched"] != 0
+            if changed:
+                state["quiet"] = 0
+            quiet = state["quiet"] != 0 and not touched
+            if quiet and not keeps_path:
+                state["decisions"] += 1 if clock["own"] == 0 else 0
+            elif clock["own"] == 0 or touched:
                 if not logs_have_room(local, room):
                     return STATUS.LOG_FULL
+                if quiet:
+                    state["decisions"] += 1
+                    record_path(local, owner, due)
+                    clock["owner"] += 1
+                    continue
                 n = decide_and_record(local, owner, due, quote, actions)
-                local.set[owner]["touched"] = 0
+                state["touched"] = 0
                 if not send_actions(exchange, due, actions, n):
                     exchange.state[0]["status"] = STATUS.RING_FULL
                     return STATUS.RING_FULL
@@ -296,4 +324,4 @@ def run_clock(
 def view_ring(tape: Tape, *, interval: int, instruments: int) -> np.ndarray:
     """Room for the views of all decisions that can be on their way at once."""
     latency = int((tape.local_ts - tape.exch_ts).max())
-    return np.zeros((latency // interval + 3) * instruments, VIEW)
+    return make_views((latency // interval + 3) * instruments)

@@ -37,17 +37,7 @@ def step_at(instrument, tick):
     i = instrument["ladder_len"] - 1
     while i > 0 and tick < instrument["tick_from"][i]:
         i -= 1
-    return instrument["step_num"][i] / instrument["den"][i]
-
-
-@kernel
-def ticks_of_price(instrument, price):
-    """Tick of a price with its fraction of a step; NaN for a NaN. [ticks]"""
-    i = instrument["ladder_len"] - 1
-    while i > 0 and not price >= instrument["price_num"][i] / instrument["den"][i]:
-        i -= 1
-    num = price * instrument["den"][i] - instrument["price_num"][i]
-    return instrument["tick_from"][i] + num / instrument["step_num"][i]
+    return instrument["step"][i]
 
 
 @kernel
@@ -79,3 +69,16 @@ def tick_above(instrument, price):
     if price_of_tick(instrument, tick, 0.0) < price:
         tick += 1
     return tick
+
+
+@kernel
+def ticks_of_price(instrument, price):
+    """Tick of a price with its fraction of the step above it, whole on the grid. [ticks]
+
+    NaN for a price that is not finite or beyond all ticks.
+    """
+    tick = tick_below(instrument, price)
+    if tick == NO_TICK:
+        return math.nan
+    low = price_of_tick(instrument, tick, 0.0)
+    return tick + (price - low) / (price_of_tick(instrument, tick + 1, 0.0) - low)

@@ -271,6 +271,7 @@ def instrument_rows(
         row["ladder_len"] = len(steps)
         for column, values in zip(LADDER.names or (), zip(*steps, strict=True), strict=True):
             row[column][: len(steps)] = values
+        row["step"][: len(steps)] = row["step_num"][: len(steps)] / row["den"][: len(steps)]
         for name in ("maker_value_rate", "maker_unit_rate", "taker_value_rate", "taker_unit_rate"):
             row[name] = getattr(rate, name)
     return out

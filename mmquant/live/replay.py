@@ -87,4 +87,5 @@ def replay(
         logs,
         mode="replay",
         told=inbox.taken(),
+        given=session.given,
     )

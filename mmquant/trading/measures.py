@@ -15,6 +15,9 @@ class Measure(NamedTuple):
     text: str
 
 
+EXCESSIVE_ORDERS = 20.0
+"""Order-efficiency ratio above which Interactive Brokers calls an account's messages excessive."""
+
 SUMMARY: dict[str, Measure] = {
     "steps": Measure("", "Decisions on the path."),
     "first_ts": Measure("ns", "Time of the first step, UTC."),
@@ -44,6 +47,9 @@ SUMMARY: dict[str, Measure] = {
     "fill_ratio": Measure("1", "Units filled over units ordered."),
     "order_to_trade": Measure("1", "Orders per fill."),
     "messages_per_fill": Measure("1", "Instructions per fill."),
+    "order_efficiency_ratio": Measure(
+        "1", "Instructions over executed orders plus one; above 20 is excessive at IBKR."
+    ),
     "final_position": Measure("units", "Position at the last step; none with several instruments."),
     "max_abs_position": Measure("units", "Largest position of any one instrument, either way."),
     "mean_abs_position": Measure("units", "Time-weighted mean of the absolute position."),

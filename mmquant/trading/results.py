@@ -25,7 +25,16 @@ from mmquant.trading.metrics import summarize
 from mmquant.trading.strategy import Strategy
 
 LIBRARIES = ("numpy", "numba", "pandas", "xarray")
-COUNTERS = ("decisions", "actions", "denied", "bad_quotes", "late", "orphans", "illegal")
+COUNTERS = (
+    "decisions",
+    "actions",
+    "denied",
+    "throttled",
+    "bad_quotes",
+    "late",
+    "orphans",
+    "illegal",
+)
 
 
 def make_run(
@@ -38,9 +47,10 @@ def make_run(
     *,
     mode: str,
     told: np.ndarray,
+    given: Config | None = None,
     owner: int = 0,
 ) -> Run:
-    """The Run of one strategy set."""
+    """The Run of one strategy set. ``given`` is the configuration before its profile changed it."""
     contracts, date = contracts_of(tape), tape.attrs["date"]
     path = path_dataset(logs, contracts, owner)
     fills = fills_table(logs, contracts, owner)
@@ -54,7 +64,7 @@ def make_run(
     manifest = {
         "name": config.name,
         "mode": mode,
-        "config": config.as_dict(),
+        "config": (given or config).as_dict(),
         "seed": config.seed,
         "versions": {"mmquant": __version__, "python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},

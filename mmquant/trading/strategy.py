@@ -95,6 +95,11 @@ class Strategy:
         """What a run says of its parameters, from their row."""
         return dict(zip(self.params, row.tolist(), strict=False))
 
+    def steady(self, params: np.ndarray) -> np.ndarray:
+        """For each parameter row, whether only best prices, their sizes and the own position count,
+        so that the same of these give the same quotes."""
+        return np.full(len(params), self.raw)
+
     def quote_rows(self, params: np.ndarray, instruments: int) -> int:
         """Quotes that there must be room for with these parameter rows."""
         return self.quotes

@@ -193,6 +193,7 @@ class Venue:
         day_end: int = NEVER,
         what: np.ndarray | None = None,
         window: int = 64,
+        knots: np.ndarray | None = None,
     ) -> None:
         what = instruments() if what is None else what
         state = np.zeros(1, EXCHANGE_STATE)
@@ -200,7 +201,9 @@ class Venue:
         state["day_end"], state["slots"], state["peer_fills"] = day_end, SLOTS, peer
         state["queue_model"], state["queue_power"] = int(queue), power
         book = make_book(len(what), window=window, far=16)
-        self.exchange = make_exchange(book=book, instrument=what, state=state, sets=sets)
+        self.exchange = make_exchange(
+            book=book, instrument=what, state=state, sets=sets, knots=knots
+        )
         self.tape = tape_of(rows)
 
     def send(self, request: Request) -> None:
@@ -252,6 +255,7 @@ class Want(NamedTuple):
     inst: int = 0
     order_type: int = -9
     tif: int = -9
+    reason: int = 0
 
 
 UNSET = -9
@@ -274,6 +278,7 @@ def quote_as_told(view, params, memory, quotes):
             quote["order_type"] = int(params[at + 4])
         if params[at + 5] != UNSET:
             quote["tif"] = int(params[at + 5])
+        quote["reason"] = int(params[at + 6])
     return int(params[0])
 
 
@@ -301,6 +306,7 @@ class Desk:
         sets["max_position_lots"] = sets["max_order_lots"] = sets["max_open_orders"] = NO_LIMIT
         sets["max_loss"], sets["max_book_age_ns"] = np.inf, NEVER
         sets["size_tolerance_lots"] = -1
+        sets["shows_orders"] = True
         sets["theo_collar"] = np.inf
         for name, value in limits.items():
             sets[name] = value

@@ -85,6 +85,7 @@ def run(
     tiny_logs: bool = False,
     window: int = 256,
     far: int = 64,
+    knots: np.ndarray | None = None,
 ) -> Result:
     """Run a strategy over a tape, all sets in one pass."""
     config = Config.from_dict(
@@ -108,6 +109,8 @@ def run(
     halves = make_halves(config, tape, strategy, rates=rates, params=sets)
     small = make_book(instruments, window=window, far=far)
     halves.exchange = halves.exchange._replace(book=small)
+    if knots is not None:
+        halves.exchange = halves.exchange._replace(knots=knots)
     if len(halves.tape.order) or tuple(on) != ("timer",):
         small = make_book(instruments, window=window, far=far)
         halves.local = halves.local._replace(book=small)
