@@ -74,6 +74,7 @@ class Run:
         folder = Path(folder)
         for run in (self, *self.views.values()):
             run.manifest["digest"] = run.digest()
+        self.manifest["views"] = {name: run.manifest["digest"] for name, run in self.views.items()}
         self.validate(where=str(folder))
         _check_target(folder, overwrite)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +111,14 @@ class Run:
                 where=str(folder),
                 fix="run the backtest again",
             )
-        if (folder / VIEWS).is_dir():
-            run.views = {at.name: cls.load(at) for at in sorted((folder / VIEWS).iterdir())}
+        for name, digest in run.manifest.get("views", {}).items():
+            run.views[name] = cls.load(folder / VIEWS / name)
+            if run.views[name].digest() != digest:
+                raise DataError(
+                    "the view is not the one that the run was saved with",
+                    where=str(folder / VIEWS / name),
+                    fix="run the backtest again",
+                )
         return run
 
 
