@@ -95,6 +95,24 @@ class Config(Section):
             config._bases = {key: folder for key in origins if origins[key] == str(file)}
         return config
 
+    def replaced(self, values: Mapping[str, Any]) -> Config:
+        """The same with other values of some keys, such as ``quoting.half_spread_ticks``.
+
+        Raises ConfigError for an unknown key, or a value that does not fit.
+        """
+        data = self.as_dict()
+        for key, value in values.items():
+            *sections, last = key.split(".")
+            at = data
+            for name in sections:
+                at = at.setdefault(name, {})
+                if not isinstance(at, dict):
+                    raise ConfigError(f"{key!r} is no key of a configuration", where=key)
+            at[last] = value
+        config = type(self).from_dict(data, where="grid")
+        config._bases = dict(self._bases)
+        return config
+
     def tape_path(self) -> Path | None:
         """The tape's file, or None."""
         return self._resolve("tape.path", self.tape.path)

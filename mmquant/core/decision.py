@@ -206,6 +206,7 @@ def room_lots(local, owner, inst, side):
 def log_action(local, owner, action):
     """Log an action together with the inventory it was taken at."""
     local.set[owner]["actions"] += 1
+    local.set[owner]["messages"] += 1 if action["kind"] <= ACTION_KIND.CANCEL else 0
     log = local.log[0]
     if log["keep_tables"] == 0:
         return
@@ -293,17 +294,16 @@ def cancel_order(local, owner, ts, slot, reason, actions, n):
 
 
 @inner_kernel
-def modify_order(local, owner, ts, slot, quote, actions, n):
-    """Ask to move a working order to a wanted quote."""
+def modify_order(local, owner, ts, slot, quote, leaves, actions, n):
+    """Ask to move a working order to a wanted quote, with so many lots left to fill."""
     if throttled(local, owner, ts, local.set[owner]["cancel_reserve"]):
         return n
     order = local.order[slot]
-    lots = np.int64(order["filled"]) + min(
-        np.int64(quote["lots"]), local.set[owner]["max_order_lots"]
-    )
+    lots = np.int64(order["filled"]) + leaves
     before = max(np.int64(order["lots"]), np.int64(order["want_lots"]))
     order["want_tick"] = quote["tick"]
     order["want_lots"] = lots
+    order["filled_before"] = order["filled"]
     after = max(np.int64(order["lots"]), lots)
     change_open(local, owner, np.int64(order["inst"]), order["side"], after - before)
     order["state"] = ORDER_STATE.MODIFYING
@@ -337,6 +337,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["tick"] = quote["tick"]
     order["lots"] = lots
     order["filled"] = 0
+    order["filled_before"] = 0
     order["want_tick"] = quote["tick"]
     order["want_lots"] = lots
     order["set"] = owner
@@ -382,6 +383,8 @@ def valid_quote(local, quote):
     if quote["order_type"] < 0 or quote["order_type"] > ORDER_TYPE.POST_ONLY:
         return False
     if quote["tif"] < 0 or quote["tif"] > TIME_IN_FORCE.FOK:
+        return False
+    if quote["reason"] < 0 or quote["reason"] > LAST_REASON:
         return False
     return quote["tick"] > NO_BID and quote["tick"] < NO_ASK and not far_through(local, quote)
 
@@ -450,15 +453,31 @@ def serves(order, quote):
 
 @inner_kernel
 def right_size(local, owner, order, quote):
-    """Whether an order's size, as sent or as left by fills, is near enough to the wanted one."""
+    """Whether an order's size is near enough to the wanted one, or to what the limits leave of it.
+
+    That is its size as sent, or as left by fills: what it was filled since is no change of mind.
+    """
     tolerance = local.set[owner]["size_tolerance_lots"]
     if tolerance < 0:
         return True
-    sent = np.int64(order["want_lots"])
-    leaves = sent - order["filled"]
+    sent = np.int64(order["want_lots"]) - np.int64(order["filled_before"])
+    leaves = np.int64(order["want_lots"]) - np.int64(order["filled"])
     room = leaves + room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
-    wanted = min(np.int64(quote["lots"]), min(local.set[owner]["max_order_lots"], room))
-    return min(abs(wanted - sent), abs(wanted - leaves)) <= tolerance
+    wanted = min(np.int64(quote["lots"]), local.set[owner]["max_order_lots"])
+    fits = min(wanted, room)
+    off = min(abs(wanted - sent), min(abs(fits - sent), abs(fits - leaves)))
+    return off <= tolerance
+
+
+@inner_kernel
+def at_place(order, quote):
+    """Whether an order is where a quote is wanted, and does what the quote asks for."""
+    return (
+        quote["inst"] == order["inst"]
+        and quote["side"] == order["side"]
+        and quote["tick"] == order["want_tick"]
+        and serves(order, quote)
+    )
 
 
 @inner_kernel
@@ -466,6 +485,7 @@ def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
     An order counts whatever its state: one that is on its way, or being cancelled, keeps its place.
+    One of a right size serves all quotes of its place, which count as one.
     """
     for q in range(wanted):
         local.quote[q]["served"] = 0
@@ -474,50 +494,56 @@ def keep_wanted(local, owner, wanted):
         order["keep"] = 0
         for q in range(wanted):
             quote = local.quote[q]
-            if (
-                quote["inst"] == order["inst"]
-                and quote["side"] == order["side"]
-                and quote["tick"] == order["want_tick"]
-                and serves(order, quote)
-                and right_size(local, owner, order, quote)
-            ):
+            if at_place(order, quote) and right_size(local, owner, order, quote):
                 order["keep"] = 1
+                break
+        if order["keep"] == 0:
+            continue
+        for q in range(wanted):
+            if at_place(order, local.quote[q]):
                 local.quote[q]["served"] = 1
+
+
+@inner_kernel
+def move_target(local, order, wanted):
+    """First quote that nothing serves yet and an order can be moved to, or -1."""
+    for q in range(wanted):
+        quote = local.quote[q]
+        if (
+            quote["served"] == 0
+            and quote["inst"] == order["inst"]
+            and quote["side"] == order["side"]
+            and quote["order_type"] == order["order_type"]
+        ):
+            return q
+    return -1
 
 
 @inner_kernel
 def change_unwanted(local, owner, ts, wanted, actions, n):
     """Cancel, or move to a quote that nothing serves yet, each working order not wanted."""
-    moves = local.set[owner]["requote"] == REQUOTE.MODIFY
-    for i in range(local.set[owner]["live"]):
+    param = local.set[owner]
+    for i in range(param["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
-        over = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"])) < 0
-        if (order["keep"] != 0 and not over) or order["state"] != WORKING:
+        room = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
+        if (order["keep"] != 0 and room >= 0) or order["state"] != WORKING:
             continue
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
-        if moves and not over:
-            for q in range(wanted):
-                quote = local.quote[q]
-                if (
-                    local.quote[q]["served"] == 0
-                    and quote["inst"] == order["inst"]
-                    and quote["side"] == order["side"]
-                    and quote["order_type"] == order["order_type"]
-                    and np.int64(quote["lots"]) - (order["lots"] - order["filled"])
-                    <= room_lots(local, owner, np.int64(order["inst"]), order["side"])
-                ):
-                    target = q
-                    break
+        if param["requote"] == REQUOTE.MODIFY and room >= 0:
+            target = move_target(local, order, wanted)
         if target >= 0:
-            local.quote[target]["served"] = 1
-            n = modify_order(local, owner, ts, slot, local.quote[target], actions, n)
+            quote = local.quote[target]
+            quote["served"] = 1
+            most = np.int64(order["lots"]) - np.int64(order["filled"]) + room
+            leaves = min(np.int64(quote["lots"]), min(param["max_order_lots"], most))
+            n = modify_order(local, owner, ts, slot, quote, leaves, actions, n)
         else:
             view = local.views[order["inst"]]
             why = view["why_no_bid"] if order["side"] > 0 else view["why_no_ask"]
-            reason = REASON.PULL_LIMIT if over else np.int64(why)
+            reason = REASON.PULL_LIMIT if room < 0 else np.int64(why)
             if reason == 0:
                 reason = REASON.NOT_WANTED
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
@@ -649,9 +675,31 @@ def own_price(local, owner, inst, side):
 
 
 @inner_kernel
+def note_step(local, owner):
+    """Keep what a summary needs of a decision: the positions as they stood, equity, its largest
+    fall, and the largest position."""
+    state = local.set[owner]
+    count = local.instrument.shape[0]
+    total = 0.0
+    for inst in range(count):
+        at = owner * count + inst
+        position = local.position[at]
+        total += equity_of(position, local.instrument[inst], local.views[inst]["mid"])
+        if state["touched"] != 0:
+            local.settled[at] = position
+            state["max_abs_lots"] = max(state["max_abs_lots"], abs(position["lots"]))
+    if math.isfinite(total):
+        state["equity"] = total
+        state["peak_equity"] = max(state["peak_equity"], total)
+        state["max_drawdown"] = max(state["max_drawdown"], state["peak_equity"] - total)
+
+
+@inner_kernel
 def record_path(local, owner, ts):
     """Log the state of a set after a decision, one row an instrument."""
     log = local.log[0]
+    if log["keep_summary"] != 0:
+        note_step(local, owner)
     if log["keep_path"] == 0:
         return
     count = local.instrument.shape[0]

@@ -408,6 +408,7 @@ ORDER = _record(
     ("filled", np.int32),
     ("want_tick", np.int32),
     ("want_lots", np.int32),
+    ("filled_before", np.int32),
     ("set", np.int32),
     ("inst", np.int16),
     ("reason", np.int16),
@@ -417,7 +418,8 @@ ORDER = _record(
     ("state", np.int8),
     ("keep", np.int8),
 )
-"""An own order as the local half knows it; ``value`` is the sum of price times units filled."""
+"""An own order as the local half knows it; ``value`` is the sum of price times units filled,
+``filled_before`` what was filled when it was last moved."""
 
 FILL = _record(
     ("timestamp", np.int64),
@@ -507,6 +509,11 @@ SET = _record(
     ("sent", np.int64),
     ("bad_quotes", np.int64),
     ("touched", np.int64),
+    ("messages", np.int64),
+    ("max_abs_lots", np.int64),
+    ("equity", np.float64),
+    ("peak_equity", np.float64),
+    ("max_drawdown", np.float64),
     ("status", np.int64),
     ("hold_one_sided", np.int8),
     ("order_type", np.int8),
@@ -519,6 +526,7 @@ SET = _record(
     ("shows_orders", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
+``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
 ``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
 nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;
 ``shows_orders`` that the views show own orders, ``no_post_only`` that post-only orders are sent as

@@ -39,6 +39,7 @@ LOG = np.dtype(
         ("path", np.int64),
         ("keep_tables", np.int64),
         ("keep_path", np.int64),
+        ("keep_summary", np.int64),
     ],
     align=True,
 )
@@ -56,6 +57,7 @@ class Local(NamedTuple):
     live: np.ndarray
     sent: np.ndarray
     position: np.ndarray
+    settled: np.ndarray
     views: np.ndarray
     signal: np.ndarray
     signal_param: np.ndarray
@@ -80,6 +82,7 @@ def make_local(
     log_rows: int = 1 << 14,
     keep_tables: bool = True,
     keep_path: bool = True,
+    keep_summary: bool = False,
     signal_param: np.ndarray | None = None,
 ) -> Local:
     """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set.
@@ -96,6 +99,7 @@ def make_local(
     order["state"] = ORDER_STATE.LOST
     log = np.zeros(1, LOG)
     log["keep_tables"], log["keep_path"] = keep_tables, keep_path
+    log["keep_summary"] = keep_summary
     rows = max(log_rows, 8 * count * slots)
     return Local(
         book=book,
@@ -106,6 +110,7 @@ def make_local(
         live=np.zeros((count, slots), np.int32),
         sent=np.zeros((count, max(1, int(sets["max_messages"].max()))), np.int64),
         position=position,
+        settled=position.copy(),
         views=make_views(instruments),
         signal=make_signal_state(0 if signal_param is None else instruments),
         signal_param=signal_params() if signal_param is None else signal_param,
@@ -311,6 +316,7 @@ def on_order(local, owner, msg):
         before = open_lots(order)
         order["want_tick"] = order["tick"]
         order["want_lots"] = order["lots"]
+        order["filled_before"] = 0
         change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order) - before)
         if order["filled"] >= order["lots"]:
             order["state"] = ORDER_STATE.FILLED

@@ -12,8 +12,8 @@ from mmquant.report.scope import RunLike, Scope, contracts_by_id, scopes_of
 from mmquant.report.tables import Column, Table, failed_checks
 from mmquant.report.text import count, duration, fixed, moment, size_of
 from mmquant.trading.markouts import HORIZONS_S, two_sided_mid
-from mmquant.trading.measures import EXCESSIVE_ORDERS
-from mmquant.trading.metrics import SUMMARY, order_efficiency
+from mmquant.trading.measures import BY_HORIZON, BY_INTERVAL, EXCESSIVE_ORDERS, SUMMARY
+from mmquant.trading.metrics import order_efficiency
 from mmquant.trading.run_tables import Fills, path_times
 
 NOT_RECORDED = "not recorded"
@@ -259,14 +259,8 @@ def _meanings(model: Any, prefix: str = "") -> dict[str, str]:
 
 def definitions_table() -> Table:
     """The measures of the summary with unit and meaning."""
-    rows = [[key, m.unit, m.text] for key, m in SUMMARY.items()]
-    rows.append(
-        ["markout_<h>s", "ccy/unit", "Size-weighted mean of side × (mid h seconds later − price)."]
-    )
-    rows.append(["markout_<h>s_ccy", "ccy", "The same, summed over units and multiplied out."])
-    rows.append(
-        ["markout_<h>s_dropped", "", "Fills past the path's end or without a two-sided mid."]
-    )
+    known = SUMMARY | BY_INTERVAL | BY_HORIZON
+    rows = [[key, m.unit, m.text] for key, m in known.items()]
     return Table(
         "Definitions", [Column(t, left=True) for t in ("measure", "unit", "meaning")], rows
     )

@@ -13,7 +13,7 @@ from mmquant.report.sections import Figure, Section
 from mmquant.report.style import line, time_axis, value_axis
 from mmquant.report.tables import Column, Table
 from mmquant.report.text import Number, count, fixed
-from mmquant.trading.measures import SUMMARY
+from mmquant.trading.measures import measures
 from mmquant.trading.metrics import equity_curve
 
 NAMES = {"ideal": "ideal: the full tape", "ibkr": "as a subscriber at IBKR"}
@@ -72,10 +72,10 @@ def views_section(run: RunLike, *, max_points: int) -> Section | None:
 
 def _table(views: Mapping[str, RunLike], *, money: bool) -> Table:
     summaries = [dict(view.manifest.get("summary", {})) for view in views.values()]
-    rows = []
+    rows, known = [], measures()
     for key, title in SHOWN.items():
         values = [summary.get(key) for summary in summaries]
-        unit = SUMMARY[key].unit if key in SUMMARY else _unit(key)
+        unit = known[key].unit if key in known else ""
         if all(value is None for value in values) or ("ccy" in unit and not money):
             continue
         rows.append([title, unit, *(_cell(value) for value in values)])
@@ -85,10 +85,6 @@ def _table(views: Mapping[str, RunLike], *, money: bool) -> Table:
         *(Column(NAMES.get(name, name)) for name in views),
     ]
     return Table("Side by side", columns, rows, FOOT, strong=frozenset({0}))
-
-
-def _unit(key: str) -> str:
-    return "ccy/unit" if key.startswith("markout") else ""
 
 
 def _cell(value: Number | Any) -> str:

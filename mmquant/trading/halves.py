@@ -164,7 +164,6 @@ def open_session(
     """
     given_config, config = config, under_profile(config)
     chosen = strategy or strategy_of(config)
-    given: dict[str, Any] = {} if strategy else dict(config.strategy.params)
     if tape is None:
         path = config.tape_path()
         if path is None:
@@ -174,14 +173,23 @@ def open_session(
         options = config.tape.options
         tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
     check_depth(config, contracts_of(tape))
-    if isinstance(chosen, Maker):
-        given = maker_params(config.quoting, config.signals, length_s=length_of(tape)) | given
-        table = config.micro_price_path()
-        if table is not None and config.quoting.theo == "micro_price":
-            given[MICRO_PRICE] = read_micro_price(table)
-    given |= dict(params or {})
+    given = dict(params or {})
+    if strategy is None or isinstance(chosen, Maker):
+        given = configured_params(config, tape, chosen) | given
     fees = load_fees(config.fee_schedule(), tape.attrs["date"])
     return Session(config, given_config, tape, chosen, given, fees)
+
+
+def configured_params(config: Config, tape: xr.Dataset, strategy: Strategy) -> dict[str, Any]:
+    """Parameters of a strategy as its configuration gives them."""
+    given: dict[str, Any] = dict(config.strategy.params)
+    if not isinstance(strategy, Maker):
+        return given
+    given = maker_params(config.quoting, config.signals, length_s=length_of(tape)) | given
+    table = config.micro_price_path()
+    if table is not None and config.quoting.theo == "micro_price":
+        given[MICRO_PRICE] = read_micro_price(table)
+    return given
 
 
 def read_inbox(config: Config, tape: xr.Dataset) -> np.ndarray:
@@ -221,6 +229,7 @@ def make_local_half(
     with_book: bool,
     keep_tables: bool = True,
     keep_path: bool = True,
+    keep_summary: bool = False,
 ) -> Local:
     """Local half of a configuration; ``params`` gives one mapping a set (default: one set)."""
     contracts = contracts_of(tape)
@@ -243,6 +252,7 @@ def make_local_half(
         max_quotes=strategy.quote_rows(rows, len(contracts)),
         keep_tables=keep_tables,
         keep_path=keep_path,
+        keep_summary=keep_summary,
         signal_param=signal_param_of(config.signals),
     )
 
@@ -262,9 +272,11 @@ def make_halves(
     params: Sequence[Mapping[str, float]] | None = None,
     keep_tables: bool = True,
     keep_path: bool = True,
+    keep_summary: bool = False,
+    columns: Tape | None = None,
 ) -> Halves:
-    """Both halves of a backtest over a tape."""
-    columns = tape_columns(tape, config)
+    """Both halves of a backtest over a tape; ``columns``: those of ``tape_columns``, if known."""
+    columns = tape_columns(tape, config) if columns is None else columns
     triggers = triggers_of(config)
     two_books = triggers != int(Trigger.TIMER) or len(columns.order) > 0
     local = make_local_half(
@@ -276,6 +288,7 @@ def make_halves(
         with_book=two_books,
         keep_tables=keep_tables,
         keep_path=keep_path,
+        keep_summary=keep_summary,
     )
     slots = local.live.shape[1]
     exchange = make_exchange(

@@ -19,6 +19,7 @@ from mmquant.data.fees import Fees
 from mmquant.data.hand import hand_lines
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
+from mmquant.trading.feasibility import feasibility, kept_in_run
 from mmquant.trading.logs import Logs, fills_table, orders_table, path_dataset, quotes_table
 from mmquant.trading.metrics import summarize
 from mmquant.trading.strategy import Strategy
@@ -84,6 +85,7 @@ def make_run(
         "told": hand_lines(told, contracts),
         "profile": config.profile.name,
         "contracts": [contract.to_dict() for contract in contracts],
+        "feasibility": kept_in_run(feasibility(tape, fees)),
         "summary": summary | counted,
     }
     return Run(manifest, path, fills, orders, quotes)
