@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmquant.config import Config
     from mmquant.core.dtypes import ActionKind, OrderState, OrderType, Reason, TimeInForce
     from mmquant.data.contracts import Contract
+    from mmquant.data.hand import TraderHand
     from mmquant.data.readers import read_tape
     from mmquant.data.readers.own import write_tape
     from mmquant.data.runs import Run
@@ -46,6 +47,7 @@ __all__ = [
     "Reason",
     "Run",
     "TimeInForce",
+    "TraderHand",
     "__version__",
     "backtest",
     "calibrate_intensity",
@@ -73,6 +75,7 @@ _LAZY = {
     "OrderType": ("mmquant.core.dtypes", "OrderType"),
     "Reason": ("mmquant.core.dtypes", "Reason"),
     "TimeInForce": ("mmquant.core.dtypes", "TimeInForce"),
+    "TraderHand": ("mmquant.data.hand", "TraderHand"),
     "backtest": ("mmquant.research.backtest", "backtest"),
     "calibrate_intensity": ("mmquant.research.calibration.intensity", "calibrate_intensity"),
     "calibrate_latency": ("mmquant.research.calibration.latency", "calibrate_latency"),

@@ -29,7 +29,8 @@ data_app = typer.Typer(help="Import and check market data.", **_OPTIONS)
 config_app = typer.Typer(help="Check and show configurations.", **_OPTIONS)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
-app.command("hand")(cli_live.hand)
+# A shift can be negative: -0.05 is no option.
+app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
 app.add_typer(cli_calibrate.app, name="calibrate")
 app.command("feasible")(cli_research.feasible)
 
