@@ -188,10 +188,16 @@ def replay(
 ) -> None:
     """The same through the live loop and the simulated broker: slower, with the same result."""
     from mmquant.live.replay import replay as run_replay
+    from mmquant.research.calibration.settings import calibrated
+    from mmquant.trading.halves import configured_tape
 
     settings = _settings(config, sets)
     _check_out(out, overwrite)
-    run = run_replay(settings, _tape(tape), follow=follow)
+    market = _tape(tape)
+    if settings.quoting.calibrate_s is not None:
+        market = configured_tape(settings) if market is None else market
+        settings = calibrated(settings, market)
+    run = run_replay(settings, market, follow=follow)
     _finish(run, settings, out, overwrite, as_json)
 
 
