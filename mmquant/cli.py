@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmquant import __version__, cli_calibrate, cli_live, cli_research, console
+from mmquant import __version__, cli_calibrate, cli_live, cli_research, cli_sweep, console
 from mmquant.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ app.add_typer(config_app, name="config")
 app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
 app.add_typer(cli_calibrate.app, name="calibrate")
 app.command("feasible")(cli_research.feasible)
+app.command("sweep")(cli_sweep.sweep)
 
 NONE: list[str] = []
 Json = Annotated[bool, typer.Option("--json", help="Print one flat JSON object as the last line.")]
