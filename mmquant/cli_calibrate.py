@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -59,7 +59,8 @@ def intensity(
     )
     result = found.to_dict()
     both = found.rates[found.rates["quote"] == "both"].drop(columns="quote")
-    console.emit(result, console.table(result), "", _rows(_thinned(both)), as_json=as_json)
+    tables = (console.table(found.facts()), _rows(_turned(found.curves())), _rows(_thinned(both)))
+    console.emit(result, "\n\n".join(tables), as_json=as_json)
 
 
 @app.command()
@@ -121,7 +122,8 @@ def latency(
                 )
             measured.model.write(path)
             result[name] = str(path)
-    console.emit(result, console.table(result), as_json=as_json)
+    known = {name: value for name, value in result.items() if value not in (None, "")}
+    console.emit(result, console.table(known), as_json=as_json)
 
 
 def _tape(path: Path) -> xr.Dataset:
@@ -138,6 +140,14 @@ def _thinned(rates: pd.DataFrame) -> pd.DataFrame:
     return rates.iloc[sorted({0, *places})]
 
 
+def _turned(curves: pd.DataFrame) -> pd.DataFrame:
+    """A column a curve: there are more numbers than curves."""
+    return (
+        curves.set_index("quote").astype(object).T.rename_axis(None, axis=1).reset_index(names="")
+    )
+
+
 def _rows(frame: pd.DataFrame) -> str:
-    text: Any = frame.to_string(index=False, na_rep="-", float_format=lambda x: f"{x:.6g}")
-    return str(text)
+    """A table of a frame: numbers to six digits, and - where there is none."""
+    shown = frame.map(lambda value: f"{value:.6g}" if isinstance(value, float) else value)
+    return str(shown.replace({"nan": "-"}).to_string(index=False))

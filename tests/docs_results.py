@@ -31,6 +31,12 @@ DEMO = {
     "uptime_two_sided": "share of the time with a quote on both sides",
     "markout_30s": "worth of a fill 30 s later, per share",
 }
+CALIBRATED = (
+    *("min_distance_ticks", "fit_orders", "A_per_s", "A_per_s_low", "A_per_s_high"),
+    *("k_per_tick", "k_per_tick_low", "k_per_tick_high", "dispersion", "fit_gap"),
+    *("sigma_ticks", "sigma_ticks_low", "sigma_ticks_high", "noise_ticks"),
+    *("naive_ticks", "naive_ticks_1s", "naive_ticks_60s"),
+)
 
 
 def queues() -> str:
@@ -75,4 +81,20 @@ def feasible() -> str:
     return table((*head, "95 % interval"), rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"queues": queues, "demo": demo, "feasible.demo": feasible}
+def calibration() -> str:
+    """What the calibrations find on the bundled tape, as `mmquant calibrate` prints it."""
+    from mmquant.research.calibration.intensity import calibrate_intensity
+    from mmquant.research.calibration.volatility import calibrate_volatility
+    from mmquant.strategies.demo import demo_tape
+
+    tape = demo_tape()
+    found = calibrate_intensity(tape).to_dict() | calibrate_volatility(tape).to_dict()
+    return table(("number", "demo"), [(f"`{key}`", f"{found[key]:,.4g}") for key in CALIBRATED])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "queues": queues,
+    "demo": demo,
+    "feasible.demo": feasible,
+    "calibration": calibration,
+}
