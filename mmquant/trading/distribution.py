@@ -54,6 +54,15 @@ def pnl_distribution(*, path: xr.Dataset, interval_s: float) -> dict[str, float 
     return out
 
 
+def pnl_measures(*, path: xr.Dataset) -> dict[str, float | int | None]:
+    """`pnl_distribution` for each default length, as keys of a summary: ``pnl_60s_mean``."""
+    return {
+        f"pnl_{seconds:g}s_{name}": value
+        for seconds in INTERVALS_S
+        for name, value in pnl_distribution(path=path, interval_s=seconds).items()
+    }
+
+
 def daily_sharpe(*, daily_pnl: Sequence[float] | Floats) -> dict[str, float | int | None]:
     """Sharpe ratio of daily PnL, a year having 252 days, with its exact 95 % interval.
 
