@@ -114,7 +114,7 @@ def test_same_seed_same_result() -> None:
 def test_the_fit_does_not_see_what_comes_after() -> None:
     """Another second half changes nothing of the fit on the first."""
     tape = logit_tape(1, intercept=0.0, slope=2.0, moves=1_001)
-    middle = int(quote_changes(tape)["ts"][1_000])
+    middle = (int(quote_changes(tape)["ts"][1_000]) - BASE - 2) / 1e9
     first = imbalance_study(tape, train=0.5)
     early = imbalance_study(tape, train=0.999, end=middle)
     assert first["slope"] == pytest.approx(early["slope"], abs=0.05)
@@ -123,14 +123,17 @@ def test_the_fit_does_not_see_what_comes_after() -> None:
 
 def test_times_bound_the_study() -> None:
     tape = logit_tape(2, intercept=0.0, slope=1.0, moves=600)
-    ts = quote_changes(tape)["ts"]
-    start, end = int(ts[300]) + 1, int(ts[900])
+    everything = quote_changes(tape)
+    start, end = 100.5, 400.25
+    first, last = everything["ts"][0] + round(start * S), everything["ts"][0] + round(end * S)
     found = imbalance_study(tape, start=start, end=end)
-    assert start <= found["first_ts"] < found["last_ts"] < end
+    assert first <= found["first_ts"] < found["last_ts"] < last
     rows = quote_changes(tape, start=start, end=end)
-    assert rows["ts"][0] == start
-    assert rows[0].tolist()[1:] == quote_changes(tape)[300].tolist()[1:]
-    assert rows["ts"][-1] < end
+    at = np.searchsorted(everything["ts"], first)
+    assert rows["ts"][0] == first < everything["ts"][at]
+    assert rows[0].tolist()[1:] == everything[at - 1].tolist()[1:]
+    assert rows[1:].tolist() == everything[at:][: len(rows) - 1].tolist()
+    assert rows["ts"][-1] < last <= everything["ts"][at + len(rows) - 1]
 
 
 def test_too_little_data_has_no_number_but_a_reason() -> None:
@@ -146,7 +149,13 @@ def test_too_little_data_has_no_number_but_a_reason() -> None:
 
 def test_wrong_questions_are_refused() -> None:
     tape = logit_tape(1, intercept=0.0, slope=1.0, moves=50)
-    for bad in ({"train": 0.0}, {"train": 1.0}, {"seed": -1}, {"inst": 1}, {"start": 5, "end": 5}):
+    for bad in (
+        {"train": 0.0},
+        {"train": 1.0},
+        {"seed": -1},
+        {"inst": 1},
+        {"start": 5.0, "end": 5.0},
+    ):
         with pytest.raises(UsageError):
             imbalance_study(tape, **bad)
     with pytest.raises(UsageError, match="L3"):

@@ -255,7 +255,7 @@ def test_empty_tapes_and_wrong_questions() -> None:
         {"max_spread_ticks": 0},
         {"max_spread_ticks": 10**6},
         {"inst": 3},
-        {"start": 2, "end": 1},
+        {"start": 2.0, "end": 1.0},
     ):
         with pytest.raises(UsageError):
             fit_micro_price(one, **bad)
@@ -302,7 +302,9 @@ def test_the_micro_price_forecasts_what_it_has_not_seen(amazon) -> None:
     """Fitted on the first half, over 10 s of the second: nearer than mid and weighted mid."""
     rows = quote_changes(amazon)
     middle = int((rows["ts"][0] + rows["ts"][-1]) // 2)
-    table = micro_price_table(fit_micro_price(amazon, end=middle))
+    table = micro_price_table(
+        fit_micro_price(amazon, end=(middle - int(amazon["exch_ts"][0])) / 1e9)
+    )
     later = rows[(rows["ts"] >= middle) & has_market(rows)]
     mid = 0.5 * (later["bid"] + later["ask"])
     columns = [later[name].astype(float).tolist() for name in later.dtype.names[1:]]
