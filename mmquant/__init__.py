@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmquant.config import Config
     from mmquant.core.dtypes import ActionKind, OrderState, OrderType, Reason, TimeInForce
     from mmquant.data.contracts import Contract
+    from mmquant.data.hand import TraderHand
     from mmquant.data.readers import read_tape
     from mmquant.data.readers.own import write_tape
     from mmquant.data.runs import Run
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from mmquant.live.replay import replay
     from mmquant.report.html import write_report
     from mmquant.research.backtest import backtest
+    from mmquant.research.calibration.intensity import calibrate_intensity
+    from mmquant.research.calibration.latency import calibrate_latency
+    from mmquant.research.calibration.volatility import calibrate_volatility
+    from mmquant.trading.distribution import daily_sharpe
+    from mmquant.trading.feasibility import feasible
     from mmquant.trading.strategy import strategy
 
     load_run = Run.load
@@ -41,8 +47,14 @@ __all__ = [
     "Reason",
     "Run",
     "TimeInForce",
+    "TraderHand",
     "__version__",
     "backtest",
+    "calibrate_intensity",
+    "calibrate_latency",
+    "calibrate_volatility",
+    "daily_sharpe",
+    "feasible",
     "load_run",
     "make_demo_tape",
     "read_tape",
@@ -63,7 +75,13 @@ _LAZY = {
     "OrderType": ("mmquant.core.dtypes", "OrderType"),
     "Reason": ("mmquant.core.dtypes", "Reason"),
     "TimeInForce": ("mmquant.core.dtypes", "TimeInForce"),
+    "TraderHand": ("mmquant.data.hand", "TraderHand"),
     "backtest": ("mmquant.research.backtest", "backtest"),
+    "calibrate_intensity": ("mmquant.research.calibration.intensity", "calibrate_intensity"),
+    "calibrate_latency": ("mmquant.research.calibration.latency", "calibrate_latency"),
+    "calibrate_volatility": ("mmquant.research.calibration.volatility", "calibrate_volatility"),
+    "daily_sharpe": ("mmquant.trading.distribution", "daily_sharpe"),
+    "feasible": ("mmquant.trading.feasibility", "feasible"),
     "load_run": ("mmquant.data.runs", "Run.load"),
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
     "read_tape": ("mmquant.data.readers", "read_tape"),

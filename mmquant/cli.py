@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmquant import __version__, cli_live, console
+from mmquant import __version__, cli_calibrate, cli_live, cli_research, console
 from mmquant.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ data_app = typer.Typer(help="Import and check market data.", **_OPTIONS)
 config_app = typer.Typer(help="Check and show configurations.", **_OPTIONS)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
-app.command("hand")(cli_live.hand)
+# A shift can be negative: -0.05 is no option.
+app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
+app.add_typer(cli_calibrate.app, name="calibrate")
+app.command("feasible")(cli_research.feasible)
 
 NONE: list[str] = []
 Json = Annotated[bool, typer.Option("--json", help="Print one flat JSON object as the last line.")]

@@ -95,6 +95,24 @@ class Config(Section):
             config._bases = {key: folder for key in origins if origins[key] == str(file)}
         return config
 
+    def replaced(self, values: Mapping[str, Any]) -> Config:
+        """The same with other values of some keys, such as ``quoting.half_spread_ticks``.
+
+        Raises ConfigError for an unknown key, or a value that does not fit.
+        """
+        data = self.as_dict()
+        for key, value in values.items():
+            *sections, last = key.split(".")
+            at = data
+            for name in sections:
+                at = at.setdefault(name, {})
+                if not isinstance(at, dict):
+                    raise ConfigError(f"{key!r} is no key of a configuration", where=key)
+            at[last] = value
+        config = type(self).from_dict(data, where="grid")
+        config._bases = dict(self._bases)
+        return config
+
     def tape_path(self) -> Path | None:
         """The tape's file, or None."""
         return self._resolve("tape.path", self.tape.path)
@@ -102,6 +120,10 @@ class Config(Section):
     def strategy_path(self) -> Path | None:
         """The strategy's Python file, or None for a built-in strategy."""
         return self._resolve("strategy.file", self.strategy.file)
+
+    def micro_price_path(self) -> Path | None:
+        """The file of the micro-price's table, or None."""
+        return self._resolve("quoting.micro_price_file", self.quoting.micro_price_file)
 
     def hand_path(self) -> Path | None:
         """The file of messages from outside, or None."""

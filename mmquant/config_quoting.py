@@ -30,8 +30,14 @@ class SignalsConfig(Section):
     """Half-life of the order-flow imbalance. [s]"""
     trade_rate_halflife_s: Seconds | None = None
     """Half-life of the rate of trading. [s]"""
-    imbalance_levels: Annotated[Int, Field(ge=1, le=5)] = 1
+    imbalance_levels: Annotated[Int, Field(ge=1, le=5)] | None = None
     """Price levels a side of the order-book imbalance."""
+    volatility_sample_s: Seconds = 1.0
+    """Least time between two mids of the volatility: shorter changes are mostly bounce. [s]"""
+    stale_s: Seconds = 10.0
+    """Age from which a signal is not known any more. [s]"""
+    warm_observations: Annotated[Int, Field(ge=1, le=100_000)] = 30
+    """Observations that a signal takes before it is known."""
 
 
 class IntensityConfig(Section):
@@ -101,6 +107,8 @@ class QuotingConfig(Section):
     """What gives the distances from the theoretical mid, before all that is added below."""
     theo: Literal["mid", "weighted_mid", "micro_price", "external", "manual"] = "mid"
     """What the theoretical mid is; ``external`` comes by messages, ``manual`` from below."""
+    micro_price_file: str | None = None
+    """Table of the micro-price, as ``mmquant calibrate micro-price`` writes it."""
     manual_theo_ccy: Float | None = None
     """Theoretical mid where it is manual. [currency]"""
     half_spread_ticks: Float = 0.0
@@ -190,6 +198,8 @@ class QuotingConfig(Section):
     def _fits(self) -> Self:
         if self.theo == "manual" and self.manual_theo_ccy is None:
             raise ValueError("a manual theo needs manual_theo_ccy")
+        if self.theo == "micro_price" and self.micro_price_file is None:
+            raise ValueError("the micro-price needs micro_price_file")
         if self.start_s is not None and self.stop_s is not None and self.start_s >= self.stop_s:
             raise ValueError("start_s must be before stop_s")
         floor, ceiling = self.floor_ccy, self.ceiling_ccy

@@ -165,6 +165,12 @@ class LimitsConfig(Section):
     cancel_reserve: Annotated[Int, Field(ge=0, le=100_000)] = 0
     """Messages of the window that only cancels may use."""
 
+    @model_validator(mode="after")
+    def _reserve_fits(self) -> Self:
+        if self.max_messages is not None and self.cancel_reserve >= self.max_messages:
+            raise ValueError("cancel_reserve must be below max_messages: nothing could be placed")
+        return self
+
 
 class HandConfig(Section):
     """What a trader sets while the strategy runs: theos, offsets, limits, a halt."""
@@ -181,13 +187,13 @@ class IbkrConfig(Section):
     option_conflation_ns: Annotated[Int, Field(ge=1, le=HOUR_NS)] = 100_000_000
     """Best prices of options come once in this time. [ns]"""
     depth_symbols: tuple[str, ...] = Field(default=(), max_length=3)
-    """Symbols whose whole book is subscribed to and comes row by row; three at most."""
+    """Symbols (or numbers on the tape) of books that come whole, row by row; three at most."""
     feed_ns: Annotated[Int, Field(ge=0, le=HOUR_NS)] = 20_000_000
     """Time from the broker's data to us, on top of the tape's own. [ns]"""
     entry_ns: Latency = 30_000_000
-    """From our order to the exchange. [ns]"""
+    """From our order to the exchange, in place of ``latency.entry_ns``. [ns]"""
     response_ns: Latency = 30_000_000
-    """From the exchange's answer to us. [ns]"""
+    """From the exchange's answer to us, in place of ``latency.response_ns``. [ns]"""
     max_messages_per_s: Annotated[Int, Field(ge=1, le=50)] = 40
     """Most order messages a second; the broker cuts off above 50."""
     cancel_reserve: Annotated[Int, Field(ge=0, le=49)] = 10

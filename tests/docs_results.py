@@ -55,4 +55,24 @@ def demo() -> str:
     return table(("what", "name in the summary", "demo"), rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"queues": queues, "demo": demo}
+def feasible() -> str:
+    """Costs and margin of joining the best prices of the demo."""
+    from mmquant.strategies.demo import demo_tape
+    from mmquant.trading.feasibility import feasible as look_at
+    from mmquant.trading.feasibility_words import PLACES
+    from mmquant.trading.markouts import HORIZONS_S
+
+    found, rows = look_at(demo_tape())[0], []
+    for suffix, place in PLACES.items():
+        for horizon in (f"{suffix}_{h:g}s" for h in HORIZONS_S):
+            low, high = found[f"margin_low{horizon}"], found[f"margin_high{horizon}"]
+            interval = "–" if low is None else f"{low:.4f} to {high:.4f}"
+            costs = ("half_spread", "adverse", "break_even", "margin")
+            numbers = (f"{found[f'{name}{horizon}']:.4f}" for name in costs)
+            after = horizon.rpartition("_")[2].removesuffix("s") + " s"
+            rows.append((place, after, f"{found[f'used{horizon}']:,}", *numbers, interval))
+    head = ("queue", "after", "fills", "half spread", "adverse selection", "break-even", "margin")
+    return table((*head, "95 % interval"), rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {"queues": queues, "demo": demo, "feasible.demo": feasible}

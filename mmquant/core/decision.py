@@ -23,6 +23,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY, CANARY_ROWS, change_open, fail, free_slot, log_order
 from mmquant.core.portfolio import equity_of, inventory_at
+from mmquant.core.signals import update_signals
 from mmquant.core.throttle import may_send, note_sent
 from mmquant.core.ticks import price_of_tick, step_at, ticks_of_price
 
@@ -68,6 +69,31 @@ def market_view(local, book, inst, view):
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
     view["tick_size"] = step_at(what, side["best_bid"]) if side["best_bid"] != NO_BID else math.nan
+
+
+@inner_kernel
+def note_signals(local, ts, update):
+    """Bring the signals up to the decision, if ``update``, and show them. Once for all sets."""
+    for inst in range(local.signal.shape[0]):
+        view = local.views[inst]
+        signal = local.signal[inst]
+        if update:
+            update_signals(
+                signal,
+                local.signal_param[0],
+                ts,
+                view["bid_tick"],
+                view["bid_lots"],
+                view["ask_tick"],
+                view["ask_lots"],
+                0.5 * (np.float64(view["best_bid"]) + np.float64(view["best_ask"])),
+                view["buy_volume"],
+                view["sell_volume"],
+            )
+        view["volatility"] = signal["volatility"]
+        view["imbalance"] = signal["imbalance"]
+        view["order_flow"] = signal["order_flow"]
+        view["trade_rate"] = signal["trade_rate"]
 
 
 @inner_kernel
@@ -180,6 +206,7 @@ def room_lots(local, owner, inst, side):
 def log_action(local, owner, action):
     """Log an action together with the inventory it was taken at."""
     local.set[owner]["actions"] += 1
+    local.set[owner]["messages"] += 1 if action["kind"] <= ACTION_KIND.CANCEL else 0
     log = local.log[0]
     if log["keep_tables"] == 0:
         return
@@ -648,9 +675,31 @@ def own_price(local, owner, inst, side):
 
 
 @inner_kernel
+def note_step(local, owner):
+    """Keep what a summary needs of a decision: the positions as they stood, equity, its largest
+    fall, and the largest position."""
+    state = local.set[owner]
+    count = local.instrument.shape[0]
+    total = 0.0
+    for inst in range(count):
+        at = owner * count + inst
+        position = local.position[at]
+        total += equity_of(position, local.instrument[inst], local.views[inst]["mid"])
+        if state["touched"] != 0:
+            local.settled[at] = position
+            state["max_abs_lots"] = max(state["max_abs_lots"], abs(position["lots"]))
+    if math.isfinite(total):
+        state["equity"] = total
+        state["peak_equity"] = max(state["peak_equity"], total)
+        state["max_drawdown"] = max(state["max_drawdown"], state["peak_equity"] - total)
+
+
+@inner_kernel
 def record_path(local, owner, ts):
     """Log the state of a set after a decision, one row an instrument."""
     log = local.log[0]
+    if log["keep_summary"] != 0:
+        note_step(local, owner)
     if log["keep_path"] == 0:
         return
     count = local.instrument.shape[0]

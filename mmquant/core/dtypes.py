@@ -311,7 +311,8 @@ MSG = _record(
     ("side", np.int8),
     ("liquidity", np.int8),
 )
-"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent."""
+"""All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent, and 1
+in a decision that an own message alone asked for."""
 
 ACTION = _record(
     ("ts", np.int64),
@@ -508,6 +509,11 @@ SET = _record(
     ("sent", np.int64),
     ("bad_quotes", np.int64),
     ("touched", np.int64),
+    ("messages", np.int64),
+    ("max_abs_lots", np.int64),
+    ("equity", np.float64),
+    ("peak_equity", np.float64),
+    ("max_drawdown", np.float64),
     ("status", np.int64),
     ("hold_one_sided", np.int8),
     ("order_type", np.int8),
@@ -520,6 +526,7 @@ SET = _record(
     ("shows_orders", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
+``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
 ``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
 nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;
 ``shows_orders`` that the views show own orders, ``no_post_only`` that post-only orders are sent as

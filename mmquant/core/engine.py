@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmquant.core.book import ASK, BID, NOT_NEGATIVE, clear_row, note_trade, set_level
-from mmquant.core.decision import decide, market_view, notice, pull_all, record_path
+from mmquant.core.decision import decide, market_view, note_signals, notice, pull_all, record_path
 from mmquant.core.dtypes import (
     ACTION_KIND,
     CONTROL,
@@ -196,6 +196,7 @@ def local_step(local, owner, quote, msg, actions):
     if kind == MSG_KIND.DECISION:
         for inst in range(local.instrument.shape[0]):
             market_view(local, local.book, inst, local.views[inst])
+        note_signals(local, msg["ts"], msg["event"] == 0)
         return decide_and_record(local, owner, msg["ts"], quote, actions)
     return on_outside(local, owner, msg, actions)
 

@@ -24,8 +24,9 @@ from mmquant.core.dtypes import (
 from mmquant.core.jit import inner_kernel
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
+from mmquant.core.signal_state import make_signal_state, signal_params
 
-SIGNALS = ("volatility", "imbalance", "order_flow", "trade_rate")
+MEASURED = ("volatility", "imbalance", "order_flow", "trade_rate")
 """Fields of a view that stay NaN where they are not measured."""
 CANARY_ROWS = 4
 CANARY = -(2**30) - 7
@@ -38,6 +39,7 @@ LOG = np.dtype(
         ("path", np.int64),
         ("keep_tables", np.int64),
         ("keep_path", np.int64),
+        ("keep_summary", np.int64),
     ],
     align=True,
 )
@@ -55,7 +57,10 @@ class Local(NamedTuple):
     live: np.ndarray
     sent: np.ndarray
     position: np.ndarray
+    settled: np.ndarray
     views: np.ndarray
+    signal: np.ndarray
+    signal_param: np.ndarray
     quote: np.ndarray
     log: np.ndarray
     fill_log: np.ndarray
@@ -77,8 +82,13 @@ def make_local(
     log_rows: int = 1 << 14,
     keep_tables: bool = True,
     keep_path: bool = True,
+    keep_summary: bool = False,
+    signal_param: np.ndarray | None = None,
 ) -> Local:
-    """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set."""
+    """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set.
+
+    Signals are measured if ``signal_param`` (one SIGNAL_PARAM) is given.
+    """
     count, instruments = len(sets), len(instrument)
     position = np.zeros(count * instruments, POSITION)
     position["mark"] = np.nan
@@ -89,6 +99,7 @@ def make_local(
     order["state"] = ORDER_STATE.LOST
     log = np.zeros(1, LOG)
     log["keep_tables"], log["keep_path"] = keep_tables, keep_path
+    log["keep_summary"] = keep_summary
     rows = max(log_rows, 8 * count * slots)
     return Local(
         book=book,
@@ -99,7 +110,10 @@ def make_local(
         live=np.zeros((count, slots), np.int32),
         sent=np.zeros((count, max(1, int(sets["max_messages"].max()))), np.int64),
         position=position,
+        settled=position.copy(),
         views=make_views(instruments),
+        signal=make_signal_state(0 if signal_param is None else instruments),
+        signal_param=signal_params() if signal_param is None else signal_param,
         quote=np.zeros(max_quotes + CANARY_ROWS, QUOTE),
         log=log,
         fill_log=np.zeros(rows if keep_tables else 1, FILL),
@@ -113,7 +127,7 @@ def make_local(
 def make_views(rows: int) -> np.ndarray:
     """Blank views: no signal is known."""
     views = np.zeros(rows, VIEW)
-    for name in SIGNALS:
+    for name in MEASURED:
         views[name] = np.nan
     return views
 

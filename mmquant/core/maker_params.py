@@ -76,6 +76,7 @@ def _field(name: str, unit: str, default: float, meaning: str, size: int = 0) ->
 FIELDS = (
     _field("model", "code", 0, "a Model: fixed, Avellaneda-Stoikov, GLFT, or an exact table"),
     _field("theo", "code", 0, "what the theoretical mid is: a Theo"),
+    _field("micro_price_at", "", 0, "place of the micro-price table in the row; 0: there is none"),
     _field("manual_theo", "ccy", math.nan, "theoretical mid where it is a fixed number"),
     _field("half_spread_ticks", "ticks", 0, "added to the model's distance on each side"),
     _field("half_spread_bps", "bps", 0, "the same, as a part of the mid"),

@@ -26,8 +26,8 @@ from mmquant.core.mathfn_tables import (
     ERFCX_START,
     EXP,
     INV_SQRT_2PI,
+    LN2_BACK,
     LN2_HI,
-    LN2_LO,
     LOG,
     LOG2_E,
     MILLS,
@@ -45,6 +45,7 @@ INF, NAN = math.inf, math.nan
 ROUND = 1.5 * 2.0**52
 """Added and taken away, it rounds to an integer; added, it leaves that in the low bits."""
 ONE_BITS = 0x3FF0000000000000
+HALF_BITS = 0x3FE0000000000000
 SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 MANTISSA = 0x000FFFFFFFFFFFFF
 UPPER_HALF = -(1 << 27)
@@ -98,36 +99,30 @@ def poly5(c, x):
 
 @formula
 def power_of_two(rounded):
-    """2^n of ``n + ROUND``, for n from -1022 to 1023."""
-    return double_of((bits_of(rounded) << 52) + ONE_BITS)
+    """2^(n - 1) of ``n + ROUND``, for n from -1021; inf for 1025."""
+    return double_of((bits_of(rounded) << 52) + HALF_BITS)
 
 
 @formula
-def scaled(x, n):
-    """x 2^n in two steps, so that it may over- and underflow."""
-    half = 0.5 * n + ROUND
-    rest = n - (half - ROUND)
-    return x * power_of_two(half) * power_of_two(rest + ROUND)
+def scaled(x, rounded):
+    """x 2^n of ``n + ROUND``, for n from -1220 to 1025, rounded once also where it underflows."""
+    low = rounded < ROUND - 1000.0
+    power = power_of_two(rounded + 200.0 if low else rounded)
+    return x * power * (2.0**-199 if low else 2.0)
 
 
 @formula
 def exp_parts(x, low):
-    """(r, rest, n) with exp(x + low) = (1 + r + rest) 2^n; ``low`` is small against 1."""
-    n = (x * LOG2_E + ROUND) - ROUND
+    """(r, rest, n + ROUND) with exp(x + low) = (1 + r + rest) 2^n; ``low`` is small against 1."""
+    rounded = x * LOG2_E + ROUND
+    n = rounded - ROUND
     r = x - n * LN2_HI
-    low = low - n * LN2_LO
+    low = n * LN2_BACK + low
     y = r + low
     square = y * y
     cubic = y * square
     series = poly5(EXP[0], y) + cubic * square * poly5(EXP[1], y)
-    return r, low + (0.5 * square + cubic * series), n
-
-
-@formula
-def one_plus(r, rest):
-    """1 + r + rest, rounded about once."""
-    total = 1.0 + r
-    return total + ((r - (total - 1.0)) + rest)
+    return r, low + (0.5 * square + cubic * series), rounded
 
 
 @formula
@@ -136,8 +131,9 @@ def exp(x):
     x = float(x)
     x = -746.0 if x < -746.0 else x
     x = 710.0 if x > 710.0 else x
-    r, rest, n = exp_parts(x, 0.0)
-    return scaled(one_plus(r, rest), n)
+    r, rest, rounded = exp_parts(x, -0.0)
+    total = 1.0 + r
+    return scaled(total + ((r - (total - 1.0)) + rest), rounded)
 
 
 @formula
@@ -146,13 +142,20 @@ def expm1(x):
     x = float(x)
     y = -50.0 if x < -50.0 else x
     y = 710.0 if y > 710.0 else y
-    r, rest, n = exp_parts(y, 0.0)
-    half = power_of_two((n - 1.0) + ROUND)
+    r, rest, rounded = exp_parts(y, -0.0)
+    half = power_of_two(rounded)
     less = half - 0.5
     total = less + half * r
     lost = (half * r - (total - less)) + ((half - less) - 0.5)
     value = 2.0 * (total + (lost + half * rest))
     return x if abs(x) < TINY else value
+
+
+@formula
+def square_parts(x):
+    """(high, low): high + low = x^2, high exact."""
+    head = double_of(bits_of(x) & UPPER_HALF)
+    return head * head, (x - head) * (x + head)
 
 
 @formula
@@ -165,16 +168,19 @@ def log_parts(x):
 
 @formula
 def log_sum(k, f, low):
-    """log(2^k (1 + f)) + low."""
+    """log(2^k (1 + f)) + low, as k log(2) + f - f^2 / 2 + s (f^2 / 2 + series)."""
     s = f / (2.0 + f)
     z = s * s
     z2 = z * z
-    half_square = 0.5 * f * f
     series = z * (poly4(LOG[0], z) + z2 * z2 * poly4(LOG[1], z))
-    rest = (s * (half_square + series) + (k * LN2_LO + low)) - half_square
-    high = k * LN2_HI
-    total = high + f
-    return total + ((f - (total - high)) + rest)
+    high, rest = square_parts(f)
+    high = 0.5 * high
+    rest = 0.5 * rest
+    rest = s * (high + (rest + series)) + ((low - k * LN2_BACK) - rest)
+    whole = k * LN2_HI
+    sum1 = whole + f
+    sum2 = sum1 - high
+    return sum2 + (((f - (sum1 - whole)) + ((sum1 - sum2) - high)) + rest)
 
 
 @formula
@@ -183,7 +189,7 @@ def log(x):
     x = float(x)
     subnormal = x < SMALLEST_NORMAL
     k, f = log_parts(x * 2.0**54 if subnormal else x)
-    value = log_sum(k - 54.0 if subnormal else k, f, 0.0)
+    value = log_sum(k - 54.0 if subnormal else k, f, -0.0)
     value = value if x < INF else x
     value = NAN if x < 0.0 else value
     return -INF if x == 0.0 else value
@@ -206,13 +212,6 @@ def log1p(x):
 
 
 @formula
-def square_parts(x):
-    """(high, low): high + low = x^2, high exact."""
-    head = double_of(bits_of(x) & UPPER_HALF)
-    return head * head, (x - head) * (x + head)
-
-
-@formula
 def flat(c, pole, x):
     """A table of make_mathfn_tables.flat_table at x >= 0."""
     x = 1e17 if x > 1e17 else x
@@ -226,8 +225,8 @@ def flat(c, pole, x):
 @formula
 def times_exp(x, high, low):
     """x exp(high + low)."""
-    r, rest, n = exp_parts(high, low)
-    return scaled(x + x * (r + rest), n)
+    r, rest, rounded = exp_parts(high, low)
+    return scaled(x + x * (r + rest), rounded)
 
 
 @formula
@@ -269,7 +268,7 @@ def erfcx(x):
     a = abs(x)
     value = flat(ERFCX, ERFCX_POLE, a) / (ERFCX_START + a)
     if x < 0.0:
-        a = 27.0 if a > 27.0 else a
+        a = 26.65 if a > 26.65 else a
         high, low = square_parts(a)
         value = times_exp(2.0, high, low) - value
     return value
@@ -295,7 +294,7 @@ def norm_inv(p):
     s4 = s2 * s2
     above = poly4(TAIL_ABOVE[0], s) + s4 * (poly4(TAIL_ABOVE[1], s) + s4 * poly4(TAIL_ABOVE[2], s))
     below = poly4(TAIL_BELOW[0], s) + s4 * (poly4(TAIL_BELOW[1], s) + s4 * poly4(TAIL_BELOW[2], s))
-    x = TAIL_SLOPE * r - above / below
+    x = r + (TAIL_SLOPE * r - above / below)
     x = INF if side == 0.0 else x
     return x if q > 0.0 else -x
 

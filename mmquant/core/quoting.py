@@ -119,7 +119,14 @@ def soft_state(param, position_lots, equity, side):
 
 
 @inner_kernel
-def center_of(param, table, view):
+def micro_price_at(param, params):
+    """Where in a parameter row the micro-price table starts; its end where there is none."""
+    at = int(param["micro_price_at"])
+    return at if at > 0 else params.shape[0]
+
+
+@inner_kernel
+def center_of(param, params, view):
     """Theoretical mid with all offsets that move both quotes. [ticks] NaN where it is not known."""
     center = fair_value(
         np.int64(param["theo"]),
@@ -129,7 +136,7 @@ def center_of(param, table, view):
         np.float64(view["ask_lots"][0]),
         view["theo_ticks"],
         middle_tick(view) + (param["manual_theo"] - view["mid"]) / view["tick_size"],
-        table[:0],
+        params[micro_price_at(param, params) :],
     )
     center += view["offset"] / view["tick_size"]
     if param["imbalance_ticks"] != 0.0:
@@ -167,10 +174,10 @@ def both_distances(param, table, view):
 
 
 @inner_kernel
-def quote_instrument(param, table, view, memory, inst, quotes, n):
+def quote_instrument(param, params, view, memory, inst, quotes, n):
     """Write the quotes of one instrument, or why there are none; returns the rows written."""
-    center = center_of(param, table, view)
-    bid, ask = both_distances(param, table, view)
+    center = center_of(param, params, view)
+    bid, ask = both_distances(param, params[TABLE_START:], view)
     position = np.float64(view["position_lots"])
     inventory = position / param["order_lots"]
     for k in range(2):
@@ -204,9 +211,8 @@ def quote_instrument(param, table, view, memory, inst, quotes, n):
 def maker_quote(view, params, memory, quotes):
     """Quote every instrument that can be quoted. Parameters: ``core.maker_params``."""
     param = record_of(params, PARAMS)
-    table = params[TABLE_START:]
     n = 0
     for inst in range(view.shape[0]):
         if view[inst]["blocked"] == 0:
-            n = quote_instrument(param, table, view[inst], memory, inst, quotes, n)
+            n = quote_instrument(param, params, view[inst], memory, inst, quotes, n)
     return n

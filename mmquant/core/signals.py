@@ -15,12 +15,9 @@ import numpy as np
 
 from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.mathfn import exp, expm1
 
-exp, log = math.exp, math.log
-
-LN2 = log(2.0)
-SMALL = 1e-5
-"""Below, the mean of a decay is 1 less half of its exponent, to ten digits and more."""
+LN2 = 0.6931471805599453
 
 
 @kernel
@@ -41,9 +38,7 @@ def mean_decay(seconds, halflife):
     if not halflife > 0.0:
         return math.nan
     power = LN2 * seconds / halflife
-    if power < SMALL:
-        return 1.0 - 0.5 * power
-    return (1.0 - exp(-power)) / power
+    return -expm1(-power) / power if power != 0.0 else 1.0
 
 
 @kernel

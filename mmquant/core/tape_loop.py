@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.decision import market_view, record_path
+from mmquant.core.decision import market_view, note_signals, record_path
 from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
 from mmquant.core.engine import (
     AT_END,
@@ -265,6 +265,10 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
             clock["deciding"] = 1
             clock["owner"] = 0
             clock["changed"] = 1 if show_views(local, clock, ring) else 0
+            note_signals(local, clock["due"], clock["own"] == 0)
+        else:
+            show_views(local, clock, ring)
+            note_signals(local, clock["due"], False)
         due = clock["due"]
         changed = clock["changed"] != 0
         keeps_path = local.log[0]["keep_path"] != 0

@@ -67,7 +67,7 @@ def adjustment_at(table, spread_ticks, bid_lots, ask_lots):
     if table.shape[0] <= FIRST or not spread_ticks >= 1.0:
         return math.nan
     buckets, spreads = table[BUCKETS], table[SPREADS]
-    if not (buckets >= 1.0 and spreads >= 1.0 and table.shape[0] >= FIRST + buckets * spreads):
+    if not (buckets >= 1.0 and spreads >= 1.0 and spreads <= (table.shape[0] - FIRST) / buckets):
         return math.nan
     bucket = imbalance_bucket(bid_lots, ask_lots, buckets)
     if bucket < 0:

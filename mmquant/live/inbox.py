@@ -9,14 +9,17 @@ import numpy as np
 
 from mmquant.core.dtypes import MSG, NEVER
 from mmquant.data.contracts import Contract
-from mmquant.data.hand import UNTIMED, parse_lines
+from mmquant.data.hand import parse_lines
+from mmquant.data.hand_fields import UNTIMED
+from mmquant.errors import DataError
 
 
 class Inbox:
     """Messages in order of time, and those that were taken, as they were applied.
 
     With ``follow``, lines that are added to that file are taken too: those without a time at the
-    moment they are read, those whose time has passed as well.
+    moment they are read, those whose time has passed as well. ``for_s`` counts from the time that a
+    line gives, or else from that moment; a line whose ``for_s`` is over when it is read is refused.
     """
 
     def __init__(
@@ -45,23 +48,33 @@ class Inbox:
         return message
 
     def poll(self, now: int) -> None:
-        """Read the whole lines that were added to the file. Raises DataError on a wrong one."""
+        """Read the whole lines that were added to the file.
+
+        Raises DataError on a wrong line, or where the file has become shorter.
+        """
         if self._follow is None or not self._follow.exists():
             return
         size = self._follow.stat().st_size
-        if size <= self._read:
+        if size < self._read:
+            raise DataError(
+                "the file has become shorter while it was followed",
+                where=str(self._follow),
+                fix="only add lines to it",
+            )
+        if size == self._read:
             return
         with self._follow.open("rb") as file:
             file.seek(self._read)
-            text = file.read(size - self._read).decode("utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        if not whole:
+            added = file.read(size - self._read)
+        whole = added[: added.rfind(b"\n") + 1]
+        if not whole.strip():
             return
         first = self._lines + 1
-        self._read += len(whole.encode())
-        self._lines += whole.count("\n")
+        self._read += len(whole)
+        self._lines += whole.count(b"\n")
         for row in parse_lines(whole, str(self._follow), self._contracts, first_line=first):
-            self._waiting.append(_stamped(row, now))
+            message = _stamped(row, now)
+            (self._taken if message[0]["event"] else self._waiting).append(message)
         self._waiting.sort(key=lambda row: int(row[0]["ts"]))
 
     def taken(self) -> np.ndarray:
@@ -70,11 +83,13 @@ class Inbox:
 
 
 def _stamped(row: np.ndarray, now: int) -> np.ndarray:
-    """The message with the time at which it is taken; how long it holds counts from there."""
-    given = int(row["ts"][0])
-    if given == UNTIMED or given < now:
-        start = given if given != UNTIMED else UNTIMED
-        if row["exch_ts"][0] not in (0, NEVER):
-            row["exch_ts"] += now - start
+    """The message with the time at which it is taken; refused where it would be over by then."""
+    given, until = int(row["ts"][0]), int(row["exch_ts"][0])
+    if given == UNTIMED:
         row["ts"] = now
+        row["exch_ts"] = now + until if until else 0
+    elif until and until <= now:
+        row["event"] = 1
+    else:
+        row["ts"] = max(given, now)
     return row

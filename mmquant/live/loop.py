@@ -53,9 +53,11 @@ class LiveLoop:
             message = self.broker.next_message(min(due, self.inbox.next_ts - 1))
             if message is not None:
                 ts = int(message[0]["ts"])
-                asked = self._asks(int(message[0]["kind"]))
+                kind = int(message[0]["kind"])
                 self._apply(message, ts)
-                due = min(due, ts) if asked else due
+                if self._asks(kind) and ts < due:
+                    due = ts
+                    self._decision["event"] = kind > MARKET
                 continue
             if self.inbox.next_ts <= due:
                 self._take_outside(self.inbox.take())
@@ -66,6 +68,7 @@ class LiveLoop:
             self._apply(self._decision, due)
             self._after_decision(progress)
             timer += self.interval_ns if due == timer else 0
+            self._decision["event"] = 0
             due = min(timer, AT_END)
             self.inbox.poll(int(self._decision["ts"][0]) + 1)
         self.logs.finish(self.step.local)

@@ -12,6 +12,7 @@ from mmquant.core.book import make_book
 from mmquant.core.exchange import make_exchange
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
+from mmquant.errors import ConfigError
 from mmquant.live.inbox import Inbox
 from mmquant.live.loop import LiveLoop
 from mmquant.trading.halves import (
@@ -40,11 +41,19 @@ def replay(
 ) -> Run:
     """Run a strategy over a tape message by message, as live. Arguments as for ``backtest``.
 
-    With ``follow``, lines that are added to the file ``hand.file`` while it runs are obeyed.
+    With ``follow``, lines that are added to the file ``hand.file`` while it runs are obeyed: it may
+    be empty or missing at first.
     The Run equals that of ``backtest`` bit for bit, but for its mode.
+
+    Raises
+    ------
+    MMQuantError
+        as ``backtest``, and where ``follow`` has no file to follow or finds a wrong line in it.
     """
     session = open_session(config or Config(), tape, strategy, params)
     settings = session.config
+    if follow and settings.hand_path() is None:
+        raise ConfigError("there is no file to follow", where="hand.file", fix="name one")
     columns = tape_columns(session.tape, settings)
     local = make_local_half(
         settings,
@@ -87,4 +96,5 @@ def replay(
         logs,
         mode="replay",
         told=inbox.taken(),
+        given=session.given,
     )

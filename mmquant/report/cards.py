@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmquant.report.scope import Scope
-from mmquant.report.text import Number, amount, count, fixed, percent, quantity
+from mmquant.report.text import Number, amount, count, duration, fixed, percent, quantity
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,12 @@ def cards_of(scope: Scope, s: dict[str, Number]) -> list[Card]:
         Card("Orders per fill", fixed(s["order_to_trade"], 2), "", _messages(s)),
         Card("Two-sided uptime", percent(s["uptime_two_sided"]), "", _at_best(s)),
         Card("Max |position|", quantity(s["max_abs_position"]), "units", _mean_position(s)),
+        Card("Own width", fixed(s["width_ratio"], 2), "× the market's", "time-weighted"),
+        Card("Worst minute", amount(s["pnl_60s_worst"]), ccy, _minutes(s)),
     ]
+    if scope.single:
+        half_life = duration(s["half_life_s"])
+        cards.append(Card("Inventory half-life", half_life, "", _deviation(s)))
     if scope.single:
         kept = fixed(s["markout_300s"], scope.decimals + 2)
         value = fixed(s["markout_1s"], scope.decimals + 2)
@@ -62,6 +67,14 @@ def _messages(s: dict[str, Number]) -> str:
 
 def _at_best(s: dict[str, Number]) -> str:
     return f"of time; at the best price {percent(s['uptime_at_best'])}"
+
+
+def _minutes(s: dict[str, Number]) -> str:
+    return f"with a gain {percent(s['pnl_60s_positive'])}"
+
+
+def _deviation(s: dict[str, Number]) -> str:
+    return f"standard deviation {fixed(s['sd_position'], 2)} units"
 
 
 def _mean_position(s: dict[str, Number]) -> str:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmquant.config import Config
-from mmquant.report.scope import RunLike, Scope, contracts_by_id
+from mmquant.report.scope import RunLike, Scope, contracts_by_id, scopes_of
 from mmquant.report.tables import Column, Table, failed_checks
-from mmquant.report.text import count, duration, moment, size_of
+from mmquant.report.text import count, duration, fixed, moment, size_of
 from mmquant.trading.markouts import HORIZONS_S, two_sided_mid
-from mmquant.trading.metrics import SUMMARY
+from mmquant.trading.measures import BY_HORIZON, BY_INTERVAL, EXCESSIVE_ORDERS, SUMMARY
+from mmquant.trading.metrics import order_efficiency
 from mmquant.trading.run_tables import Fills, path_times
 
 NOT_RECORDED = "not recorded"
@@ -177,10 +178,26 @@ def warnings_of(run: RunLike, scopes: list[Scope]) -> list[str]:
         )
     if len({scope.currency for scope in singles}) > 1:
         out.append("The instruments have different currencies: no totals over them are given.")
-    each = [failed for scope in scopes for failed in failed_checks(scope)]
+    each = _excessive_orders(run, scopes)
+    each += [failed for scope in scopes for failed in failed_checks(scope)]
     each += [blind for scope in singles for blind in _blind_steps(scope)]
     more = len(each) - MOST_WARNINGS
     return out + each[:MOST_WARNINGS] + ([f"And {more} more of the kind."] if more > 0 else [])
+
+
+def _excessive_orders(run: RunLike, scopes: list[Scope]) -> list[str]:
+    """What the broker would say of the messages of a subscriber's view, the run's or one beside."""
+    if run.manifest.get("profile") != "ibkr":
+        view = getattr(run, "views", {}).get("ibkr")
+        scopes = [] if view is None else scopes_of(view)
+    found = [(s.title, order_efficiency(quotes=s.quotes, fills=s.fills)) for s in scopes]
+    return [
+        f"As a subscriber at IBKR, {title}: the order-efficiency ratio is {fixed(ratio, 1)}, above "
+        f"{EXCESSIVE_ORDERS:g}: too many messages for the orders executed, and the broker may "
+        "restrict the account."
+        for title, ratio in found
+        if ratio > EXCESSIVE_ORDERS
+    ]
 
 
 def _blind_steps(scope: Scope) -> list[str]:
@@ -242,14 +259,8 @@ def _meanings(model: Any, prefix: str = "") -> dict[str, str]:
 
 def definitions_table() -> Table:
     """The measures of the summary with unit and meaning."""
-    rows = [[key, m.unit, m.text] for key, m in SUMMARY.items()]
-    rows.append(
-        ["markout_<h>s", "ccy/unit", "Size-weighted mean of side × (mid h seconds later − price)."]
-    )
-    rows.append(["markout_<h>s_ccy", "ccy", "The same, summed over units and multiplied out."])
-    rows.append(
-        ["markout_<h>s_dropped", "", "Fills past the path's end or without a two-sided mid."]
-    )
+    known = SUMMARY | BY_INTERVAL | BY_HORIZON
+    rows = [[key, m.unit, m.text] for key, m in known.items()]
     return Table(
         "Definitions", [Column(t, left=True) for t in ("measure", "unit", "meaning")], rows
     )

@@ -19,6 +19,8 @@ from mmquant.report.decimate import MAX_POINTS
 from mmquant.report.price_figure import price_figure
 from mmquant.report.scope import RunLike, Scope, scope_of, symbol_of
 from mmquant.report.style import CONFIG, line, said_if_empty, time_axis, value_axis
+from mmquant.report.text import span
+from mmquant.trading.intervals import mean_interval
 from mmquant.trading.markouts import HORIZONS_S, markout_table, weighted_mean
 from mmquant.trading.metrics import drawdown, equity_curve, pnl_split
 from mmquant.trading.run_tables import Fills, inst_ids
@@ -32,7 +34,7 @@ __all__ = [
     "price_figure",
 ]
 
-MARKOUT_HOVER = "%{y:.5~f} ± %{customdata[0]:.5~f} (se), %{customdata[1]:,d} fills"
+MARKOUT_HOVER = "%{y:.5~f} (95 %: %{customdata[0]}), %{customdata[1]:,d} fills"
 MOST_POSITIONS = 10
 """Most instruments in a figure of inventories."""
 
@@ -111,10 +113,10 @@ def limit_is_near(scope: Scope) -> bool:
 def markout_figure(
     run: RunLike, *, inst: int | None = None, horizons_s: Sequence[float] = HORIZONS_S
 ) -> go.Figure:
-    """Size-weighted mean markout by side and horizon, with 1.96 standard errors. [ccy per unit]
+    """Size-weighted mean markout by side and horizon, with 95 % intervals. [ccy per unit]
 
     The point "at fill" is the spread captured: the markout at horizon 0 against the mid just
-    before the fill.
+    before the fill. Intervals are a block bootstrap's (`intervals.mean_interval`).
     """
     scope = scope_of(run, inst)
     labels = ["at fill", *(horizon_label(h) for h in horizons_s)]
@@ -124,16 +126,19 @@ def markout_figure(
         ("sells", -1, style.SELL, "triangle-down"),
         ("all", 0, style.MID, "circle"),
     ):
-        mean, se, count = _markout_points(scope, side, horizons_s)
+        mean, low, high, count = _markout_points(scope, side, horizons_s)
         if not count[0]:
             continue
+        up, down = np.nan_to_num(high - mean), np.nan_to_num(mean - low)
+        said = [span(*pair, scope.decimals + 2) for pair in zip(low, high, strict=True)]
         traces.append(
             {
                 "type": "scatter",
                 "x": labels,
                 "y": mean,
-                "customdata": np.stack([se, count], axis=1),
-                "error_y": {"type": "data", "array": 1.96 * se, "thickness": 1.2, "width": 4},
+                "customdata": [[text, int(n)] for text, n in zip(said, count, strict=True)],
+                "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
+                | {"thickness": 1.2, "width": 4},
                 "mode": "lines+markers",
                 "name": title,
                 "line": {"color": color, "width": 1.6},
@@ -142,28 +147,33 @@ def markout_figure(
             }
         )
     across = {"title": {"text": "time after the fill"}, "gridcolor": style.GRID}
-    up = value_axis(f"markout [{escape(scope.currency)} per unit]")
-    fig = style.figure(traces, height=340, xaxis=across, yaxis=up)
+    upwards = value_axis(f"markout [{escape(scope.currency)} per unit]")
+    fig = style.figure(traces, height=340, xaxis=across, yaxis=upwards)
     return fig if traces else said_if_empty(fig, np.zeros(0), "no fills")
 
 
 def _markout_points(
     scope: Scope, side: int, horizons_s: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means, standard errors and counts at the fill and at each horizon."""
-    chosen = scope.fills
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Means, both ends of their intervals, and counts, at the fill and at each horizon."""
+    chosen, times = scope.fills, scope.times
     if side and len(chosen):
         chosen = chosen[chosen["side"].to_numpy() == side]
     log = Fills.of(chosen)
     known = np.isfinite(log.mid)
-    capture = (log.side * (log.mid - log.price))[known]
-    points = [(*weighted_mean(capture, log.size[known]), len(log))]
+    capture, size = (log.side * (log.mid - log.price))[known], log.size[known]
+    start, end = (int(times[0]), int(times[-1])) if len(times) else (0, 0)
+    at_fill = mean_interval(
+        times=log.time[known], values=capture, weights=size, start=start, end=end
+    )
+    points = [(weighted_mean(capture, size)[0], at_fill.low, at_fill.high, len(log))]
     table = markout_table(
         path=scope.path, fills=chosen, horizons_s=horizons_s, multipliers=scope.multipliers
     )
-    points += list(table[["sized_mean", "sized_se", "used"]].itertuples(index=False, name=None))
-    columns = np.array(points, dtype=np.float64)
-    return columns[:, 0], columns[:, 1], columns[:, 2]
+    shown = table[["sized_mean", "sized_low", "sized_high", "used"]]
+    points += list(shown.itertuples(index=False, name=None))
+    mean, low, high, count = np.array(points, dtype=np.float64).T
+    return mean, low, high, count
 
 
 def horizon_label(horizon_s: float) -> str:

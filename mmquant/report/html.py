@@ -29,6 +29,7 @@ from mmquant.report.facts import (
     provenance_facts,
     warnings_of,
 )
+from mmquant.report.feasibility import feasibility_section
 from mmquant.report.scope import RunLike, scopes_of
 from mmquant.report.sections import Section, sections_of
 from mmquant.report.style import CONFIG
@@ -70,6 +71,7 @@ def _page(run: RunLike, tape: xr.Dataset | None, max_points: int) -> str:
     views = views_section(run, max_points=max_points)
     if views is not None:
         sections.insert(0, views)
+    sections.insert(0, feasibility_section(run))
     config = run.manifest.get("config") or {}
     title = (config.get("report") or {}).get("title") or run.manifest.get("name") or "run"
     return _template().render(

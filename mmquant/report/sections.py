@@ -13,6 +13,8 @@ from markupsafe import Markup
 from mmquant.report import figures, style
 from mmquant.report.cards import Card, cards_of
 from mmquant.report.decimate import busiest_window
+from mmquant.report.distribution import distribution_table, inventory_table, pnl_histogram
+from mmquant.report.facts import Fact
 from mmquant.report.scope import RunLike, Scope
 from mmquant.report.svg import line_chart
 from mmquant.report.tables import (
@@ -52,13 +54,14 @@ class Figure:
 
 @dataclass
 class Section:
-    """What the report says of one scope."""
+    """What the report says of one scope; ``facts`` stand below the table of the same name."""
 
     id: str
     title: str
     cards: list[Card] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     tables: dict[str, Table] = field(default_factory=dict)
+    facts: dict[str, list[Fact]] = field(default_factory=dict)
     note: str = ""
 
 
@@ -106,8 +109,10 @@ def _total_section(
     if not scope.currency.startswith("mixed"):
         section.cards = cards_of(scope, summary_of(scope))
         section.tables["pnl"] = pnl_table(scope)
+        section.tables["distribution"] = distribution_table(scope)
         section.tables["hours"] = hours_table(scope)
         plots = [_equity(run, scope, max_points), *plots, _split(run, scope, max_points)]
+        plots.append(_distribution(run, scope))
     section.figures = plots
     return section
 
@@ -122,20 +127,17 @@ def _instrument_section(
 ) -> Section:
     plots = [_equity(run, scope, max_points), _inventory(run, scope, max_points)]
     plots += _prices(run, scope, tape, max_points)
-    plots += [_markouts(run, scope), _split(run, scope, max_points)]
+    plots += [_markouts(run, scope), _split(run, scope, max_points), _distribution(run, scope)]
     builders: dict[str, Callable[[Scope], Table]] = {
         "pnl": pnl_table,
         "markouts": markouts_table,
         "adverse": adverse_table,
+        "distribution": distribution_table,
         "hours": hours_table,
     }
-    return Section(
-        scope.key,
-        scope.title,
-        cards_of(scope, summary),
-        plots,
-        {name: build(scope) for name, build in builders.items()},
-    )
+    tables = {name: build(scope) for name, build in builders.items()}
+    tables["inventory"] = inventory_table(scope, summary)
+    return Section(scope.key, scope.title, cards_of(scope, summary), plots, tables)
 
 
 def _drawn(scope: Scope, max_points: int) -> str:
@@ -230,8 +232,17 @@ def _markouts(run: RunLike, scope: Scope) -> Figure:
         f"{scope.key}-markouts",
         "Markouts",
         figures.markout_figure(run, inst=scope.inst),
-        "Mean over units of side × (mid later − fill price), bars of 1.96 standard errors. "
+        "Mean over units of side × (mid later − fill price), bars are 95 % intervals. "
         f"Steps are {gap} apart (median): a mid can be that old.",
+    )
+
+
+def _distribution(run: RunLike, scope: Scope) -> Figure:
+    return Figure(
+        f"{scope.key}-distribution",
+        "PnL by the minute",
+        pnl_histogram(run, inst=scope.inst),
+        "Solid line: mean; dashed: the 5 % quantile, where there are enough minutes for one.",
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mmquant.report.figures import horizon_label
 from mmquant.report.scope import Scope
-from mmquant.report.text import Number, amount, count, decimals_of, fixed, quantity, tiny
+from mmquant.report.text import Number, amount, count, decimals_of, fixed, quantity, span, tiny
 from mmquant.trading.markouts import adverse_selection, markout_table
 from mmquant.trading.metrics import pnl_split, traded_value
 from mmquant.trading.run_tables import Fills, path_column, per_fill
@@ -22,12 +22,13 @@ TOLERANCE = 1e-9
 
 MARKOUT_FOOT = (
     "Markout = side × (mid later − fill price); positive is good for us. The mid is that of the "
-    "last step at or before the horizon. Standard errors take fills as independent; horizons "
-    "that overlap make them too small."
+    "last step at or before the horizon. Intervals are of 95 %, by a bootstrap of blocks of time, "
+    "as fills cluster and horizons overlap."
 )
 ADVERSE_FOOT = (
     "Effective half-spread (captured at the fill) = realized (kept at the horizon) + impact "
-    "(adverse selection), all on the same fills, weighted by size."
+    "(adverse selection), all on the same fills, weighted by size. Seen from us, the maker; twice "
+    "as much is the market's effective spread, realized spread and price impact."
 )
 
 
@@ -108,14 +109,14 @@ def failed_checks(scope: Scope) -> list[str]:
 
 
 def markouts_table(scope: Scope) -> Table:
-    """Markouts by horizon and side, with counts and standard errors."""
+    """Markouts by horizon and side, with counts and 95 % intervals."""
     path, fills, scale = scope.path, scope.fills, scope.multipliers
     sides = markout_table(path=path, fills=fills, multipliers=scale, by=("side",))
     every = markout_table(path=path, fills=fills, multipliers=scale).assign(side=0)
     frame = pd.concat([sides, every] if len(sides) else [every], ignore_index=True)
     frame["order"] = frame["side"].map({1: 0, -1: 1, 0: 2})
     frame = frame.sort_values(["horizon_s", "order"], ignore_index=True)
-    means = ("mean", "se", "sized_mean", "sized_se")
+    means = ("mean", "low", "high", "sized_mean", "sized_low", "sized_high")
     decimals = decimals_of([v for name in means for v in frame[name]], least=scope.decimals)
     total = decimals_of(list(frame["total"]), least=2)
     rows = [
@@ -123,7 +124,10 @@ def markouts_table(scope: Scope) -> Table:
             horizon_label(row["horizon_s"]),
             SIDES[row["side"]],
             *(count(row[c]) for c in ("fills", "used", "past_end", "no_mid")),
-            *(fixed(row[c], decimals) for c in means),
+            fixed(row["mean"], decimals),
+            span(row["low"], row["high"], decimals),
+            fixed(row["sized_mean"], decimals),
+            span(row["sized_low"], row["sized_high"], decimals),
             fixed(row["total"], total),
         ]
         for row in frame.to_dict("records")
@@ -137,13 +141,23 @@ def markouts_table(scope: Scope) -> Table:
         Column("dropped: past the end"),
         Column("dropped: no two-sided mid"),
         Column("mean of fills", per_unit),
-        Column("standard error", per_unit),
+        Column("95 % interval", per_unit),
         Column("mean of units", per_unit),
-        Column("standard error", per_unit),
+        Column("95 % interval", per_unit),
         Column("total", scope.currency),
     ]
     strong = frozenset(i for i, row in enumerate(rows) if row[1] == "all")
-    return Table("Markouts", columns, rows, MARKOUT_FOOT, strong)
+    foot = " ".join([MARKOUT_FOOT, *missing(frame)])
+    return Table("Markouts", columns, rows, foot, strong)
+
+
+def missing(frame: pd.DataFrame) -> list[str]:
+    """A sentence for each horizon at which all fills together have no interval."""
+    alone = frame[(frame["side"] == 0) & (frame["why"] != "") & (frame["used"] > 0)]
+    return [
+        f"None after {horizon_label(row['horizon_s'])}: {row['why']}."
+        for row in alone.to_dict("records")
+    ]
 
 
 def adverse_table(scope: Scope) -> Table:

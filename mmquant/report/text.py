@@ -28,6 +28,13 @@ def fixed(x: Number, decimals: int) -> str:
     return text[1:] if text.startswith("-") and not text.strip("-0,.") else text
 
 
+def span(low: Number, high: Number, decimals: int) -> str:
+    """0.01 to 0.05: an interval."""
+    if not (is_known(low) and is_known(high)):
+        return NONE
+    return f"{fixed(low, decimals)} to {fixed(high, decimals)}"
+
+
 def decimals_of(values: Sequence[Number], *, significant: int = 4, least: int = 0) -> int:
     """Decimals that show the largest of the values to ``significant`` digits; at most 10."""
     known = [abs(x) for x in values if x is not None and math.isfinite(x) and x != 0]

@@ -8,12 +8,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mmquant.report import style
-from mmquant.report.scope import RunLike, scope_of
+from mmquant.report.scope import RunLike, Scope, scope_of
 from mmquant.report.sections import Figure, Section
 from mmquant.report.style import line, time_axis, value_axis
 from mmquant.report.tables import Column, Table
 from mmquant.report.text import Number, count, fixed
-from mmquant.trading.measures import SUMMARY
+from mmquant.trading.measures import measures
 from mmquant.trading.metrics import equity_curve
 
 NAMES = {"ideal": "ideal: the full tape", "ibkr": "as a subscriber at IBKR"}
@@ -31,6 +31,7 @@ SHOWN = {
     "fill_ratio": "filled of what was ordered",
     "messages": "messages",
     "messages_per_fill": "messages per fill",
+    "order_efficiency_ratio": "order-efficiency ratio",
     "engine_throttled": "held back by the message limit",
     "max_abs_position": "largest position",
     "uptime_two_sided": "time quoted on both sides",
@@ -44,31 +45,39 @@ FOOT = (
 
 
 def views_section(run: RunLike, *, max_points: int) -> Section | None:
-    """The views of a run in one section; None where it has only its own."""
+    """The views of a run in one section; None where it has only its own.
+
+    Instruments of several currencies have no totals of money.
+    """
     others: Mapping[str, RunLike] = getattr(run, "views", {})
     if not others:
         return None
     own = str(run.manifest.get("profile", "ideal"))
     views = {own: run, **others}
+    scopes = [scope_of(view, None) for view in views.values()]
+    mixed = scopes[0].currency.startswith("mixed")
     figure = Figure(
         "views-equity",
         "Equity under each view",
-        _equity(views, max_points),
+        _equity(list(views), scopes, max_points),
         "Net, marked at the mid of each step.",
     )
     return Section(
-        "views", "Two views of one day", figures=[figure], tables={"views": _table(views)}
+        "views",
+        "Two views of one day",
+        figures=[] if mixed else [figure],
+        tables={"views": _table(views, money=not mixed)},
     )
 
 
-def _table(views: Mapping[str, RunLike]) -> Table:
+def _table(views: Mapping[str, RunLike], *, money: bool) -> Table:
     summaries = [dict(view.manifest.get("summary", {})) for view in views.values()]
-    rows = []
+    rows, known = [], measures()
     for key, title in SHOWN.items():
         values = [summary.get(key) for summary in summaries]
-        if all(value is None for value in values):
+        unit = known[key].unit if key in known else ""
+        if all(value is None for value in values) or ("ccy" in unit and not money):
             continue
-        unit = SUMMARY[key].unit if key in SUMMARY else _unit(key)
         rows.append([title, unit, *(_cell(value) for value in values)])
     columns = [
         Column("", left=True),
@@ -78,18 +87,13 @@ def _table(views: Mapping[str, RunLike]) -> Table:
     return Table("Side by side", columns, rows, FOOT, strong=frozenset({0}))
 
 
-def _unit(key: str) -> str:
-    return "ccy/unit" if key.startswith("markout") else ""
-
-
 def _cell(value: Number | Any) -> str:
     if value is None:
         return "–"
     return count(value) if isinstance(value, int) else fixed(value, 4 if abs(value) < 10 else 2)
 
 
-def _equity(views: Mapping[str, RunLike], max_points: int) -> go.Figure:
-    scopes = [scope_of(view, None) for view in views.values()]
+def _equity(names: list[str], scopes: list[Scope], max_points: int) -> go.Figure:
     traces = [
         line(
             scope.x,
@@ -99,8 +103,7 @@ def _equity(views: Mapping[str, RunLike], max_points: int) -> go.Figure:
             hover="%{y:,.4~f}",
             max_points=max_points,
         )
-        for name, scope, color in zip(views, scopes, COLORS, strict=False)
+        for name, scope, color in zip(names, scopes, COLORS, strict=False)
     ]
-    unit = scopes[0].currency
-    layout = {"xaxis": time_axis(), "yaxis": value_axis(f"equity [{unit}]")}
+    layout = {"xaxis": time_axis(), "yaxis": value_axis(f"equity [{scopes[0].currency}]")}
     return style.figure(traces, height=340, **layout)

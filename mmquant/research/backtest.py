@@ -46,10 +46,12 @@ def backtest(
         where configuration, tape or strategy do not fit together.
     """
     session = open_session(config or Config(), tape, strategy, params)
+    beside = {
+        name: open_session(with_profile(session.given, name), session.tape, strategy, params)
+        for name in views_beside(session.config, contracts_of(session.tape))
+    }
     run = _run(session, progress)
-    for name in views_beside(session.config, contracts_of(session.tape)):
-        other = with_profile(config or Config(), name)
-        run.views[name] = _run(open_session(other, session.tape, strategy, params), None)
+    run.views = {name: _run(other, None) for name, other in beside.items()}
     return run
 
 
@@ -67,4 +69,5 @@ def _run(session: Session, progress: Callable[[int, int], None] | None) -> Run:
         logs,
         mode="backtest",
         told=halves.inbox[: int(halves.clock[0]["inbox"])],
+        given=session.given,
     )

@@ -90,7 +90,13 @@ def imbalance_study(
         raise UsageError(f"train is {train}", fix="give a number between 0 and 1")
     if seed < 0:
         raise UsageError(f"seed is {seed}", fix="give a whole number from 0")
-    found = imbalance_samples(quote_changes(tape, inst=inst, start=start, end=end), seed=seed)
+    rows = quote_changes(tape, inst=inst, start=start, end=end)
+    return {"symbol": contracts_of(tape)[inst].symbol, **study_of(rows, seed=seed, train=train)}
+
+
+def study_of(rows: np.ndarray, *, seed: int, train: float) -> dict[str, Any]:
+    """The study of records of ``quote_changes``; all of ``imbalance_study`` but the symbol."""
+    found = imbalance_samples(rows, seed=seed)
     count = len(found.ts)
     cut = int(train * count)
     fit = fit_logistic(found.imbalance[:cut], found.up[:cut])
@@ -101,8 +107,7 @@ def imbalance_study(
     reason = fit.reason
     if not reason and not np.isfinite(area.value):
         reason = f"{int(later.sum())} moves up of {len(later)} after the fit: too few of one kind"
-    result = {
-        "symbol": contracts_of(tape)[inst].symbol,
+    return {
         "seed": seed,
         "train": train,
         "intervals": count,
@@ -120,7 +125,6 @@ def imbalance_study(
         "brier_null": float(np.mean((later - found.up[:cut].mean()) ** 2)) if known else None,
         "reason": reason,
     }
-    return result
 
 
 def _named(name: str, estimate: Estimate) -> dict[str, float | None]:

@@ -10,7 +10,9 @@ from mmquant.schema.columns import Column, Table
 from mmquant.schema.market import (
     BOOK_LEVELS,
     CONTRACTS,
+    FEED_LATENCY,
     OPTION_SURFACE,
+    ORDER_LATENCY,
     QUARANTINE,
     TAPE,
     TRADES,
@@ -35,6 +37,8 @@ TABLES: dict[str, Table] = {
         PATH,
         RUN,
         QUARANTINE,
+        FEED_LATENCY,
+        ORDER_LATENCY,
     )
 }
 

@@ -149,3 +149,26 @@ QUARANTINE = Table(
         Column("text", "str", "", "The row as read, where known."),
     ),
 )
+
+FEED_LATENCY = Table(
+    "feed_latency",
+    "frame",
+    ("row",),
+    "Latency of market data as knots to interpolate between, in order of time.",
+    (
+        Column("ts", "int64", NS, "Time of local receipt; no two are the same."),
+        Column("feed_ns", "int64", "ns", "From the exchange to local receipt, at least 1."),
+    ),
+)
+
+ORDER_LATENCY = Table(
+    "order_latency",
+    "frame",
+    ("row",),
+    "Latency of orders as knots to interpolate between, in order of time.",
+    (
+        Column("ts", "int64", NS, "Time of the request, on the local clock; no two are the same."),
+        Column("entry_ns", "int64", "ns", "From the request to the exchange, at least 1."),
+        Column("response_ns", "int64", "ns", "From the exchange to the response, at least 1."),
+    ),
+)

@@ -30,11 +30,12 @@ from mmquant.core.tape_loop import run_clock, view_ring
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.fees import FeeRates, Fees, load_fees
 from mmquant.data.hand import read_hand
+from mmquant.data.micro_price import read_micro_price
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
-from mmquant.trading.maker import MAKER, Maker, maker_params
-from mmquant.trading.profiles import received, shown_levels, under_profile
+from mmquant.trading.maker import MAKER, MICRO_PRICE, Maker, maker_params, signal_param_of
+from mmquant.trading.profiles import check_depth, received, shown_levels, under_profile
 from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
@@ -130,9 +131,13 @@ def day_end_of(tape: Tape) -> int:
 
 @dataclass(frozen=True)
 class Session:
-    """A configuration with all that it names: tape, strategy, parameters and fees."""
+    """A configuration with all that it names: tape, strategy, parameters and fees.
+
+    ``config`` is what holds under its profile, ``given`` what was given.
+    """
 
     config: Config
+    given: Config
     tape: xr.Dataset
     strategy: Strategy
     params: Mapping[str, float]
@@ -155,11 +160,10 @@ def open_session(
     Raises
     ------
     ConfigError
-        where neither a tape nor ``tape.path`` is given.
+        where neither a tape nor ``tape.path`` is given, or a profile does not fit the tape.
     """
-    config = under_profile(config)
+    given_config, config = config, under_profile(config)
     chosen = strategy or strategy_of(config)
-    given = {} if strategy else dict(config.strategy.params)
     if tape is None:
         path = config.tape_path()
         if path is None:
@@ -168,11 +172,24 @@ def open_session(
             )
         options = config.tape.options
         tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
-    if isinstance(chosen, Maker):
-        given = maker_params(config.quoting, length_s=length_of(tape)) | given
-    given |= dict(params or {})
+    check_depth(config, contracts_of(tape))
+    given = dict(params or {})
+    if strategy is None or isinstance(chosen, Maker):
+        given = configured_params(config, tape, chosen) | given
     fees = load_fees(config.fee_schedule(), tape.attrs["date"])
-    return Session(config, tape, chosen, given, fees)
+    return Session(config, given_config, tape, chosen, given, fees)
+
+
+def configured_params(config: Config, tape: xr.Dataset, strategy: Strategy) -> dict[str, Any]:
+    """Parameters of a strategy as its configuration gives them."""
+    given: dict[str, Any] = dict(config.strategy.params)
+    if not isinstance(strategy, Maker):
+        return given
+    given = maker_params(config.quoting, config.signals, length_s=length_of(tape)) | given
+    table = config.micro_price_path()
+    if table is not None and config.quoting.theo == "micro_price":
+        given[MICRO_PRICE] = read_micro_price(table)
+    return given
 
 
 def read_inbox(config: Config, tape: xr.Dataset) -> np.ndarray:
@@ -212,6 +229,7 @@ def make_local_half(
     with_book: bool,
     keep_tables: bool = True,
     keep_path: bool = True,
+    keep_summary: bool = False,
 ) -> Local:
     """Local half of a configuration; ``params`` gives one mapping a set (default: one set)."""
     contracts = contracts_of(tape)
@@ -234,6 +252,8 @@ def make_local_half(
         max_quotes=strategy.quote_rows(rows, len(contracts)),
         keep_tables=keep_tables,
         keep_path=keep_path,
+        keep_summary=keep_summary,
+        signal_param=signal_param_of(config.signals),
     )
 
 
@@ -252,9 +272,11 @@ def make_halves(
     params: Sequence[Mapping[str, float]] | None = None,
     keep_tables: bool = True,
     keep_path: bool = True,
+    keep_summary: bool = False,
+    columns: Tape | None = None,
 ) -> Halves:
-    """Both halves of a backtest over a tape."""
-    columns = tape_columns(tape, config)
+    """Both halves of a backtest over a tape; ``columns``: those of ``tape_columns``, if known."""
+    columns = tape_columns(tape, config) if columns is None else columns
     triggers = triggers_of(config)
     two_books = triggers != int(Trigger.TIMER) or len(columns.order) > 0
     local = make_local_half(
@@ -266,6 +288,7 @@ def make_halves(
         with_book=two_books,
         keep_tables=keep_tables,
         keep_path=keep_path,
+        keep_summary=keep_summary,
     )
     slots = local.live.shape[1]
     exchange = make_exchange(

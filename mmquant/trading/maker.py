@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mmquant.config_quoting import QuotingConfig
+from mmquant.config_quoting import QuotingConfig, SignalsConfig
 from mmquant.core import maker_params as codes
 from mmquant.core import quoting
 from mmquant.core.dtypes import Theo
+from mmquant.core.signal_state import signal_params
 from mmquant.errors import ConfigError
 from mmquant.trading.quote_tables import cartea_jaimungal_table, gueant_table
 from mmquant.trading.strategy import Strategy
@@ -27,6 +28,8 @@ MODELS = {
 }
 TABLES = ("glft_exact", "mean_variance", "cartea_jaimungal")
 """Models that quote from a table, by their number in ``table_kind``."""
+MICRO_PRICE = "micro_price_table"
+"""Key under which a mapping may hold the table of the micro-price, an array."""
 TABLE_NUMBERS = ("table_kind", "max_orders_held", "running_penalty", "end_penalty")
 """Parameters that only the making of a table needs: they follow the record's in the mapping."""
 
@@ -52,12 +55,17 @@ class Maker(Strategy):
 
     def param_row(self, given: Mapping[str, float] | None = None) -> np.ndarray:
         """The record's numbers, and the table of an exact model behind them."""
-        values = {**self.params, **(given or {})}
+        values: dict[str, Any] = {**self.params, **(given or {})}
+        micro_price = values.pop(MICRO_PRICE, None)
         unknown = sorted(set(values) - set(self.params))
         if unknown:
             raise ConfigError(f"the quoting has no parameter {unknown[0]!r}", where="quoting")
         row = np.array([float(values[name]) for name in flat_names()])
-        return np.concatenate([row, table_of(values)])
+        tables = [table_of(values)]
+        if micro_price is not None:
+            row[flat_names().index("micro_price_at")] = len(row) + len(tables[0])
+            tables.append(micro_price)
+        return np.concatenate([row, *tables])
 
     def memory_row(self, instruments: int = 1) -> np.ndarray:
         return np.zeros(codes.memory_len(instruments))
@@ -106,7 +114,7 @@ def table_of(values: Mapping[str, float]) -> np.ndarray:
 MAKER = Maker("maker", quoting.maker_quote, flat_defaults(), {}, raw=True, levels=5)
 
 
-def maker_params(q: QuotingConfig, *, length_s: float) -> dict[str, float]:
+def maker_params(q: QuotingConfig, signals: SignalsConfig, *, length_s: float) -> dict[str, float]:
     """The numbers of a configuration; ``length_s`` is how long the tape is.
 
     Raises
@@ -114,7 +122,7 @@ def maker_params(q: QuotingConfig, *, length_s: float) -> dict[str, float]:
     ConfigError
         where a model lacks a number that it needs.
     """
-    check_model(q)
+    check_model(q, signals)
     stop = math.inf if q.stop_s is None else q.stop_s
     given: dict[str, Any] = {
         "model": MODELS[q.model],
@@ -167,8 +175,9 @@ def _knots(
     return out
 
 
-def check_model(q: QuotingConfig) -> None:
+def check_model(q: QuotingConfig, signals: SignalsConfig) -> None:
     """Refuse a model without its numbers, and quotes at no distance at all."""
+    check_signals(q, signals)
     intensity = {"per_s": q.intensity.per_s, "decay_per_tick": q.intensity.decay_per_tick}
     needs: dict[str, float | None] = {}
     if q.model == "avellaneda_stoikov":
@@ -191,3 +200,40 @@ def check_model(q: QuotingConfig) -> None:
             where="quoting.half_spread_ticks",
             fix="give a half spread",
         )
+
+
+def check_signals(q: QuotingConfig, signals: SignalsConfig) -> None:
+    """Refuse quoting by a signal that is not measured."""
+    measured = signals.volatility_halflife_s is not None
+    model = q.model not in ("fixed", "cartea_jaimungal") and q.volatility_ticks is None
+    missing = {
+        "volatility_halflife_s": not measured and (model or q.volatility_factor != 0.0),
+        "order_flow_halflife_s": signals.order_flow_halflife_s is None and q.order_flow_ticks != 0,
+        "imbalance_levels": signals.imbalance_levels is None and q.imbalance_ticks != 0.0,
+    }
+    for name, lacks in missing.items():
+        if lacks:
+            raise ConfigError(
+                "the quoting uses a signal that is not measured",
+                where=f"signals.{name}",
+                fix="give it a value",
+            )
+
+
+def signal_param_of(signals: SignalsConfig) -> np.ndarray | None:
+    """The SIGNAL_PARAM record of a configuration; None where nothing is measured."""
+    levels = signals.imbalance_levels
+    halflives = {
+        "volatility_halflife_s": signals.volatility_halflife_s,
+        "order_flow_halflife_s": signals.order_flow_halflife_s,
+        "trade_halflife_s": signals.trade_rate_halflife_s,
+    }
+    if levels is None and all(value is None for value in halflives.values()):
+        return None
+    return signal_params(
+        **{name: _or(value, math.nan) for name, value in halflives.items()},
+        sample_s=signals.volatility_sample_s,
+        level_weights=(1.0,) * (levels or 1),
+        stale_s=signals.stale_s,
+        warm=signals.warm_observations,
+    )

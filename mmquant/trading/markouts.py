@@ -6,7 +6,9 @@ Signs are the maker's: s = +1 bought, -1 sold. With mid M and fill price p:
 * markout (realized half-spread)    s * (M_{t+h} - p)
 * impact (adverse selection)        s * (M_t - M_{t+h})
 
-so that effective = realized + impact, fill by fill.
+so that effective = realized + impact, fill by fill. The market's convention has the taker's sign
+D = -s and the whole spread: effective 2 * D * (p - M_t), realized 2 * D * (p - M_{t+h}), impact
+2 * D * (M_{t+h} - M_t). For a maker's fill those are twice the three above, with the same sign.
 
 M_t is the exchange's mid just before the fill, from the fill log. M_{t+h} is the mid of the last
 path step at or before t + h on the local clock, t being the fill's local receipt. The path is
@@ -18,11 +20,14 @@ counted. Nothing is put in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmquant.trading.intervals import mean_interval
 from mmquant.trading.run_tables import (
     Bools,
     Fills,
@@ -41,7 +46,7 @@ HORIZONS_S = (1.0, 5.0, 30.0, 300.0)
 STATUSES = ("used", "past_end", "no_mid", "no_mid_at_fill")
 USED, PAST_END, NO_MID, NO_MID_AT_FILL = range(4)
 COLUMNS = (
-    *("fill", "horizon_s", "inst", "side", "size", "multiplier"),
+    *("fill", "horizon_s", "timestamp", "inst", "side", "size", "multiplier"),
     *("effective", "markout", "impact", "status"),
 )
 Columns = dict[str, np.ndarray]
@@ -84,10 +89,10 @@ def fill_markouts(
 ) -> pd.DataFrame:
     """One row per fill and horizon.
 
-    Columns: ``fill`` (row of the fill log), ``horizon_s`` [s], ``inst``, ``side``, ``size``
-    [units], ``multiplier``, ``effective``, ``markout``, ``impact`` [currency per unit], ``status``
-    (used, past_end, no_mid). A dropped fill has NaN markout and impact; a fill without a mid of
-    its own has NaN effective and impact.
+    Columns: ``fill`` (row of the fill log), ``horizon_s`` [s], ``timestamp`` [ns], ``inst``,
+    ``side``, ``size`` [units], ``multiplier``, ``effective``, ``markout``, ``impact`` [currency per
+    unit], ``status`` (used, past_end, no_mid). A dropped fill has NaN markout and impact; a fill
+    without a mid of its own has NaN effective and impact.
     """
     columns = _fill_columns(path, fills, horizons_s, multipliers)
     columns["side"] = columns["side"].astype(np.int8)
@@ -114,6 +119,7 @@ def _fill_columns(
     }
     own = {
         "fill": np.arange(len(log)),
+        "timestamp": log.time,
         "inst": log.inst,
         "side": log.side,
         "size": log.size,
@@ -154,10 +160,15 @@ def markout_table(
     Columns: ``horizon_s`` [s], the ``by`` columns, ``fills``, ``used``, ``past_end``, ``no_mid``
     (counts; the last three add up to ``fills``), ``mean`` and ``se`` (each fill counts once),
     ``sized_mean`` and ``sized_se`` (each unit counts once) [currency per unit], ``units`` of the
-    used fills, ``total`` [currency].
+    used fills, ``total`` [currency]. ``low``, ``high``, ``sized_low`` and ``sized_high`` bound 95 %
+    intervals of the two means by a block bootstrap over time (`intervals.mean_interval`), NaN with
+    the reason in ``why`` where there are too few blocks. The standard errors take fills as
+    independent, so they are too small where fills cluster.
     """
     rows = _fill_columns(path, fills, horizons_s, multipliers)
-    return _grouped(rows, horizons_s, by, _markout_row)
+    times = path_times(path)
+    span = (int(times[0]), int(times[-1])) if len(times) else (0, 0)
+    return _grouped(rows, horizons_s, by, partial(_markout_row, span))
 
 
 def adverse_selection(
@@ -186,7 +197,7 @@ def _grouped(
     rows: Columns,
     horizons_s: Sequence[float],
     by: Sequence[str],
-    summary: Callable[[Columns], dict[str, float]],
+    summary: Callable[[float, Columns], dict[str, Any]],
 ) -> pd.DataFrame:
     """One row per horizon and group; without ``by`` a horizon without fills has its row too."""
     keys = np.stack([np.ones(len(rows["fill"])), *(rows[name] for name in by)], axis=1)
@@ -198,7 +209,7 @@ def _grouped(
             chosen = here & (keys == group).all(axis=1)
             named = {name: int(value) for name, value in zip(by, group[1:], strict=True)}
             part = {name: values[chosen] for name, values in rows.items()}
-            out.append({"horizon_s": float(horizon)} | named | summary(part))
+            out.append({"horizon_s": float(horizon)} | named | summary(horizon, part))
     return pd.DataFrame(out, columns=None if out else ["horizon_s", *by])
 
 
@@ -207,22 +218,30 @@ def _counts(rows: Columns, *statuses: int) -> dict[str, float]:
     return {"fills": len(rows["fill"]), **counts}
 
 
-def _markout_row(rows: Columns) -> dict[str, float]:
+def _markout_row(span: tuple[int, int], horizon_s: float, rows: Columns) -> dict[str, Any]:
     used = rows["status"] == USED
     values, size = rows["markout"][used], rows["size"][used]
+    clock = {"times": rows["timestamp"][used], "start": span[0], "end": span[1]}
+    equal = mean_interval(values=values, horizon_s=horizon_s, **clock)
+    sized = mean_interval(values=values, weights=size, horizon_s=horizon_s, **clock)
     mean, se = weighted_mean(values, np.ones(len(values)))
     sized_mean, sized_se = weighted_mean(values, size)
     return _counts(rows, USED, PAST_END, NO_MID) | {
         "mean": mean,
         "se": se,
+        "low": equal.low,
+        "high": equal.high,
         "sized_mean": sized_mean,
         "sized_se": sized_se,
+        "sized_low": sized.low,
+        "sized_high": sized.high,
+        "why": equal.why or sized.why,
         "units": float(size.sum()),
         "total": float((values * size * rows["multiplier"][used]).sum()),
     }
 
 
-def _adverse_row(rows: Columns) -> dict[str, float]:
+def _adverse_row(_: float, rows: Columns) -> dict[str, float]:
     used = rows["status"] == USED
     size = rows["size"][used]
     value = size * rows["multiplier"][used]

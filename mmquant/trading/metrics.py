@@ -2,7 +2,8 @@
 
 All functions take the tables of a run. Equity and PnL are in the instrument's currency; with
 several instruments they are added up, which means something only where the currency is one.
-No Sharpe ratio: a day of steps has no independent daily returns to take it from.
+No Sharpe ratio of a run: a day of steps has no independent daily returns to take it from
+(`distribution.daily_sharpe` takes it from the net PnL of several days).
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import pandas as pd
 import xarray as xr
 
 from mmquant.core.dtypes import ActionKind, OrderState
+from mmquant.trading.distribution import INTERVALS_S, daily_sharpe, pnl_distribution
+from mmquant.trading.inventory import durations, inventory_half_life, position_moments
 from mmquant.trading.markouts import (
     HORIZONS_S,
     adverse_selection,
     fill_markouts,
     markout_table,
 )
-from mmquant.trading.measures import SUMMARY, markout_key
+from mmquant.trading.measures import BY_INTERVAL, SUMMARY, at, measures
 from mmquant.trading.run_tables import (
     Bools,
     Fills,
@@ -39,6 +42,7 @@ __all__ = [
     "equity_curve",
     "fill_markouts",
     "markout_table",
+    "order_efficiency",
     "pnl_split",
     "quote_uptime",
     "summarize",
@@ -62,12 +66,6 @@ def drawdown(*, equity: Floats) -> Floats:
     The account starts at 0, so the peak is never lower than that.
     """
     return equity - np.fmax.accumulate(np.fmax(equity, 0.0)) if len(equity) else equity
-
-
-def durations(*, path: xr.Dataset) -> Floats:
-    """How long each step stands, to the next one; the last stands for 0. [s], shape (time,)"""
-    times = path_times(path)
-    return np.append(np.diff(times), 0)[: len(times)] / 1e9
 
 
 def _time_mean(values: Floats, seconds: Floats) -> float | None:
@@ -120,7 +118,8 @@ def traded_value(
 def quote_uptime(*, path: xr.Dataset) -> dict[str, float | None]:
     """Time-weighted quoting: two_sided, any, at_best (shares), own_width, market_width (price).
 
-    Averaged over instruments. "At best" compares own quotes with the book at the same step.
+    ``width_ratio`` is the mean of own width over the market's, while both are two-sided. Averaged
+    over instruments. "At best" compares own quotes with the book at the same step.
     """
     own_bid, own_ask = path_column(path, "own_bid"), path_column(path, "own_ask")
     bid, ask = path_column(path, "bid"), path_column(path, "ask")
@@ -130,12 +129,15 @@ def quote_uptime(*, path: xr.Dataset) -> dict[str, float | None]:
     def share(flags: Bools) -> float | None:
         return _time_mean(flags.astype(np.float64), seconds)
 
+    width, market = own_ask - own_bid, ask - bid
+    ratio = np.divide(width, market, out=np.full(width.shape, np.nan), where=market > 0.0)
     return {
         "two_sided": share(has_bid & has_ask),
         "any": share(has_bid | has_ask),
         "at_best": share((own_bid >= bid) & (own_ask <= ask)),
-        "own_width": _time_mean(own_ask - own_bid, seconds),
-        "market_width": _time_mean(ask - bid, seconds),
+        "own_width": _time_mean(width, seconds),
+        "market_width": _time_mean(market, seconds),
+        "width_ratio": _time_mean(ratio, seconds),
     }
 
 
@@ -149,10 +151,10 @@ def summarize(
 ) -> dict[str, int | float | None]:
     """The summary of a run: flat, JSON-able, None where a number is not defined.
 
-    Keys, units and meaning are in `SUMMARY`; for each default horizon h it also holds
-    ``markout_<h>s`` (size-weighted, ccy/unit), ``markout_<h>s_ccy`` and ``markout_<h>s_dropped``
-    (fills past the end or without a two-sided mid). ``multipliers`` maps an instrument id to its
-    contract multiplier; without it they are found as `tables.multipliers_of` says.
+    Keys, units and meaning are in `measures.measures()`: those of SUMMARY, then the PnL over
+    intervals (BY_INTERVAL) and the markouts at the default horizons (BY_HORIZON). ``multipliers``
+    maps an instrument id to its contract multiplier; without it they are found as
+    `run_tables.multipliers_of` says.
     """
     scale = multipliers_of(path=path, fills=fills, multipliers=multipliers)
     out = _steps(path) | _pnl(path, fills, scale) | _trading(path, fills, orders, quotes, scale)
@@ -160,8 +162,8 @@ def summarize(
     value, volume = out["traded_value"], out["volume"]
     out["pnl_per_unit"] = _ratio(out["net_pnl"], volume)
     out["pnl_bps"] = _ratio(out["net_pnl"], value, 1e4)
-    ordered = {key: _plain(out[key]) for key in SUMMARY}
-    return ordered | _markouts(path, fills, scale)
+    out |= _distribution(path) | _markouts(path, fills, scale)
+    return {key: _plain(out[key]) for key in measures()}
 
 
 def _plain(value: float | None) -> int | float | None:
@@ -197,6 +199,8 @@ def _pnl(path: xr.Dataset, fills: pd.DataFrame, scale: Multipliers) -> dict:
         "low_equity": known.min() if len(known) else None,
         "max_drawdown": -drawdown(equity=known).min() + 0.0 if len(known) else None,
         "steps_without_equity": len(equity) - len(known),
+        "sharpe": daily_sharpe(daily_pnl=[split["net"]])["sharpe"],
+        "sharpe_days": int(np.isfinite(split["net"])),
     }
 
 
@@ -211,8 +215,7 @@ def _trading(
     volume = float(log.size.sum())
     times = path_times(path)
     late = int((log.time > times[-1]).sum()) if len(times) else len(log)
-    sent = column(quotes, "action", np.int64)
-    messages = int(np.isin(sent, (ActionKind.PLACE, ActionKind.MODIFY, ActionKind.CANCEL)).sum())
+    messages = count_messages(quotes=quotes)
     status = column(orders, "status", np.int64)
     return {
         "fills": len(log),
@@ -230,16 +233,41 @@ def _trading(
         ),
         "order_to_trade": _ratio(len(orders), len(log)),
         "messages_per_fill": _ratio(messages, len(log)),
+        "order_efficiency_ratio": order_efficiency(quotes=quotes, fills=fills),
     }
+
+
+def count_messages(*, quotes: pd.DataFrame) -> int:
+    """Instructions to place, modify or cancel an order."""
+    sent = column(quotes, "action", np.int64)
+    return int(np.isin(sent, (ActionKind.PLACE, ActionKind.MODIFY, ActionKind.CANCEL)).sum())
+
+
+def order_efficiency(*, quotes: pd.DataFrame, fills: pd.DataFrame) -> float:
+    """Instructions to place, modify or cancel over executed orders plus one. [1]
+
+    Interactive Brokers' order-efficiency ratio of a day (knowledge base, articles 1343 and 1765);
+    an order that is filled in parts is one executed order.
+    """
+    traded = column(fills, "size") > 0
+    executed = np.unique(column(fills, "order_id", np.int64)[traded])
+    return count_messages(quotes=quotes) / (len(executed) + 1)
 
 
 def _positions(path: xr.Dataset) -> dict:
     position = path_column(path, "position")
     single = position.shape[1] == 1
+    moments, half_life = position_moments(path=path), inventory_half_life(path=path)
     return {
         "final_position": float(position[-1, 0]) if single and len(position) else None,
         "max_abs_position": float(np.abs(position).max()) if position.size else None,
         "mean_abs_position": _time_mean(np.abs(position), durations(path=path)),
+        "mean_position": moments["mean"],
+        "sd_position": moments["sd"],
+        "skew_position": moments["skew"],
+        "half_life_s": half_life.seconds,
+        "half_life_phi": half_life.phi,
+        "half_life_step_s": half_life.step_s,
     }
 
 
@@ -251,14 +279,28 @@ def _quoting(path: xr.Dataset) -> dict:
         "uptime_at_best": uptime["at_best"],
         "quoted_width": uptime["own_width"],
         "market_width": uptime["market_width"],
+        "width_ratio": uptime["width_ratio"],
     }
 
 
+def _distribution(path: xr.Dataset) -> dict:
+    out: dict[str, float | None] = {}
+    for seconds in INTERVALS_S:
+        found = pnl_distribution(path=path, interval_s=seconds)
+        out |= {at(key, seconds): found[key.rpartition("_")[2]] for key in BY_INTERVAL}
+    return out
+
+
 def _markouts(path: xr.Dataset, fills: pd.DataFrame, scale: Multipliers) -> dict:
-    out = {}
-    for row in markout_table(path=path, fills=fills, multipliers=scale).to_dict("records"):
-        key = markout_key(row["horizon_s"])
-        out[key] = _plain(row["sized_mean"])
-        out[f"{key}_ccy"] = _plain(row["total"])
-        out[f"{key}_dropped"] = int(row["past_end"] + row["no_mid"])
+    worth = markout_table(path=path, fills=fills, multipliers=scale).to_dict("records")
+    parts = adverse_selection(path=path, fills=fills, multipliers=scale).to_dict("records")
+    out: dict[str, float | None] = {}
+    for row, split in zip(worth, parts, strict=True):
+        key = at("markout_<h>s", row["horizon_s"])
+        out |= {key: row["sized_mean"], f"{key}_low": row["sized_low"]}
+        out |= {f"{key}_high": row["sized_high"], f"{key}_equal": row["mean"]}
+        out |= {f"{key}_equal_low": row["low"], f"{key}_equal_high": row["high"]}
+        out |= {f"{key}_ccy": row["total"], f"{key}_dropped": int(row["past_end"] + row["no_mid"])}
+        for part in ("effective", "realized", "impact"):
+            out[at(f"{part}_<h>s", row["horizon_s"])] = split[part]
     return out

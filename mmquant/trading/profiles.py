@@ -1,7 +1,8 @@
 """Profiles: what of the market a subscriber sees and when, and what can be sent.
 
-A conflated feed is the tape's with later times of receipt: each row comes at the end of its
-interval. So it needs no second engine, and the exchange keeps the full tape.
+A conflated feed is the tape's with later times of receipt: the broker sends each row at the end of
+its interval, and from there it takes its time to us. So it needs no second engine, and the exchange
+keeps the full tape.
 """
 
 from __future__ import annotations
@@ -12,23 +13,36 @@ import numpy as np
 
 from mmquant.config import Config
 from mmquant.data.contracts import OPTION_KINDS, Contract
+from mmquant.errors import ConfigError
 
 CRYPTO_KINDS = ("crypto_spot", "crypto_perp")
+MOST_BOOKS = 3
+"""Books that a subscriber may have at a time."""
 
 
 def under_profile(config: Config) -> Config:
-    """The configuration with what its profile imposes: latencies, message rate, order type."""
+    """The configuration with what its profile imposes: latencies, message rate, order type.
+
+    Under ``ibkr`` the latencies are those of ``profile.ibkr``, whatever ``latency.entry_ns`` and
+    ``latency.response_ns`` say: these are the ideal profile's, so that one file describes both
+    views. Measured latencies (``latency.file``) hold under either.
+
+    The broker's message limit is one more: where ``limits`` sets one too, the lower number in the
+    longer window holds, and so both do. The reserve of cancels keeps its part of it.
+    """
     if config.profile.name == "ideal":
         return config
     ibkr, limits = config.profile.ibkr, config.limits
-    given = limits.max_messages if limits.message_window_s >= 1.0 else None
-    most = min(ibkr.max_messages_per_s, given or ibkr.max_messages_per_s)
-    latency = {"entry_ns": ibkr.entry_ns, "response_ns": ibkr.response_ns}
+    most = min(ibkr.max_messages_per_s, limits.max_messages or ibkr.max_messages_per_s)
+    reserve = ibkr.cancel_reserve * most // ibkr.max_messages_per_s
     messages = {
         "max_messages": most,
-        "message_window_s": max(limits.message_window_s, 1.0),
-        "cancel_reserve": min(max(ibkr.cancel_reserve, limits.cancel_reserve), most - 1),
+        "message_window_s": max(limits.message_window_s, 1.0) if limits.max_messages else 1.0,
+        "cancel_reserve": min(max(reserve, limits.cancel_reserve), most - 1),
     }
+    latency = {}
+    if getattr(config.latency, "file", None) is None:
+        latency = {"entry_ns": ibkr.entry_ns, "response_ns": ibkr.response_ns}
     return config.model_copy(
         update={
             "latency": config.latency.model_copy(update=latency),
@@ -52,10 +66,41 @@ def views_beside(config: Config, contracts: Sequence[Contract]) -> tuple[str, ..
     return ("ibkr",) if config.profile.name == "ideal" else ("ideal",)
 
 
+def check_depth(config: Config, contracts: Sequence[Contract]) -> None:
+    """Refuse a depth subscription to what is not on the tape, or to more than MOST_BOOKS books.
+
+    Raises
+    ------
+    ConfigError
+        also where one symbol names more contracts than that, as that of an option chain does.
+    """
+    where = "profile.ibkr.depth_symbols"
+    if config.profile.name == "ideal":
+        return
+    for name in config.profile.ibkr.depth_symbols:
+        if not any(name in (c.symbol, str(c.id)) for c in contracts):
+            raise ConfigError(
+                f"{name!r} is not on the tape", where=where, fix="give a symbol, or its number"
+            )
+    books = sum(has_depth(config, contract) for contract in contracts)
+    if books > MOST_BOOKS:
+        raise ConfigError(
+            f"{books} contracts are named, a subscriber has {MOST_BOOKS} books at a time",
+            where=where,
+            fix="give the numbers of contracts on the tape instead of their symbols",
+        )
+
+
+def has_depth(config: Config, contract: Contract) -> bool:
+    """Whether the whole book of a contract is subscribed to."""
+    names = config.profile.ibkr.depth_symbols
+    return contract.symbol in names or str(contract.id) in names
+
+
 def conflation_ns(config: Config, contract: Contract) -> int:
     """Interval at which a contract's market comes; 0: row by row. [ns]"""
     ibkr = config.profile.ibkr
-    if config.profile.name == "ideal" or contract.symbol in ibkr.depth_symbols:
+    if config.profile.name == "ideal" or has_depth(config, contract):
         return 0
     return ibkr.option_conflation_ns if contract.kind in OPTION_KINDS else ibkr.conflation_ns
 
@@ -80,9 +125,9 @@ def received(
     if config.profile.name == "ideal":
         return (local_ts + offset if offset else local_ts), order
     intervals = np.array([conflation_ns(config, c) for c in contracts], np.int64)[inst]
-    times = local_ts + offset + config.profile.ibkr.feed_ns
     steps = np.maximum(intervals, 1)
-    times = np.where(intervals > 0, -(-times // steps) * steps, times)
+    sent = np.where(intervals > 0, -(-local_ts // steps) * steps, local_ts)
+    times = sent + offset + config.profile.ibkr.feed_ns
     before = order if len(order) else np.arange(len(times))
     if not len(order) and (np.diff(times) >= 0).all():
         return times, order

@@ -19,12 +19,22 @@ from mmquant.data.fees import Fees
 from mmquant.data.hand import hand_lines
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
+from mmquant.trading.feasibility import feasibility, kept_in_run
 from mmquant.trading.logs import Logs, fills_table, orders_table, path_dataset, quotes_table
 from mmquant.trading.metrics import summarize
 from mmquant.trading.strategy import Strategy
 
 LIBRARIES = ("numpy", "numba", "pandas", "xarray")
-COUNTERS = ("decisions", "actions", "denied", "bad_quotes", "late", "orphans", "illegal")
+COUNTERS = (
+    "decisions",
+    "actions",
+    "denied",
+    "throttled",
+    "bad_quotes",
+    "late",
+    "orphans",
+    "illegal",
+)
 
 
 def make_run(
@@ -37,9 +47,10 @@ def make_run(
     *,
     mode: str,
     told: np.ndarray,
+    given: Config | None = None,
     owner: int = 0,
 ) -> Run:
-    """The Run of one strategy set."""
+    """The Run of one strategy set. ``given`` is the configuration before its profile changed it."""
     contracts, date = contracts_of(tape), tape.attrs["date"]
     path = path_dataset(logs, contracts, owner)
     fills = fills_table(logs, contracts, owner)
@@ -53,7 +64,7 @@ def make_run(
     manifest = {
         "name": config.name,
         "mode": mode,
-        "config": config.as_dict(),
+        "config": (given or config).as_dict(),
         "seed": config.seed,
         "versions": {"mmquant": __version__, "python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
@@ -74,6 +85,7 @@ def make_run(
         "told": hand_lines(told, contracts),
         "profile": config.profile.name,
         "contracts": [contract.to_dict() for contract in contracts],
+        "feasibility": kept_in_run(feasibility(tape, fees)),
         "summary": summary | counted,
     }
     return Run(manifest, path, fills, orders, quotes)

@@ -117,11 +117,14 @@ def centre_tables(edge: float) -> tuple[Blocks, Blocks]:
 
 
 def tail_tables(edge: float) -> tuple[Blocks, Blocks]:
-    """norm_inv(1 - p) = slope r - P(s) / Q(s), r = sqrt(-log(p)), s = r - start, past the edge."""
+    """norm_inv(1 - p) = r + (slope r - P(s) / Q(s)), past the edge: r = sqrt(-log(p)), s = r - start.
+
+    What is added to r is small, so r and the last sum make most of the error.
+    """
     start, last = mpf(tail_start(edge)), mpf("27.4")  # r is 27.29 for the smallest double
     near, far = mp.log(start - mpf("0.5")), mp.log(last - mpf("0.5"))
     radii = [mp.exp(u) + mpf("0.5") for u in chebyshev(near, far, 23)]
-    short = {r - start: TAIL_SLOPE * r - normal_tail(r * r) for r in radii}
+    short = {r - start: (1 + mpf(TAIL_SLOPE)) * r - normal_tail(r * r) for r in radii}
     above, below = quotient(lambda s: short[s], list(short), 12)
     return blocks(above, 4), blocks(below, 4)
 
@@ -131,10 +134,10 @@ def tail_start(edge: float) -> float:
 
 
 ERFCX_POLE, ERFCX_START = 4.0, 0.9375
-MILLS_POLE, MILLS_START, MILLS_SLOPE = 5.5, 1.75, 1.5
+MILLS_POLE, MILLS_START, MILLS_SLOPE = 5.0, 1.875, 1.5
 EDGE = 0.425
-TAIL_SLOPE = 1.4140625
-"""Close to sqrt(2), in few bits."""
+TAIL_SLOPE = 0.4140625
+"""Close to sqrt(2) - 1, in few bits."""
 
 
 def tables() -> dict[str, float | Blocks]:
@@ -146,7 +149,7 @@ def tables() -> dict[str, float | Blocks]:
         return {
             "LOG2_E": float(1 / mp.log(2)),
             "LN2_HI": ln2_hi,
-            "LN2_LO": float(mp.log(2) - ln2_hi),
+            "LN2_BACK": float(ln2_hi - mp.log(2)),
             "EXP": exp_table(),
             "LOG": log_table(),
             "ERFCX_POLE": ERFCX_POLE,

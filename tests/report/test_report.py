@@ -84,7 +84,7 @@ def test_the_charting_library_is_inside_and_does_not_offer_to_upload(page):
 
 def test_every_figure_has_its_place_and_few_points(page):
     found = plots(page)["figures"]
-    names = ("equity", "inventory", "price", "zoom", "markouts", "split")
+    names = ("equity", "inventory", "price", "zoom", "markouts", "split", "distribution")
     assert sorted(found) == sorted(f"inst0-{name}" for name in names)
     for name, figure in found.items():
         assert f'class="plot" id="{name}"' in page

@@ -1,0 +1,1 @@
+"""Parameters of quoting models from a tape: fill intensity, volatility, latency."""
