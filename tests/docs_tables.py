@@ -97,8 +97,10 @@ def shown(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, BaseModel):
+        return "{}"
     if isinstance(value, tuple):
-        return f"[{', '.join(map(str, value))}]"
+        return f"[{', '.join(map(shown, value))}]"
     return f"{value:_}" if isinstance(value, int) and value >= 100_000 else str(value)
 
 
@@ -109,6 +111,11 @@ def values_of(field: Any) -> str:
     if words:
         names = ", ".join(f"`{word}`" for word in words)
         return f"list of {names}" if _origin(field) is tuple else names
+    inside = [one for one in parts if isinstance(one, type) and issubclass(one, BaseModel)]
+    if inside:
+        return "list of " + ", ".join(f"`{name}`" for name in inside[0].model_fields)
+    if parts.count(tuple) > 1:
+        return "list of pairs"
     kinds = {int: "integer", float: "number", str: "text", bool: "true, false", dict: "mapping"}
     return next(text for kind, text in kinds.items() if any(p is kind for p in parts))
 

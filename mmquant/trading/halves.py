@@ -164,20 +164,24 @@ def open_session(
     """
     given_config, config = config, under_profile(config)
     chosen = strategy or strategy_of(config)
-    if tape is None:
-        path = config.tape_path()
-        if path is None:
-            raise ConfigError(
-                "no tape is given", where="tape.path", fix="name one in the YAML file, or pass it"
-            )
-        options = config.tape.options
-        tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
+    tape = configured_tape(config) if tape is None else tape
     check_depth(config, contracts_of(tape))
     given = dict(params or {})
     if strategy is None or isinstance(chosen, Maker):
         given = configured_params(config, tape, chosen) | given
     fees = load_fees(config.fee_schedule(), tape.attrs["date"])
     return Session(config, given_config, tape, chosen, given, fees)
+
+
+def configured_tape(config: Config) -> xr.Dataset:
+    """The tape that a configuration names. Raises ConfigError where it names none."""
+    path = config.tape_path()
+    if path is None:
+        raise ConfigError(
+            "no tape is given", where="tape.path", fix="name one in the YAML file, or pass it"
+        )
+    options = config.tape.options
+    return read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
 
 
 def configured_params(config: Config, tape: xr.Dataset, strategy: Strategy) -> dict[str, Any]:

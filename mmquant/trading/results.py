@@ -99,8 +99,7 @@ def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:
         if path is not None and path.exists():
             from mmquant.data.files import file_digest
 
-            size = path.stat().st_size
-            files.append({"name": path.name, "sha256": file_digest(path), "bytes": size})
+            files.append(file_digest(path))
     return files
 
 
