@@ -35,7 +35,10 @@ BOOK = """9999999999,0,1000000,100
 def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Compile all kernels, or load them from the cache. Returns kernels, seconds and cache."""
     started = time.perf_counter()
-    steps = (_modules, _market, _backtest, _replay, _tables, _ticks, _lobster, _quoting_models)
+    steps = (
+        *(_modules, _market, _backtest, _replay, _tables, _ticks, _lobster),
+        *(_quoting_models, _mathfn),
+    )
     for done, step in enumerate(steps):
         if progress is not None:
             progress(done, len(steps))
@@ -143,3 +146,14 @@ def _quoting_models() -> None:
     optimal_quotes.glft_slope(0.1, 2.0, 50.0, 1.5, 1.0)
     optimal_quotes.glft_half_spread(0.6, 0.0, 0.1)
     optimal_quotes.drift_inventory(0.0, 0.1, 2.0, 1.0)
+
+
+def _mathfn() -> None:
+    import numpy as np
+
+    from mmquant.core import mathfn
+
+    half, out = np.full(1, 0.5), np.zeros(1)
+    for formula, loop in zip(mathfn.FORMULAS, mathfn.LOOPS, strict=True):
+        formula(0.5)
+        loop(half, out)

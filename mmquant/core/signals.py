@@ -15,10 +15,9 @@ import numpy as np
 
 from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.mathfn import exp
 
-exp, log = math.exp, math.log
-
-LN2 = log(2.0)
+LN2 = math.log(2.0)
 SMALL = 1e-5
 """Below, the mean of a decay is 1 less half of its exponent, to ten digits and more."""
 
