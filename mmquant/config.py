@@ -125,6 +125,10 @@ class Config(Section):
         """The file of the micro-price's table, or None."""
         return self._resolve("quoting.micro_price_file", self.quoting.micro_price_file)
 
+    def latency_path(self) -> Path | None:
+        """The file of measured order latencies, or None."""
+        return self._resolve("latency.file", self.latency.file)
+
     def hand_path(self) -> Path | None:
         """The file of messages from outside, or None."""
         return self._resolve("hand.file", self.hand.file)

@@ -92,7 +92,7 @@ class DecisionConfig(Section):
 
 
 class LatencyConfig(Section):
-    """Constant delays between the exchange and us."""
+    """Delays between the exchange and us: constant, or for orders as measured."""
 
     feed_offset_ns: Annotated[Int, Field(ge=0, le=HOUR_NS)] = 0
     """Added to the local time of every tape row. [ns]"""
@@ -100,6 +100,8 @@ class LatencyConfig(Section):
     """From our order to the exchange. [ns]"""
     response_ns: Latency = 1_000_000
     """From the exchange's answer to us. [ns]"""
+    file: str | None = None
+    """Measured order latencies in place of these two: CSV or Parquet, from this file's folder."""
 
 
 class FillConfig(Section):

@@ -20,6 +20,7 @@ from mmquant.trading.halves import (
     day_end_of,
     exchange_state,
     make_local_half,
+    measured_latencies,
     open_session,
     read_inbox,
     tape_columns,
@@ -68,6 +69,7 @@ def replay(
         instrument=local.instrument,
         state=exchange_state(settings, local.live.shape[1], day_end_of(columns)),
         sets=1,
+        knots=measured_latencies(settings),
     )
     broker = SimBroker(exchange, columns)
     step = LiveStep(local, session.strategy, action_rows(local))

@@ -30,6 +30,7 @@ from mmquant.core.tape_loop import run_clock, view_ring
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.fees import FeeRates, Fees, load_fees
 from mmquant.data.hand import read_hand
+from mmquant.data.latency_file import read_knots
 from mmquant.data.micro_price import read_micro_price
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
@@ -202,6 +203,12 @@ def read_inbox(config: Config, tape: xr.Dataset) -> np.ndarray:
     return np.zeros(0, MSG) if path is None else read_hand(path, contracts_of(tape))
 
 
+def measured_latencies(config: Config) -> np.ndarray | None:
+    """The order latencies (KNOT rows) that the configuration names, or None: constant ones."""
+    path = config.latency_path()
+    return None if path is None else read_knots(path)
+
+
 def length_of(tape: xr.Dataset) -> float:
     """Time from the first to the last row. [s]"""
     times = tape["exch_ts"].values
@@ -300,6 +307,7 @@ def make_halves(
         instrument=local.instrument,
         state=exchange_state(config, slots, day_end_of(columns)),
         sets=len(local.set),
+        knots=measured_latencies(config),
     )
     interval = config.decision.interval_ns
     return Halves(
