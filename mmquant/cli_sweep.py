@@ -55,8 +55,8 @@ def sweep(
             else:
                 points.to_parquet(file, index=False)
     ranked = points.sort_values("net_pnl", ascending=False)
-    keys = list(found.dims)
-    best = ranked.iloc[0]
+    keys = [str(key) for key in found.dims]
+    best = ranked.to_dict("records")[0]
     result: dict[str, Any] = {"points": len(points), "min_fills": int(points["fills"].min())}
     result |= {f"best.{key}": _plain(best[key]) for key in keys}
     result |= {f"best.{name}": _plain(best[name]) for name in SHOWN}

@@ -92,7 +92,11 @@ class DecisionConfig(Section):
 
 
 class LatencyConfig(Section):
-    """Delays between the exchange and us: constant, or for orders as measured."""
+    """Delays between the exchange and us."""
+
+    file: str | None = None
+    """CSV or Parquet of measured order latencies (ts, entry_ns, response_ns), in place of those
+    below: interpolated between measurements, constant beyond them, and in order."""
 
     feed_offset_ns: Annotated[Int, Field(ge=0, le=HOUR_NS)] = 0
     """Added to the local time of every tape row. [ns]"""
@@ -100,8 +104,6 @@ class LatencyConfig(Section):
     """From our order to the exchange. [ns]"""
     response_ns: Latency = 1_000_000
     """From the exchange's answer to us. [ns]"""
-    file: str | None = None
-    """Measured order latencies in place of these two: CSV or Parquet, from this file's folder."""
 
 
 class FillConfig(Section):

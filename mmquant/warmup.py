@@ -46,6 +46,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _quoting_models,
         _calibration,
         _signals,
+        _mathfn,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -195,3 +196,14 @@ def _signals() -> None:
     theo.adjustment_at(np.zeros(3), 1.0, *best[2:])
     theo.micro_price(*best, np.zeros(3))
     theo.fair_value(0, *best, 100.5, 100.5, np.zeros(3))
+
+
+def _mathfn() -> None:
+    import numpy as np
+
+    from mmquant.core import mathfn
+
+    half, out = np.full(1, 0.5), np.zeros(1)
+    for formula, loop in zip(mathfn.FORMULAS, mathfn.LOOPS, strict=True):
+        formula(0.5)
+        loop(half, out)

@@ -26,7 +26,7 @@ def read_knots(path: str | Path) -> np.ndarray:
         raise DataError(
             "these are latencies of market data, not of orders",
             where=f"{path}, column 'feed_ns'",
-            fix="give a file with ts, entry_ns and response_ns",
+            fix="write them with mmquant calibrate latency --orders FILE --out FILE",
         )
     knots = np.zeros(len(model.knots), KNOT)
     for name in knots.dtype.names or ():

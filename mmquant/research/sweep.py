@@ -134,7 +134,8 @@ def _blocks(
     config: Config, tape: xr.Dataset | None, grid: Mapping[str, Sequence[Any]], strategy: Any
 ) -> list[_Block]:
     """Points of the grid in order, those that differ in parameters only together."""
-    base = open_session(config, tape, strategy)
+    first = {key: values[0] for key, values in grid.items()}
+    base = open_session(config.replaced(first), tape, strategy)
     groups: dict[str, _Block] = {}
     out: list[_Block] = []
     for member, point in enumerate(product(*grid.values())):

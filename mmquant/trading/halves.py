@@ -174,6 +174,12 @@ def open_session(
     return Session(config, given_config, tape, chosen, given, fees)
 
 
+def latency_knots(config: Config) -> np.ndarray | None:
+    """Measured latencies that the configuration names, as KNOT rows; None for constant ones."""
+    path = config.latency_path()
+    return None if path is None else read_knots(path)
+
+
 def configured_tape(config: Config) -> xr.Dataset:
     """The tape that a configuration names. Raises ConfigError where it names none."""
     path = config.tape_path()
@@ -201,12 +207,6 @@ def read_inbox(config: Config, tape: xr.Dataset) -> np.ndarray:
     """The messages from outside that the configuration names, as MSG rows in order of time."""
     path = config.hand_path()
     return np.zeros(0, MSG) if path is None else read_hand(path, contracts_of(tape))
-
-
-def measured_latencies(config: Config) -> np.ndarray | None:
-    """The order latencies (KNOT rows) that the configuration names, or None: constant ones."""
-    path = config.latency_path()
-    return None if path is None else read_knots(path)
 
 
 def length_of(tape: xr.Dataset) -> float:
@@ -307,7 +307,7 @@ def make_halves(
         instrument=local.instrument,
         state=exchange_state(config, slots, day_end_of(columns)),
         sets=len(local.set),
-        knots=measured_latencies(config),
+        knots=latency_knots(config),
     )
     interval = config.decision.interval_ns
     return Halves(

@@ -96,7 +96,8 @@ def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:
     """Name, digest and size of the files behind the tape and the configuration."""
     source = json.loads(tape.attrs.get("source", "{}"))
     files = [dict(one) for one in source.get("files", [])]
-    for path in (config.strategy_path(), config.hand_path(), config.latency_path()):
+    given = (config.latency_path(), config.micro_price_path())
+    for path in (config.strategy_path(), config.hand_path(), *given):
         if path is not None and path.exists():
             from mmquant.data.files import file_digest
 
