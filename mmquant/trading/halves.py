@@ -25,13 +25,12 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.engine import AT_END, Tape, empty_message
 from mmquant.core.exchange import EXCHANGE_STATE, Exchange, make_exchange
-from mmquant.core.latency import KNOT
 from mmquant.core.local import Local, make_local
 from mmquant.core.tape_loop import run_clock, view_ring
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.fees import FeeRates, Fees, load_fees
 from mmquant.data.hand import read_hand
-from mmquant.data.latencies import read_latency
+from mmquant.data.latency_file import read_knots
 from mmquant.data.micro_price import read_micro_price
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
@@ -176,24 +175,9 @@ def open_session(
 
 
 def latency_knots(config: Config) -> np.ndarray | None:
-    """Measured latencies that the configuration names, as KNOT rows; None for constant ones.
-
-    Raises DataError where the file has none of orders.
-    """
+    """Measured latencies that the configuration names, as KNOT rows; None for constant ones."""
     path = config.latency_path()
-    if path is None:
-        return None
-    model = read_latency(path)
-    if model.table != "order_latency":
-        raise DataError(
-            "these are latencies of market data, not of orders",
-            where=str(path),
-            fix="write them with mmquant calibrate latency --orders FILE --out FILE",
-        )
-    out = np.zeros(len(model.knots), KNOT)
-    for name in ("ts", "entry_ns", "response_ns"):
-        out[name] = model.knots[name]
-    return out
+    return None if path is None else read_knots(path)
 
 
 def configured_tape(config: Config) -> xr.Dataset:

@@ -17,6 +17,7 @@ from mmquant.core.local import Local
 from mmquant.data.contracts import Contract
 from mmquant.data.fees import Fees
 from mmquant.data.hand import hand_lines
+from mmquant.data.latency_file import latency_note
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
 from mmquant.trading.feasibility import feasibility, kept_in_run
@@ -94,7 +95,7 @@ def make_run(
 
 
 def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:
-    """Name, digest and size of the files behind the tape and the strategy."""
+    """Name, digest and size of the files behind the tape and the configuration."""
     source = json.loads(tape.attrs.get("source", "{}"))
     files = [dict(one) for one in source.get("files", [])]
     given = (config.latency_path(), config.micro_price_path())
@@ -136,6 +137,9 @@ def notes_of(
         if tape.attrs["level"] == "L2"
         else "The tape has order ids; it is read as levels, so queue positions are estimated."
     )
+    latencies = config.latency_path()
+    if latencies is not None:
+        notes.append(latency_note(latencies, tape))
     notes.append("The recorded market does not react to these orders: no market impact.")
     if config.fill.mode == "peer":
         notes.append(
