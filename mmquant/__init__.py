@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mmquant.research.calibration.intensity import calibrate_intensity
     from mmquant.research.calibration.latency import calibrate_latency
     from mmquant.research.calibration.volatility import calibrate_volatility
+    from mmquant.research.sweep import sweep
     from mmquant.trading.distribution import daily_sharpe
     from mmquant.trading.feasibility import feasible
     from mmquant.trading.strategy import strategy
@@ -60,6 +61,7 @@ __all__ = [
     "read_tape",
     "replay",
     "strategy",
+    "sweep",
     "write_report",
     "write_tape",
 ]
@@ -86,6 +88,7 @@ _LAZY = {
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
     "read_tape": ("mmquant.data.readers", "read_tape"),
     "replay": ("mmquant.live.replay", "replay"),
+    "sweep": ("mmquant.research.sweep", "sweep"),
     "strategy": ("mmquant.trading.strategy", "strategy"),
     "write_report": ("mmquant.report.html", "write_report"),
     "write_tape": ("mmquant.data.readers.own", "write_tape"),

@@ -91,12 +91,8 @@ def read_latency(path: str | Path) -> LatencyModel:
     table = "feed_latency" if "feed_ns" in frame else "order_latency"
     if frame.isna().any(axis=None):
         raise DataError("a knot has empty values", where=str(path), fix="give every value")
-    try:
-        frame = frame.astype(dict.fromkeys(frame.columns, "int64"))
-    except (ValueError, TypeError):
-        raise DataError(
-            "knots hold values that are not whole numbers", where=str(path), fix="give ns"
-        ) from None
+    _refuse_fractions(frame, path)
+    frame = frame.astype("int64")
     validate(frame, table, where=str(path))
     return LatencyModel(table, frame)
 
@@ -122,13 +118,7 @@ def read_order_times(path: str | Path) -> tuple[pd.DataFrame, int]:
                 fix=f"give the columns {', '.join(MEASURED)} in ns since the epoch, UTC",
             )
     frame = frame[list(MEASURED)]
-    for name in MEASURED:
-        if frame[name].dtype.kind != "i":
-            raise DataError(
-                f"column {name!r} is {frame[name].dtype}, not whole numbers",
-                where=str(path),
-                fix="give ns since the epoch as integers",
-            )
+    _refuse_fractions(frame, path)
     whole = frame.notna().all(axis=1)
     times = frame[whole].astype("int64")
     for before, after in (MEASURED[:2], MEASURED[1:]):
@@ -151,6 +141,16 @@ def refuse_negative(latency: np.ndarray, what: str, where: str, rows: np.ndarray
             where=f"{where}, row {int(rows[bad[0]])}",
             fix="one clock is behind the other: shift the local times by a constant",
         )
+
+
+def _refuse_fractions(frame: pd.DataFrame, path: str | Path) -> None:
+    for name in frame.columns:
+        if frame[name].dtype.kind not in "iu" and len(frame):
+            raise DataError(
+                f"column {name!r} is {frame[name].dtype}, not whole numbers",
+                where=str(path),
+                fix="give ns since the epoch, or between two times, as integers",
+            )
 
 
 def _read(path: str | Path) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from mmquant.trading.halves import (
     action_rows,
     day_end_of,
     exchange_state,
+    latency_knots,
     make_local_half,
     open_session,
     read_inbox,
@@ -68,6 +69,7 @@ def replay(
         instrument=local.instrument,
         state=exchange_state(settings, local.live.shape[1], day_end_of(columns)),
         sets=1,
+        knots=latency_knots(settings),
     )
     broker = SimBroker(exchange, columns)
     step = LiveStep(local, session.strategy, action_rows(local))

@@ -95,12 +95,12 @@ def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:
     """Name, digest and size of the files behind the tape and the strategy."""
     source = json.loads(tape.attrs.get("source", "{}"))
     files = [dict(one) for one in source.get("files", [])]
-    for path in (config.strategy_path(), config.hand_path()):
+    given = (config.latency_path(), config.micro_price_path())
+    for path in (config.strategy_path(), config.hand_path(), *given):
         if path is not None and path.exists():
             from mmquant.data.files import file_digest
 
-            size = path.stat().st_size
-            files.append({"name": path.name, "sha256": file_digest(path), "bytes": size})
+            files.append(file_digest(path))
     return files
 
 
