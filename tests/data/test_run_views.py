@@ -80,7 +80,7 @@ def test_a_view_of_another_day_is_noticed(tmp_path: Path) -> None:
     two = with_views(ibkr=fake_run(5, 9)).save(tmp_path / "two")
     shutil.rmtree(one / "views" / "ibkr")
     shutil.copytree(two / "views" / "ibkr", one / "views" / "ibkr")
-    with pytest.raises(DataError, match="not the one that the run was saved with.*views/ibkr"):
+    with pytest.raises(DataError, match=r"not the one that the run was saved with.*views/ibkr"):
         Run.load(one)
 
 
@@ -94,7 +94,7 @@ def test_what_else_lies_in_the_folder_does_no_harm(tmp_path: Path) -> None:
 def test_a_wrong_view_is_not_saved(tmp_path: Path) -> None:
     run = with_views(ibkr=fake_run(5, 1))
     run.views["ibkr"].fills = run.views["ibkr"].fills.drop(columns="fee")
-    with pytest.raises(DataError, match="column 'fee' is missing.*views/ibkr"):
+    with pytest.raises(DataError, match=r"column 'fee' is missing.*views/ibkr"):
         run.save(tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
