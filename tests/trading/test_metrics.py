@@ -277,10 +277,20 @@ def test_summary_by_hand():
     assert out["fill_ratio"] == pytest.approx(4 / 12)
     assert (out["orders"], out["rejected_orders"], out["messages"]) == (4, 1, 5)
     assert out["order_to_trade"] == 2.0 and out["messages_per_fill"] == 2.5
+    assert out["order_efficiency_ratio"] == 2.5
     assert out["pnl_bps"] == pytest.approx(2.0 / 298.0 * 1e4)
     assert out["markout_1s"] == pytest.approx(2 / 3)
     assert out["markout_5s"] is None and out["markout_5s_dropped"] == 2
     assert (out["sharpe"], out["sharpe_days"]) == (None, 1)
+
+
+def test_an_order_filled_in_parts_is_one_executed_order():
+    """KB 1343 of Interactive Brokers: submissions, revisions, cancels over executed orders + 1."""
+    rows = [(1, 2.0), (1, 3.0), (2, 1.0), (3, -1.0)]
+    fills = make_fills([_fill(0, 1, 99.0, size, order_id=order) for order, size in rows])
+    assert metrics.order_efficiency(quotes=make_quotes(12), fills=fills) == 12 / 3
+    assert metrics.order_efficiency(quotes=make_quotes(7), fills=make_fills([])) == 7.0
+    assert metrics.order_efficiency(quotes=make_quotes(0), fills=make_fills([])) == 0.0
 
 
 def test_fills_after_the_last_step_are_counted():
