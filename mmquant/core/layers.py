@@ -15,20 +15,21 @@ from mmquant.core.local import CANARY_ROWS
 from mmquant.core.maker_params import LAYERS, PLACEMENT, REMEMBERED, SIDES
 
 NEVER_FILLED = 0
-
-
-@inner_kernel
-def middle_tick(view):
-    """Middle of the best prices. [ticks]"""
-    return 0.5 * (np.float64(view["best_bid"]) + np.float64(view["best_ask"]))
+NOISE = 1e-6
+"""Part of a tick or of a lot that counts as nothing: decimals are not exact. [ticks, lots]"""
+MOMENT = 1e-9
+"""The same of a time. [s]"""
 
 
 @kernel
 def on_grid(tick, increment, side):
-    """Nearest multiple of an increment to the passive side: down for a bid, up for an ask."""
+    """Nearest multiple of an increment to the passive side: down for a bid, up for an ask.
+
+    A tick that misses a multiple by no more than ``NOISE`` is that multiple.
+    """
     if side > 0:
-        return math.floor(tick / increment) * increment
-    return math.ceil(tick / increment) * increment
+        return math.floor((tick + NOISE) / increment) * increment
+    return math.ceil((tick - NOISE) / increment) * increment
 
 
 @kernel
@@ -87,7 +88,7 @@ def stays(param, memory, at, tick, lots, elapsed_s):
     """Whether a remembered quote stays as it is."""
     if memory[at + 1] == 0.0:
         return False
-    if elapsed_s - memory[at + 2] < param["refresh_s"]:
+    if elapsed_s - memory[at + 2] < param["refresh_s"] - MOMENT:
         return True
     return (
         abs(tick - memory[at]) <= param["price_tolerance_ticks"]
@@ -104,7 +105,7 @@ def write_quote(param, view, quote, inst, side, tick, lots):
     quote["lots"] = int(lots)
     if param["lifetime_s"] > 0.0:
         quote["tif"] = TIME_IN_FORCE.GTD
-        quote["expire_ts"] = view["now"] + np.int64(param["lifetime_s"] * 1e9)
+        quote["expire_ts"] = view["now"] + np.int64(param["lifetime_s"] * 1e9 + 0.5)
 
 
 @inner_kernel
@@ -113,7 +114,7 @@ def layer_lots(param, i, factor):
     step = max(param["size_increment_lots"], 1.0)
     base = param["layer_lots"][i]
     lots = (base if base > 0.0 else param["order_lots"]) * factor
-    return math.floor(lots / step) * step
+    return math.floor((lots + NOISE) / step) * step
 
 
 @inner_kernel
@@ -146,9 +147,15 @@ def may_stand(param, view, side, tick, previous):
 
 @inner_kernel
 def beyond_bound(param, view, side, tick):
-    """Whether a bid is above the ceiling, or an ask below the floor."""
-    price = view["mid"] + (tick - middle_tick(view)) * view["tick_size"]
-    return price > param["ceiling"] if side > 0 else price < param["floor"]
+    """Whether a bid is above the ceiling, or an ask below the floor.
+
+    Counted from the best price of the own side, in steps of the tick size at the best bid.
+    """
+    if side > 0:
+        most = view["best_bid"] + (param["ceiling"] - view["bid_price"]) / view["tick_size"]
+        return tick > most + NOISE
+    least = view["best_ask"] + (param["floor"] - view["ask_price"]) / view["tick_size"]
+    return tick < least - NOISE
 
 
 @inner_kernel

@@ -13,7 +13,7 @@ import numpy as np
 from mmquant.core.dtypes import REASON
 from mmquant.core.exact_quotes import exact_distances
 from mmquant.core.jit import inner_kernel, kernel, record_of
-from mmquant.core.layers import forget, middle_tick, quote_side, say_why, side_reason
+from mmquant.core.layers import forget, quote_side, say_why, side_reason
 from mmquant.core.local import CANARY_ROWS
 from mmquant.core.maker_params import LAYERS, MODEL, PARAMS, REMEMBERED, SKEW, TABLE_START
 from mmquant.core.optimal_quotes import (
@@ -135,7 +135,7 @@ def center_of(param, params, view):
         np.float64(view["bid_lots"][0]),
         np.float64(view["ask_lots"][0]),
         view["theo_ticks"],
-        middle_tick(view) + (param["manual_theo"] - view["mid"]) / view["tick_size"],
+        view["best_bid"] + (param["manual_theo"] - view["bid_price"]) / view["tick_size"],
         params[micro_price_at(param, params) :],
     )
     center += view["offset"] / view["tick_size"]

@@ -82,6 +82,7 @@ PLACES = [
     one("placement", theo(94, placement=Placement.JOIN), {}, bid(92), ask(104)),
     one("placement", theo(94, placement=Placement.IMPROVE), {}, bid(92), ask(103)),
     # nothing is better than the best price of a market one tick wide
+    one("placement", theo(110, placement=Placement.IMPROVE), {"best_ask": 101}, bid(100), ask(112)),
     one("placement", theo(94, placement=Placement.IMPROVE), {"best_ask": 101}, bid(92), ask(101)),
     # what is wanted further out stays there
     one("placement", {"half_spread_ticks": 7, "placement": Placement.JOIN}, {}, bid(95), ask(109)),
