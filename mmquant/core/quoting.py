@@ -126,9 +126,9 @@ def micro_price_at(param, params):
 
 
 @inner_kernel
-def center_of(param, params, view):
-    """Theoretical mid with all offsets that move both quotes. [ticks] NaN where it is not known."""
-    center = fair_value(
+def theo_of(param, params, view):
+    """Theoretical mid with the offset that someone set. [ticks] NaN where it is not known."""
+    theo = fair_value(
         np.int64(param["theo"]),
         np.float64(view["best_bid"]),
         np.float64(view["best_ask"]),
@@ -138,17 +138,23 @@ def center_of(param, params, view):
         view["best_bid"] + (param["manual_theo"] - view["bid_price"]) / view["tick_size"],
         params[micro_price_at(param, params) :],
     )
-    center += view["offset"] / view["tick_size"]
+    return theo + view["offset"] / view["tick_size"]
+
+
+@inner_kernel
+def shift_of(param, view):
+    """Shift of both quotes by what is measured. [ticks] NaN where that is not known."""
+    shift = 0.0
     if param["imbalance_ticks"] != 0.0:
-        center += param["imbalance_ticks"] * view["imbalance"]
+        shift += param["imbalance_ticks"] * view["imbalance"]
     if param["order_flow_ticks"] != 0.0:
-        center += param["order_flow_ticks"] * view["order_flow"]
-    return center
+        shift += param["order_flow_ticks"] * view["order_flow"]
+    return shift
 
 
 @inner_kernel
 def both_distances(param, table, view):
-    """Distances of bid and ask from the center, skew and widening included. [ticks]"""
+    """Distances of bid and ask from their center, skew and widening included. [ticks]"""
     inventory = view["position_lots"] / param["order_lots"]
     volatility = param["volatility_ticks"]
     if math.isnan(volatility):
@@ -176,7 +182,8 @@ def both_distances(param, table, view):
 @inner_kernel
 def quote_instrument(param, params, view, memory, inst, quotes, n):
     """Write the quotes of one instrument, or why there are none; returns the rows written."""
-    center = center_of(param, params, view)
+    theo = theo_of(param, params, view)
+    center = theo + shift_of(param, view)
     bid, ask = both_distances(param, params[TABLE_START:], view)
     position = np.float64(view["position_lots"])
     inventory = position / param["order_lots"]
@@ -190,11 +197,11 @@ def quote_instrument(param, params, view, memory, inst, quotes, n):
             factor *= param["soft_factor"]
         reason = side_reason(param, view, side)
         if reason == REASON.NONE:
-            if not math.isfinite(center):
+            if not math.isfinite(theo):
                 reason = REASON.PULL_NO_THEO
             elif distance == math.inf:
                 reason = REASON.PULL_INVENTORY
-            elif not math.isfinite(distance) or not math.isfinite(factor):
+            elif not math.isfinite(center + distance + factor):
                 reason = REASON.PULL_NO_SIGNAL
         if reason != REASON.NONE:
             forget(memory, at)
