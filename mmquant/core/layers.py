@@ -109,6 +109,20 @@ def write_quote(param, view, quote, inst, side, tick, lots):
 
 
 @inner_kernel
+def room_of(param, view, side):
+    """Lots that all quotes of a side may come to. Where only reducing is allowed, the position."""
+    held = side * np.float64(view["position_lots"])
+    room = param["max_position_lots"] - held
+    return min(room, -held) if param["sides"] == SIDES.REDUCE else room
+
+
+@kernel
+def within(lots, room):
+    """A size, or what there is room for. [lots]"""
+    return float(math.floor(room)) if room < lots else lots
+
+
+@inner_kernel
 def layer_lots(param, i, factor):
     """Wanted size of a layer, rounded down to the size increment. [lots]"""
     step = max(param["size_increment_lots"], 1.0)
@@ -165,20 +179,18 @@ def quote_side(param, view, memory, at, inst, side, ideal, factor, quotes, n):
     ``ideal`` is the price before layers, placement and rounding [ticks]. A remembered quote stays
     within the tolerance, but for one that would cross the market or break a limit.
     """
-    room = param["max_position_lots"] - side * view["position_lots"]
+    room = room_of(param, view, side)
     rows = quotes.shape[0] - CANARY_ROWS
     previous = math.inf
     first = n
     reason = REASON.PULL_INVENTORY
     for i in range(min(int(param["layers"]), LAYERS)):
         here = at + i * REMEMBERED
-        lots = layer_lots(param, i, factor)
+        lots = within(layer_lots(param, i, factor), room)
         tick = layer_tick(param, view, i, side, ideal, previous)
         if stays(param, memory, here, tick, lots, view["elapsed_s"]):
             if may_stand(param, view, side, memory[here], previous):
-                tick, lots = memory[here], memory[here + 1]
-        if room < lots:
-            lots = math.floor(room)
+                tick, lots = memory[here], within(memory[here + 1], room)
         outside = beyond_bound(param, view, side, tick)
         if outside or not lots >= 1.0 or n >= rows:
             memory[here + 1] = 0.0

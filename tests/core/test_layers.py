@@ -133,6 +133,12 @@ LIMITS = [
     one("sides", {"sides": Sides.REDUCE}, {}, *nothing("PULL_SIDE")),
     one("sides", {"sides": Sides.REDUCE}, {"position": 20}, no_bid("PULL_SIDE"), ask(104)),
     one("sides", {"sides": Sides.REDUCE}, {"position": -20}, bid(100), no_ask("PULL_SIDE")),
+    # three lots are held, three are sold, over all layers
+    one("sides", {"sides": Sides.REDUCE}, {"position": 3}, no_bid("PULL_SIDE"), ask(104, 3)),
+    one("sides", THREE | {"sides": Sides.REDUCE}, {"position": -13},
+        bid(100), bid(98, 3), no_ask("PULL_SIDE")),
+    one("sides", {"sides": Sides.REDUCE, "max_position_lots": 5}, {"position": 7},
+        no_bid("PULL_SIDE"), ask(104, 7)),
     # 25 - 20 lots are left to buy, 25 + 20 to sell
     one("max_position_lots", {"max_position_lots": 25}, {"position": 20}, bid(100, 5), ask(104)),
     one("max_position_lots", {"max_position_lots": 25}, {"position": -24}, bid(100), ask(104, 1)),

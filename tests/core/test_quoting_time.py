@@ -74,6 +74,20 @@ TOLERANCE = [
         (moved(1, position=10), both(0)),
         (moved(1, position=20), (bid(101, 8), ask(104))),
     ),
+    # what a limit leaves of a size is no change of mind: 5 of 10 wanted lots, both times
+    story("price_tolerance_ticks", {"price_tolerance_ticks": 3, "max_position_lots": 25},
+          (moved(0, position=20), (bid(100, 5), ask(104))),
+          (moved(1, position=20), (bid(100, 5), ask(104))),
+          (moved(4, position=20), (bid(104, 5), ask(108)))),
+    # nor that of a quote that was there before: 10 lots, then 7, within 3
+    story(
+        "size_tolerance_lots",
+        {"size_tolerance_lots": 3, "price_tolerance_ticks": 3, "max_position_lots": 25},
+        (moved(0), both(0)),
+        (moved(1, position=18), (bid(100, 7), ask(104))),
+        (moved(1, position=18), (bid(100, 7), ask(104))),
+        (moved(1, position=22), (bid(101, 3), ask(104))),
+    ),
     # within the tolerance, but at or beyond the other side: the bid goes where it is wanted
     story("price_tolerance_ticks", {"price_tolerance_ticks": 9},
           (moved(0), both(0)), (moved(-4), (bid(96), ask(104))), (moved(0), (bid(96), ask(104)))),
