@@ -150,9 +150,15 @@ def layer_tick(param, view, i, side, ideal, previous):
 
 
 @inner_kernel
-def may_stand(param, view, side, tick, previous):
-    """Whether a remembered tick is behind the layer before it and does not cross the market."""
+def may_stand(param, view, side, tick, previous, opposite):
+    """Whether a remembered tick may stay: behind the layer before it, and crossing nothing.
+
+    ``opposite`` is the price that the other side wants: no bid stays at or above the price of an
+    ask, so that own quotes do not meet.
+    """
     if math.isfinite(previous) and side * tick >= side * previous:
+        return False
+    if not side * (opposite - tick) > NOISE:
         return False
     if param["placement"] == PLACEMENT.FREE:
         return True
@@ -173,11 +179,12 @@ def beyond_bound(param, view, side, tick):
 
 
 @inner_kernel
-def quote_side(param, view, memory, at, inst, side, ideal, factor, quotes, n):
+def quote_layers(param, view, memory, at, inst, side, ideal, opposite, factor, quotes, n):
     """Write the layers of one side, best first, or why there are none; returns the rows written.
 
-    ``ideal`` is the price before layers, placement and rounding [ticks]. A remembered quote stays
-    within the tolerance, but for one that would cross the market or break a limit.
+    ``ideal`` is the price before layers, placement and rounding, ``opposite`` that of the other
+    side [ticks]. A remembered quote stays within the tolerance, but for one that would cross the
+    market or own quotes, or break a limit.
     """
     room = room_of(param, view, side)
     rows = quotes.shape[0] - CANARY_ROWS
@@ -189,7 +196,7 @@ def quote_side(param, view, memory, at, inst, side, ideal, factor, quotes, n):
         lots = within(layer_lots(param, i, factor), room)
         tick = layer_tick(param, view, i, side, ideal, previous)
         if stays(param, memory, here, tick, lots, view["elapsed_s"]):
-            if may_stand(param, view, side, memory[here], previous):
+            if may_stand(param, view, side, memory[here], previous, opposite):
                 tick, lots = memory[here], within(memory[here + 1], room)
         outside = beyond_bound(param, view, side, tick)
         if outside or not lots >= 1.0 or n >= rows:
