@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from mmquant.core.dtypes import REASON, TIME_IN_FORCE
+from mmquant.core.dtypes import NO_ASK, REASON, TIME_IN_FORCE
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import CANARY_ROWS
 from mmquant.core.maker_params import LAYERS, PLACEMENT, REMEMBERED, SIDES
@@ -19,14 +19,18 @@ NOISE = 1e-6
 """Part of a tick or of a lot that counts as nothing: decimals are not exact. [ticks, lots]"""
 MOMENT = 1e-9
 """The same of a time. [s]"""
+MOST = float(NO_ASK)
+"""No tick is as far from 0, and no order as large. [ticks, lots]"""
 
 
 @kernel
 def on_grid(tick, increment, side):
     """Nearest multiple of an increment to the passive side: down for a bid, up for an ask.
 
-    A tick that misses a multiple by no more than ``NOISE`` is that multiple.
+    A tick that misses a multiple by no more than ``NOISE`` is that multiple. What is beyond all
+    ticks is at their end.
     """
+    tick = min(max(tick, -MOST), MOST)
     if side > 0:
         return math.floor((tick + NOISE) / increment) * increment
     return math.ceil((tick - NOISE) / increment) * increment
@@ -127,7 +131,7 @@ def layer_lots(param, i, factor):
     """Wanted size of a layer, rounded down to the size increment. [lots]"""
     step = max(param["size_increment_lots"], 1.0)
     base = param["layer_lots"][i]
-    lots = (base if base > 0.0 else param["order_lots"]) * factor
+    lots = min((base if base > 0.0 else param["order_lots"]) * factor, MOST - 1.0)
     return math.floor((lots + NOISE) / step) * step
 
 
@@ -199,7 +203,7 @@ def quote_layers(param, view, memory, at, inst, side, ideal, opposite, factor, q
             if may_stand(param, view, side, memory[here], previous, opposite):
                 tick, lots = memory[here], within(memory[here + 1], room)
         outside = beyond_bound(param, view, side, tick)
-        if outside or not lots >= 1.0 or n >= rows:
+        if outside or not lots >= 1.0 or not abs(tick) < MOST or n >= rows:
             memory[here + 1] = 0.0
             reason = REASON.PULL_PRICE_BOUND if outside else reason
             continue

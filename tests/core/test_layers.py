@@ -251,3 +251,29 @@ def test_instruments_do_not_share_their_memory() -> None:
     assert found == (*pulled, *both[2:])
     found = maker.ask(market(101, 105, at_s=3), market(199, 209, at_s=3))
     assert found == (bid(101), ask(105), *both[2:])
+
+
+# --- numbers beyond all ticks and sizes
+
+
+@pytest.mark.parametrize("far", [2.0**32, 1e10, 1e18, 1e19, 1e30, 1e300])
+def test_what_is_beyond_all_ticks_is_not_quoted(far: float) -> None:
+    """A number that no integer holds would become any price."""
+    one("", {"half_spread_ticks": far}, {}, *nothing("PULL_INVENTORY")).check()
+    layers = {"layers": 2, "layer_offset_ticks": [0, far]}
+    one("", layers, {}, bid(100), ask(104)).check()
+    one("", {"skew_ticks": far}, {"position": 10}, no_bid("PULL_INVENTORY"), ask(101)).check()
+    free = {"placement": Placement.FREE}
+    one("", free | {"skew_ticks": far}, {"position": 10}, *nothing("PULL_INVENTORY")).check()
+    one("", free, {"offset": str(far)}, *nothing("PULL_INVENTORY")).check()
+
+
+@pytest.mark.parametrize("most", [2.0**31 - 1, 1e10, 1e19, 1e300])
+def test_no_size_is_larger_than_orders_can_be(most: float) -> None:
+    """2³¹ - 2 lots, as multiples of the increment."""
+    one("", {"order_lots": most}, {}, bid(100, 2**31 - 2), ask(104, 2**31 - 2)).check()
+    one(
+        "", {"layer_lots": [most], "size_increment_lots": 10}, {},
+        bid(100, 2_147_483_640), ask(104, 2_147_483_640),
+    ).check()  # fmt: skip
+    one("", {"order_lots": most, "max_position_lots": 7}, {}, bid(100, 7), ask(104, 7)).check()
