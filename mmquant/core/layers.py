@@ -9,26 +9,31 @@ import math
 
 import numpy as np
 
-from mmquant.core.dtypes import REASON, TIME_IN_FORCE
+from mmquant.core.dtypes import NO_ASK, REASON, TIME_IN_FORCE
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import CANARY_ROWS
 from mmquant.core.maker_params import LAYERS, PLACEMENT, REMEMBERED, SIDES
 
 NEVER_FILLED = 0
-
-
-@inner_kernel
-def middle_tick(view):
-    """Middle of the best prices. [ticks]"""
-    return 0.5 * (np.float64(view["best_bid"]) + np.float64(view["best_ask"]))
+NOISE = 1e-6
+"""Part of a tick or of a lot that counts as nothing: decimals are not exact. [ticks, lots]"""
+MOMENT = 1e-9
+"""The same of a time. [s]"""
+MOST = float(NO_ASK)
+"""No tick is as far from 0, and no order as large. [ticks, lots]"""
 
 
 @kernel
 def on_grid(tick, increment, side):
-    """Nearest multiple of an increment to the passive side: down for a bid, up for an ask."""
+    """Nearest multiple of an increment to the passive side: down for a bid, up for an ask.
+
+    A tick that misses a multiple by no more than ``NOISE`` is that multiple. What is beyond all
+    ticks is at their end.
+    """
+    tick = min(max(tick, -MOST), MOST)
     if side > 0:
-        return math.floor(tick / increment) * increment
-    return math.ceil(tick / increment) * increment
+        return math.floor((tick + NOISE) / increment) * increment
+    return math.ceil((tick - NOISE) / increment) * increment
 
 
 @kernel
@@ -87,7 +92,7 @@ def stays(param, memory, at, tick, lots, elapsed_s):
     """Whether a remembered quote stays as it is."""
     if memory[at + 1] == 0.0:
         return False
-    if elapsed_s - memory[at + 2] < param["refresh_s"]:
+    if elapsed_s - memory[at + 2] < param["refresh_s"] - MOMENT:
         return True
     return (
         abs(tick - memory[at]) <= param["price_tolerance_ticks"]
@@ -104,7 +109,21 @@ def write_quote(param, view, quote, inst, side, tick, lots):
     quote["lots"] = int(lots)
     if param["lifetime_s"] > 0.0:
         quote["tif"] = TIME_IN_FORCE.GTD
-        quote["expire_ts"] = view["now"] + np.int64(param["lifetime_s"] * 1e9)
+        quote["expire_ts"] = view["now"] + np.int64(param["lifetime_s"] * 1e9 + 0.5)
+
+
+@inner_kernel
+def room_of(param, view, side):
+    """Lots that all quotes of a side may come to. Where only reducing is allowed, the position."""
+    held = side * np.float64(view["position_lots"])
+    room = param["max_position_lots"] - held
+    return min(room, -held) if param["sides"] == SIDES.REDUCE else room
+
+
+@kernel
+def within(lots, room):
+    """A size, or what there is room for. [lots]"""
+    return float(math.floor(room)) if room < lots else lots
 
 
 @inner_kernel
@@ -112,8 +131,8 @@ def layer_lots(param, i, factor):
     """Wanted size of a layer, rounded down to the size increment. [lots]"""
     step = max(param["size_increment_lots"], 1.0)
     base = param["layer_lots"][i]
-    lots = (base if base > 0.0 else param["order_lots"]) * factor
-    return math.floor(lots / step) * step
+    lots = min((base if base > 0.0 else param["order_lots"]) * factor, MOST - 1.0)
+    return math.floor((lots + NOISE) / step) * step
 
 
 @inner_kernel
@@ -135,9 +154,15 @@ def layer_tick(param, view, i, side, ideal, previous):
 
 
 @inner_kernel
-def may_stand(param, view, side, tick, previous):
-    """Whether a remembered tick is behind the layer before it and does not cross the market."""
+def may_stand(param, view, side, tick, previous, opposite):
+    """Whether a remembered tick may stay: behind the layer before it, and crossing nothing.
+
+    ``opposite`` is the price that the other side wants: no bid stays at or above the price of an
+    ask, so that own quotes do not meet.
+    """
     if math.isfinite(previous) and side * tick >= side * previous:
+        return False
+    if not side * (opposite - tick) > NOISE:
         return False
     if param["placement"] == PLACEMENT.FREE:
         return True
@@ -146,34 +171,39 @@ def may_stand(param, view, side, tick, previous):
 
 @inner_kernel
 def beyond_bound(param, view, side, tick):
-    """Whether a bid is above the ceiling, or an ask below the floor."""
-    price = view["mid"] + (tick - middle_tick(view)) * view["tick_size"]
-    return price > param["ceiling"] if side > 0 else price < param["floor"]
+    """Whether a bid is above the ceiling, or an ask below the floor.
+
+    Counted from the best price of the own side, in steps of the tick size at the best bid.
+    """
+    if side > 0:
+        most = view["best_bid"] + (param["ceiling"] - view["bid_price"]) / view["tick_size"]
+        return tick > most + NOISE
+    least = view["best_ask"] + (param["floor"] - view["ask_price"]) / view["tick_size"]
+    return tick < least - NOISE
 
 
 @inner_kernel
-def quote_side(param, view, memory, at, inst, side, ideal, factor, quotes, n):
+def quote_layers(param, view, memory, at, inst, side, ideal, opposite, factor, quotes, n):
     """Write the layers of one side, best first, or why there are none; returns the rows written.
 
-    ``ideal`` is the price before layers, placement and rounding [ticks]. A remembered quote stays
-    within the tolerance, but for one that would cross the market or break a limit.
+    ``ideal`` is the price before layers, placement and rounding, ``opposite`` that of the other
+    side [ticks]. A remembered quote stays within the tolerance, but for one that would cross the
+    market or own quotes, or break a limit.
     """
-    room = param["max_position_lots"] - side * view["position_lots"]
+    room = room_of(param, view, side)
     rows = quotes.shape[0] - CANARY_ROWS
     previous = math.inf
     first = n
     reason = REASON.PULL_INVENTORY
     for i in range(min(int(param["layers"]), LAYERS)):
         here = at + i * REMEMBERED
-        lots = layer_lots(param, i, factor)
+        lots = within(layer_lots(param, i, factor), room)
         tick = layer_tick(param, view, i, side, ideal, previous)
         if stays(param, memory, here, tick, lots, view["elapsed_s"]):
-            if may_stand(param, view, side, memory[here], previous):
-                tick, lots = memory[here], memory[here + 1]
-        if room < lots:
-            lots = math.floor(room)
+            if may_stand(param, view, side, memory[here], previous, opposite):
+                tick, lots = memory[here], within(memory[here + 1], room)
         outside = beyond_bound(param, view, side, tick)
-        if outside or not lots >= 1.0 or n >= rows:
+        if outside or not lots >= 1.0 or not abs(tick) < MOST or n >= rows:
             memory[here + 1] = 0.0
             reason = REASON.PULL_PRICE_BOUND if outside else reason
             continue

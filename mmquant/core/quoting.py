@@ -13,7 +13,7 @@ import numpy as np
 from mmquant.core.dtypes import REASON
 from mmquant.core.exact_quotes import exact_distances
 from mmquant.core.jit import inner_kernel, kernel, record_of
-from mmquant.core.layers import forget, middle_tick, quote_side, say_why, side_reason
+from mmquant.core.layers import forget, quote_layers, say_why, side_reason
 from mmquant.core.local import CANARY_ROWS
 from mmquant.core.maker_params import LAYERS, MODEL, PARAMS, REMEMBERED, SKEW, TABLE_START
 from mmquant.core.optimal_quotes import (
@@ -126,29 +126,35 @@ def micro_price_at(param, params):
 
 
 @inner_kernel
-def center_of(param, params, view):
-    """Theoretical mid with all offsets that move both quotes. [ticks] NaN where it is not known."""
-    center = fair_value(
+def theo_of(param, params, view):
+    """Theoretical mid with the offset that someone set. [ticks] NaN where it is not known."""
+    theo = fair_value(
         np.int64(param["theo"]),
         np.float64(view["best_bid"]),
         np.float64(view["best_ask"]),
         np.float64(view["bid_lots"][0]),
         np.float64(view["ask_lots"][0]),
         view["theo_ticks"],
-        middle_tick(view) + (param["manual_theo"] - view["mid"]) / view["tick_size"],
+        view["best_bid"] + (param["manual_theo"] - view["bid_price"]) / view["tick_size"],
         params[micro_price_at(param, params) :],
     )
-    center += view["offset"] / view["tick_size"]
+    return theo + view["offset"] / view["tick_size"]
+
+
+@inner_kernel
+def shift_of(param, view):
+    """Shift of both quotes by what is measured. [ticks] NaN where that is not known."""
+    shift = 0.0
     if param["imbalance_ticks"] != 0.0:
-        center += param["imbalance_ticks"] * view["imbalance"]
+        shift += param["imbalance_ticks"] * view["imbalance"]
     if param["order_flow_ticks"] != 0.0:
-        center += param["order_flow_ticks"] * view["order_flow"]
-    return center
+        shift += param["order_flow_ticks"] * view["order_flow"]
+    return shift
 
 
 @inner_kernel
 def both_distances(param, table, view):
-    """Distances of bid and ask from the center, skew and widening included. [ticks]"""
+    """Distances of bid and ask from their center, skew and widening included. [ticks]"""
     inventory = view["position_lots"] / param["order_lots"]
     volatility = param["volatility_ticks"]
     if math.isnan(volatility):
@@ -174,37 +180,51 @@ def both_distances(param, table, view):
 
 
 @inner_kernel
+def wanted(param, view, side, theo, center, distance):
+    """What a side wants: why nothing, its price before layers and rounding [ticks], part of size.
+
+    The price of nothing is infinitely far from the other side.
+    """
+    position = np.float64(view["position_lots"])
+    factor = size_factor(param, position, position / param["order_lots"], side)
+    if soft_state(param, position, view["equity"], side):
+        distance += param["soft_ticks"]
+        factor *= param["soft_factor"]
+    reason = side_reason(param, view, side)
+    if reason == REASON.NONE:
+        if not math.isfinite(theo):
+            reason = REASON.PULL_NO_THEO
+        elif distance == math.inf:
+            reason = REASON.PULL_INVENTORY
+        elif not math.isfinite(center + distance + factor):
+            reason = REASON.PULL_NO_SIGNAL
+    price = center - side * distance if reason == REASON.NONE else -side * math.inf
+    return reason, price, factor
+
+
+@inner_kernel
+def quote_side(param, view, memory, inst, side, why, price, opposite, factor, quotes, n):
+    """Write the quotes of a side, or why there are none; returns the rows written."""
+    at = (inst * 2 + (1 - side) // 2) * LAYERS * REMEMBERED
+    if why == REASON.NONE:
+        return quote_layers(param, view, memory, at, inst, side, price, opposite, factor, quotes, n)
+    forget(memory, at)
+    if n >= quotes.shape[0] - CANARY_ROWS:
+        return n
+    say_why(quotes[n], inst, side, why)
+    return n + 1
+
+
+@inner_kernel
 def quote_instrument(param, params, view, memory, inst, quotes, n):
     """Write the quotes of one instrument, or why there are none; returns the rows written."""
-    center = center_of(param, params, view)
-    bid, ask = both_distances(param, params[TABLE_START:], view)
-    position = np.float64(view["position_lots"])
-    inventory = position / param["order_lots"]
-    for k in range(2):
-        side = 1 - 2 * k
-        at = (inst * 2 + k) * LAYERS * REMEMBERED
-        distance = bid if side > 0 else ask
-        factor = size_factor(param, position, inventory, side)
-        if soft_state(param, position, view["equity"], side):
-            distance += param["soft_ticks"]
-            factor *= param["soft_factor"]
-        reason = side_reason(param, view, side)
-        if reason == REASON.NONE:
-            if not math.isfinite(center):
-                reason = REASON.PULL_NO_THEO
-            elif distance == math.inf:
-                reason = REASON.PULL_INVENTORY
-            elif not math.isfinite(distance) or not math.isfinite(factor):
-                reason = REASON.PULL_NO_SIGNAL
-        if reason != REASON.NONE:
-            forget(memory, at)
-            if n < quotes.shape[0] - CANARY_ROWS:
-                say_why(quotes[n], inst, side, reason)
-                n += 1
-            continue
-        ideal = center - side * distance
-        n = quote_side(param, view, memory, at, inst, side, ideal, factor, quotes, n)
-    return n
+    theo = theo_of(param, params, view)
+    center = theo + shift_of(param, view)
+    below, above = both_distances(param, params[TABLE_START:], view)
+    no_bid, bid, bid_size = wanted(param, view, 1, theo, center, below)
+    no_ask, ask, ask_size = wanted(param, view, -1, theo, center, above)
+    n = quote_side(param, view, memory, inst, 1, no_bid, bid, ask, bid_size, quotes, n)
+    return quote_side(param, view, memory, inst, -1, no_ask, ask, bid, ask_size, quotes, n)
 
 
 @kernel

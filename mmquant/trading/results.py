@@ -23,6 +23,7 @@ from mmquant.data.tape import contracts_of
 from mmquant.trading.feasibility import feasibility, kept_in_run
 from mmquant.trading.logs import Logs, fills_table, orders_table, path_dataset, quotes_table
 from mmquant.trading.metrics import summarize
+from mmquant.trading.reasons import reasons
 from mmquant.trading.strategy import Strategy
 
 LIBRARIES = ("numpy", "numba", "pandas", "xarray")
@@ -82,7 +83,8 @@ def make_run(
             "name": strategy.name,
             "params": strategy.shown_params(local.strategy_param[owner]),
         },
-        "notes": notes_of(config, tape, fees, fills, stopped),
+        "notes": notes_of(config, tape, fees, fills, stopped)
+        + reasons(path=path, fills=fills, summary=summary),
         "told": hand_lines(told, contracts),
         "profile": config.profile.name,
         "contracts": [contract.to_dict() for contract in contracts],

@@ -82,6 +82,7 @@ PLACES = [
     one("placement", theo(94, placement=Placement.JOIN), {}, bid(92), ask(104)),
     one("placement", theo(94, placement=Placement.IMPROVE), {}, bid(92), ask(103)),
     # nothing is better than the best price of a market one tick wide
+    one("placement", theo(110, placement=Placement.IMPROVE), {"best_ask": 101}, bid(100), ask(112)),
     one("placement", theo(94, placement=Placement.IMPROVE), {"best_ask": 101}, bid(92), ask(101)),
     # what is wanted further out stays there
     one("placement", {"half_spread_ticks": 7, "placement": Placement.JOIN}, {}, bid(95), ask(109)),
@@ -132,6 +133,12 @@ LIMITS = [
     one("sides", {"sides": Sides.REDUCE}, {}, *nothing("PULL_SIDE")),
     one("sides", {"sides": Sides.REDUCE}, {"position": 20}, no_bid("PULL_SIDE"), ask(104)),
     one("sides", {"sides": Sides.REDUCE}, {"position": -20}, bid(100), no_ask("PULL_SIDE")),
+    # three lots are held, three are sold, over all layers
+    one("sides", {"sides": Sides.REDUCE}, {"position": 3}, no_bid("PULL_SIDE"), ask(104, 3)),
+    one("sides", THREE | {"sides": Sides.REDUCE}, {"position": -13},
+        bid(100), bid(98, 3), no_ask("PULL_SIDE")),
+    one("sides", {"sides": Sides.REDUCE, "max_position_lots": 5}, {"position": 7},
+        no_bid("PULL_SIDE"), ask(104, 7)),
     # 25 - 20 lots are left to buy, 25 + 20 to sell
     one("max_position_lots", {"max_position_lots": 25}, {"position": 20}, bid(100, 5), ask(104)),
     one("max_position_lots", {"max_position_lots": 25}, {"position": -24}, bid(100), ask(104, 1)),
@@ -244,3 +251,29 @@ def test_instruments_do_not_share_their_memory() -> None:
     assert found == (*pulled, *both[2:])
     found = maker.ask(market(101, 105, at_s=3), market(199, 209, at_s=3))
     assert found == (bid(101), ask(105), *both[2:])
+
+
+# --- numbers beyond all ticks and sizes
+
+
+@pytest.mark.parametrize("far", [2.0**32, 1e10, 1e18, 1e19, 1e30, 1e300])
+def test_what_is_beyond_all_ticks_is_not_quoted(far: float) -> None:
+    """A number that no integer holds would become any price."""
+    one("", {"half_spread_ticks": far}, {}, *nothing("PULL_INVENTORY")).check()
+    layers = {"layers": 2, "layer_offset_ticks": [0, far]}
+    one("", layers, {}, bid(100), ask(104)).check()
+    one("", {"skew_ticks": far}, {"position": 10}, no_bid("PULL_INVENTORY"), ask(101)).check()
+    free = {"placement": Placement.FREE}
+    one("", free | {"skew_ticks": far}, {"position": 10}, *nothing("PULL_INVENTORY")).check()
+    one("", free, {"offset": str(far)}, *nothing("PULL_INVENTORY")).check()
+
+
+@pytest.mark.parametrize("most", [2.0**31 - 1, 1e10, 1e19, 1e300])
+def test_no_size_is_larger_than_orders_can_be(most: float) -> None:
+    """2³¹ - 2 lots, as multiples of the increment."""
+    one("", {"order_lots": most}, {}, bid(100, 2**31 - 2), ask(104, 2**31 - 2)).check()
+    one(
+        "", {"layer_lots": [most], "size_increment_lots": 10}, {},
+        bid(100, 2_147_483_640), ask(104, 2_147_483_640),
+    ).check()  # fmt: skip
+    one("", {"order_lots": most, "max_position_lots": 7}, {}, bid(100, 7), ask(104, 7)).check()

@@ -175,7 +175,10 @@ UNKNOWN = {
         EXTERNAL | {"imbalance_ticks": 1}, {"theo_ticks": math.nan}, "PULL_NO_THEO"
     ),
     "offset": ({}, {"offset": "nan"}, "PULL_NO_THEO"),
+    "imbalance": ({"imbalance_ticks": 1}, {}, "PULL_NO_SIGNAL"),
+    "order flow": ({"order_flow_ticks": 1}, {}, "PULL_NO_SIGNAL"),
     "volatility": ({"volatility_factor": 1}, {}, "PULL_NO_SIGNAL"),
+    "infinite imbalance": ({"imbalance_ticks": 1}, {"imbalance": math.inf}, "PULL_NO_SIGNAL"),
     "infinite volatility": ({"volatility_factor": 1}, {"volatility": math.inf}, "PULL_INVENTORY"),
 }  # fmt: skip
 

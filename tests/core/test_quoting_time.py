@@ -74,14 +74,52 @@ TOLERANCE = [
         (moved(1, position=10), both(0)),
         (moved(1, position=20), (bid(101, 8), ask(104))),
     ),
+    # what a limit leaves of a size is no change of mind: 5 of 10 wanted lots, both times
+    story("price_tolerance_ticks", {"price_tolerance_ticks": 3, "max_position_lots": 25},
+          (moved(0, position=20), (bid(100, 5), ask(104))),
+          (moved(1, position=20), (bid(100, 5), ask(104))),
+          (moved(4, position=20), (bid(104, 5), ask(108)))),
+    # nor that of a quote that was there before: 10 lots, then 7, within 3
+    story(
+        "size_tolerance_lots",
+        {"size_tolerance_lots": 3, "price_tolerance_ticks": 3, "max_position_lots": 25},
+        (moved(0), both(0)),
+        (moved(1, position=18), (bid(100, 7), ask(104))),
+        (moved(1, position=18), (bid(100, 7), ask(104))),
+        (moved(1, position=22), (bid(101, 3), ask(104))),
+    ),
     # within the tolerance, but at or beyond the other side: the bid goes where it is wanted
     story("price_tolerance_ticks", {"price_tolerance_ticks": 9},
           (moved(0), both(0)), (moved(-4), (bid(96), ask(104))), (moved(0), (bid(96), ask(104)))),
     story("price_tolerance_ticks", {"price_tolerance_ticks": 9},
           (moved(0), both(0)), (moved(4), (bid(100), ask(108)))),
-    # which does not matter where quotes are free
+    # which is allowed where quotes are free: wanted are 97 and 101, then 103 and 107
     story("placement", {"price_tolerance_ticks": 9, "placement": Placement.FREE},
-          (moved(0), both(0)), (moved(-4), both(0)), (moved(4), both(0))),
+          (moved(0), both(0)),
+          ({"best_bid": 98, "best_ask": 100}, both(0)),
+          ({"best_bid": 104, "best_ask": 106}, both(0))),
+    story("placement", {"price_tolerance_ticks": 9},
+          (moved(0), both(0)),
+          ({"best_bid": 98, "best_ask": 100}, (bid(97), ask(104))),
+          ({"best_bid": 104, "best_ask": 106}, (bid(97), ask(107)))),
+    # but no bid stays at or above the price at which the ask is wanted: 96 and 100, then 99 and 103
+    story("price_tolerance_ticks", {"price_tolerance_ticks": 9, "placement": Placement.FREE},
+          (moved(0), both(0)), (moved(-4), (bid(96), ask(104))), (moved(3), (bid(96), ask(104)))),
+    story("price_tolerance_ticks", {"price_tolerance_ticks": 9, "placement": Placement.FREE},
+          (moved(0), both(0)), (moved(4), (bid(100), ask(108))), (moved(-3), (bid(100), ask(108)))),
+    # the market is wide: the bid could stay at 100, but an ask at 100 is wanted
+    story("refresh_s", {"refresh_s": 9, "ask_delay_s": 2},
+          (moved(0, 0.0, sold_s=-1.0), (bid(100), no_ask("PULL_AFTER_FILL"))),
+          ({"best_bid": 95, "best_ask": 101, "at_s": 3.0, "sold_s": -1.0}, (bid(96), ask(100)))),
+    story("refresh_s", {"refresh_s": 9, "bid_delay_s": 2},
+          (moved(0, 0.0, bought_s=-1.0), (no_bid("PULL_AFTER_FILL"), ask(104))),
+          ({"best_bid": 103, "best_ask": 109, "at_s": 3.0, "bought_s": -1.0},
+           (bid(104), ask(108)))),
+    # as long as no ask is wanted the bid stays
+    story("refresh_s", {"refresh_s": 9, "ask_delay_s": 2},
+          (moved(0, 0.0, sold_s=-1.0), (bid(100), no_ask("PULL_AFTER_FILL"))),
+          ({"best_bid": 95, "best_ask": 101, "at_s": 0.5, "sold_s": -1.0},
+           (bid(100), no_ask("PULL_AFTER_FILL")))),
 ]  # fmt: skip
 
 REFRESH = [
