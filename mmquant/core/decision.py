@@ -301,7 +301,7 @@ def modify_order(local, owner, ts, slot, quote, leaves, actions, n):
     order = local.order[slot]
     lots = np.int64(order["filled"]) + leaves
     before = max(np.int64(order["lots"]), np.int64(order["want_lots"]))
-    reason = REASON.RESIZE if quote["tick"] == order["want_tick"] else REASON.REPRICE
+    reason = REASON.RESIZE if quote["tick"] == order["tick"] else REASON.REPRICE
     order["want_tick"] = quote["tick"]
     order["want_lots"] = lots
     order["filled_before"] = order["filled"]
