@@ -83,6 +83,8 @@ def section(name: str) -> str:
 def unit_of(key: str) -> str:
     """The unit that a key ends in."""
     last = key.rpartition(".")[2].rpartition("_")
+    if f"_{key.rpartition('.')[2]}".endswith("_per_s"):
+        return "1/s"
     return last[2] if last[0] and last[2] in UNITS else ""
 
 

@@ -23,6 +23,7 @@ from tests.trading.test_profiles import most_in_a_second, three_books
 
 HEADER = ",".join(COLUMNS) + "\n"
 PLACE, CANCEL = int(ActionKind.PLACE), int(ActionKind.CANCEL)
+ORDERS: tuple[dict, ...] = ({}, {"requote": "modify"}, {"tif": "gtd", "lifetime_s": 0.3})
 TRIGGERS = (["timer"], ["book"], ["trade"], ["timer", "own"], ["timer", "book", "trade", "own"])
 
 
@@ -135,10 +136,13 @@ def hand_property(examples: int) -> Any:
         st.integers(0, 1),
         st.sampled_from(TRIGGERS),
         st.booleans(),
+        st.sampled_from(ORDERS),
         st.lists(st.tuples(WHEN, MESSAGES), min_size=1, max_size=12),
     )
-    def check(folder: Path, tapes: list[Any], which: int, on: Any, ibkr: bool, said: Any) -> None:
-        same_whatever_is_said(folder, tapes[which], config_of(on, ibkr), said)
+    def check(
+        folder: Path, tapes: list[Any], which: int, on: Any, ibkr: bool, orders: Any, said: Any
+    ) -> None:
+        same_whatever_is_said(folder, tapes[which], config_of(on, ibkr, orders=orders), said)
 
     return check
 
@@ -149,7 +153,7 @@ def test_random_messages_do_the_same_in_both_pairings(tmp_path: Path, tapes: lis
 
 @pytest.mark.soak
 def test_more_random_messages_do_the_same(tmp_path: Path, tapes: list[Any]) -> None:
-    hand_property(3000)(tmp_path, tapes)
+    hand_property(600)(tmp_path, tapes)
 
 
 # --- what messages do -----------------------------------------------------------
