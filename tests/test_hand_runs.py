@@ -335,6 +335,21 @@ def test_a_run_can_be_run_again_from_its_folder(tmp_path: Path) -> None:
     assert (folder / "views" / "ibkr" / "hand.csv").is_file()
 
 
+@pytest.mark.parametrize("on", TRIGGERS)
+def test_what_is_said_after_the_end_is_not_heard(on: list[str], tmp_path: Path) -> None:
+    """The file of a whole day fits its first half minute, whatever asks for decisions."""
+    day = Day(tmp_path, decision={"on": on})
+    plain = day.run()
+    for hours in (1, 2, 24 * 365):
+        day.say(day.at(hours * 36_000), "kill")
+    run = day.run()
+    assert run.digest() == plain.digest() and run.manifest["told"] == []
+    assert run.summary["engine_stopped"] is None
+    day.say(day.at(10), "kill")
+    killed = day.run()
+    assert len(killed.manifest["told"]) == 1 and killed.summary["engine_stopped"] == "PULL_KILLED"
+
+
 def test_a_line_without_a_time_is_none_for_a_tape(tmp_path: Path) -> None:
     day = Day(tmp_path)
     mm.TraderHand(day.file).halt()

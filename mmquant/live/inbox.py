@@ -48,6 +48,10 @@ class Inbox:
         self._taken.append(message)
         return message
 
+    def close(self) -> None:
+        """Leave what is still to come: all is over."""
+        self._waiting.clear()
+
     def poll(self, now: int) -> None:
         """Read the whole lines that were added to the file.
 
