@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mmquant.config import Config
     from mmquant.core.dtypes import ActionKind, OrderState, OrderType, Reason, TimeInForce
     from mmquant.data.contracts import Contract
+    from mmquant.data.hand import TraderHand
     from mmquant.data.readers import read_tape
     from mmquant.data.readers.own import write_tape
     from mmquant.data.runs import Run
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mmquant.research.calibration.intensity import calibrate_intensity
     from mmquant.research.calibration.latency import calibrate_latency
     from mmquant.research.calibration.volatility import calibrate_volatility
+    from mmquant.research.sweep import sweep
     from mmquant.trading.distribution import daily_sharpe
     from mmquant.trading.feasibility import feasible
     from mmquant.trading.strategy import strategy
@@ -46,6 +48,7 @@ __all__ = [
     "Reason",
     "Run",
     "TimeInForce",
+    "TraderHand",
     "__version__",
     "backtest",
     "calibrate_intensity",
@@ -58,6 +61,7 @@ __all__ = [
     "read_tape",
     "replay",
     "strategy",
+    "sweep",
     "write_report",
     "write_tape",
 ]
@@ -73,6 +77,7 @@ _LAZY = {
     "OrderType": ("mmquant.core.dtypes", "OrderType"),
     "Reason": ("mmquant.core.dtypes", "Reason"),
     "TimeInForce": ("mmquant.core.dtypes", "TimeInForce"),
+    "TraderHand": ("mmquant.data.hand", "TraderHand"),
     "backtest": ("mmquant.research.backtest", "backtest"),
     "calibrate_intensity": ("mmquant.research.calibration.intensity", "calibrate_intensity"),
     "calibrate_latency": ("mmquant.research.calibration.latency", "calibrate_latency"),
@@ -83,6 +88,7 @@ _LAZY = {
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
     "read_tape": ("mmquant.data.readers", "read_tape"),
     "replay": ("mmquant.live.replay", "replay"),
+    "sweep": ("mmquant.research.sweep", "sweep"),
     "strategy": ("mmquant.trading.strategy", "strategy"),
     "write_report": ("mmquant.report.html", "write_report"),
     "write_tape": ("mmquant.data.readers.own", "write_tape"),

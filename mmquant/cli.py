@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmquant import __version__, cli_calibrate, cli_live, cli_research, console
+from mmquant import __version__, cli_calibrate, cli_live, cli_research, cli_sweep, console
 from mmquant.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -29,9 +29,11 @@ data_app = typer.Typer(help="Import and check market data.", **_OPTIONS)
 config_app = typer.Typer(help="Check and show configurations.", **_OPTIONS)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
-app.command("hand")(cli_live.hand)
+# A shift can be negative: -0.05 is no option.
+app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
 app.add_typer(cli_calibrate.app, name="calibrate")
 app.command("feasible")(cli_research.feasible)
+app.command("sweep")(cli_sweep.sweep)
 
 NONE: list[str] = []
 Json = Annotated[bool, typer.Option("--json", help="Print one flat JSON object as the last line.")]
@@ -187,10 +189,16 @@ def replay(
 ) -> None:
     """The same through the live loop and the simulated broker: slower, with the same result."""
     from mmquant.live.replay import replay as run_replay
+    from mmquant.research.calibration.settings import calibrated
+    from mmquant.trading.halves import configured_tape
 
     settings = _settings(config, sets)
     _check_out(out, overwrite)
-    run = run_replay(settings, _tape(tape), follow=follow)
+    market = _tape(tape)
+    if settings.quoting.calibrate_s is not None:
+        market = configured_tape(settings) if market is None else market
+        settings = calibrated(settings, market)
+    run = run_replay(settings, market, follow=follow)
     _finish(run, settings, out, overwrite, as_json)
 
 

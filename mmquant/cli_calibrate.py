@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 app = typer.Typer(
-    help="Fit fill intensity, volatility and latency to a tape.",
+    help="Measure a tape: fill intensity, volatility, latency, imbalance and micro-price.",
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -59,7 +59,8 @@ def intensity(
     )
     result = found.to_dict()
     both = found.rates[found.rates["quote"] == "both"].drop(columns="quote")
-    console.emit(result, console.table(result), "", _rows(_thinned(both)), as_json=as_json)
+    tables = (console.table(found.facts()), _rows(_turned(found.curves())), _rows(_thinned(both)))
+    console.emit(result, "\n\n".join(tables), as_json=as_json)
 
 
 @app.command()
@@ -121,6 +122,61 @@ def latency(
                 )
             measured.model.write(path)
             result[name] = str(path)
+    known = {name: value for name, value in result.items() if value not in (None, "")}
+    console.emit(result, console.table(known), as_json=as_json)
+
+
+@app.command()
+def imbalance(
+    tape: TapeFile,
+    start: Start = None,
+    end: End = None,
+    inst: Inst = 0,
+    train: Annotated[
+        float, typer.Option(help="Part of the intervals that the fit uses; the rest tests it.")
+    ] = 0.5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling times.")] = 0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """How well the imbalance of the best sizes tells the next move of the mid."""
+    from mmquant.research.imbalance import imbalance_study
+
+    result = imbalance_study(_tape(tape), inst=inst, seed=seed, train=train, start=start, end=end)
+    known = {name: value for name, value in result.items() if value not in (None, "")}
+    console.emit(result, console.table(known), as_json=as_json)
+
+
+@app.command("micro-price")
+def micro_price(
+    tape: TapeFile,
+    out: Annotated[
+        Path, typer.Option(help="JSON file of the table, for quoting.micro_price_file.")
+    ],
+    start: Start = None,
+    end: End = None,
+    inst: Inst = 0,
+    buckets: Annotated[int, typer.Option(min=2, help="Buckets of the imbalance.")] = 10,
+    max_spread_ticks: Annotated[
+        int | None, typer.Option(min=1, help="Widest spread with adjustments of its own.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Table of the micro-price: where the mid goes from here, by imbalance and spread."""
+    from mmquant.data.micro_price import write_micro_price
+    from mmquant.research.micro_price import fit_micro_price, micro_price_summary
+
+    fit = fit_micro_price(
+        _tape(tape),
+        inst=inst,
+        imbalance_buckets=buckets,
+        max_spread_ticks=max_spread_ticks,
+        start=start,
+        end=end,
+    )
+    write_micro_price(fit, out)
+    result = {**micro_price_summary(fit), "out": str(out)}
     console.emit(result, console.table(result), as_json=as_json)
 
 
@@ -138,6 +194,14 @@ def _thinned(rates: pd.DataFrame) -> pd.DataFrame:
     return rates.iloc[sorted({0, *places})]
 
 
+def _turned(curves: pd.DataFrame) -> pd.DataFrame:
+    """A column a curve: there are more numbers than curves."""
+    return (
+        curves.set_index("quote").astype(object).T.rename_axis(None, axis=1).reset_index(names="")
+    )
+
+
 def _rows(frame: pd.DataFrame) -> str:
-    text: Any = frame.to_string(index=False, na_rep="-", float_format=lambda x: f"{x:.6g}")
-    return str(text)
+    """A table of a frame: numbers to six digits, and - where there is none."""
+    shown = frame.map(lambda value: f"{value:.6g}" if isinstance(value, float) else value)
+    return str(shown.replace({"nan": "-"}).to_string(index=False))

@@ -121,6 +121,10 @@ class Config(Section):
         """The strategy's Python file, or None for a built-in strategy."""
         return self._resolve("strategy.file", self.strategy.file)
 
+    def latency_path(self) -> Path | None:
+        """The file of measured order latencies, or None."""
+        return self._resolve("latency.file", self.latency.file)
+
     def micro_price_path(self) -> Path | None:
         """The file of the micro-price's table, or None."""
         return self._resolve("quoting.micro_price_file", self.quoting.micro_price_file)

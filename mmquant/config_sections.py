@@ -92,7 +92,11 @@ class DecisionConfig(Section):
 
 
 class LatencyConfig(Section):
-    """Constant delays between the exchange and us."""
+    """Delays between the exchange and us."""
+
+    file: str | None = None
+    """CSV or Parquet of measured order latencies (ts, entry_ns, response_ns), in place of those
+    below: interpolated between measurements, constant beyond them, and in order."""
 
     feed_offset_ns: Annotated[Int, Field(ge=0, le=HOUR_NS)] = 0
     """Added to the local time of every tape row. [ns]"""

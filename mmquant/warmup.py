@@ -45,6 +45,8 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _lobster,
         _quoting_models,
         _calibration,
+        _signals,
+        _mathfn,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -159,3 +161,49 @@ def _calibration() -> None:
     from mmquant.research.calibration.volatility import calibrate_volatility
 
     calibrate_volatility(_tape())
+
+
+def _signals() -> None:
+    import numpy as np
+
+    from mmquant.core import signals, theo
+    from mmquant.core.signal_state import make_signal_state, signal_params
+    from mmquant.research.imbalance import imbalance_study
+    from mmquant.research.micro_price import fit_micro_price
+    from mmquant.research.order_flow import order_flow_study
+
+    tape = _tape()
+    for study in (imbalance_study, fit_micro_price, order_flow_study):
+        study(tape)
+    tick, lots = np.array([100], np.int32), np.array([5], np.int32)
+    market = (tick, lots, tick + 1, lots, 100.5, 1.0, 2.0)
+    signals.update_signals(make_signal_state()[0], signal_params()[0], 1, *market)
+    signals.seconds_between(1, 2)
+    signals.decay(1.0, 2.0)
+    signals.mean_decay(1.0, 2.0)
+    signals.ewma(1.0, 2.0, 0.5)
+    signals.balance(1.0, 2.0)
+    signals.book_imbalance(lots, lots, np.ones(1))
+    signals.order_flow(100, 5.0, 101, 5.0, 100, 6.0, 101, 5.0)
+    signals.root_rate(1.0, 2.0)
+    signals.rate(1.0, 2.0)
+    signals.usable_book(100, 1.0, 101, 1.0)
+    best = (100.0, 101.0, 5.0, 6.0)
+    theo.mid_ticks(*best[:2])
+    theo.bid_share(*best[2:])
+    theo.weighted_mid(*best)
+    theo.imbalance_bucket(*best[2:], 10.0)
+    theo.adjustment_at(np.zeros(3), 1.0, *best[2:])
+    theo.micro_price(*best, np.zeros(3))
+    theo.fair_value(0, *best, 100.5, 100.5, np.zeros(3))
+
+
+def _mathfn() -> None:
+    import numpy as np
+
+    from mmquant.core import mathfn
+
+    half, out = np.full(1, 0.5), np.zeros(1)
+    for formula, loop in zip(mathfn.FORMULAS, mathfn.LOOPS, strict=True):
+        formula(0.5)
+        loop(half, out)

@@ -31,6 +31,12 @@ DEMO = {
     "uptime_two_sided": "share of the time with a quote on both sides",
     "markout_30s": "worth of a fill 30 s later, per share",
 }
+CALIBRATED = (
+    *("min_distance_ticks", "fit_orders", "A_per_s", "A_per_s_low", "A_per_s_high"),
+    *("k_per_tick", "k_per_tick_low", "k_per_tick_high", "dispersion", "fit_gap"),
+    *("sigma_ticks", "sigma_ticks_low", "sigma_ticks_high", "noise_ticks"),
+    *("naive_ticks", "naive_ticks_1s", "naive_ticks_60s"),
+)
 
 
 def queues() -> str:
@@ -55,4 +61,40 @@ def demo() -> str:
     return table(("what", "name in the summary", "demo"), rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"queues": queues, "demo": demo}
+def feasible() -> str:
+    """Costs and margin of joining the best prices of the demo."""
+    from mmquant.strategies.demo import demo_tape
+    from mmquant.trading.feasibility import feasible as look_at
+    from mmquant.trading.feasibility_words import PLACES
+    from mmquant.trading.markouts import HORIZONS_S
+
+    found, rows = look_at(demo_tape())[0], []
+    for suffix, place in PLACES.items():
+        for horizon in (f"{suffix}_{h:g}s" for h in HORIZONS_S):
+            low, high = found[f"margin_low{horizon}"], found[f"margin_high{horizon}"]
+            interval = "–" if low is None else f"{low:.4f} to {high:.4f}"
+            costs = ("half_spread", "adverse", "break_even", "margin")
+            numbers = (f"{found[f'{name}{horizon}']:.4f}" for name in costs)
+            after = horizon.rpartition("_")[2].removesuffix("s") + " s"
+            rows.append((place, after, f"{found[f'used{horizon}']:,}", *numbers, interval))
+    head = ("queue", "after", "fills", "half spread", "adverse selection", "break-even", "margin")
+    return table((*head, "95 % interval"), rows)
+
+
+def calibration() -> str:
+    """What the calibrations find on the bundled tape, as `mmquant calibrate` prints it."""
+    from mmquant.research.calibration.intensity import calibrate_intensity
+    from mmquant.research.calibration.volatility import calibrate_volatility
+    from mmquant.strategies.demo import demo_tape
+
+    tape = demo_tape()
+    found = calibrate_intensity(tape).to_dict() | calibrate_volatility(tape).to_dict()
+    return table(("number", "demo"), [(f"`{key}`", f"{found[key]:,.4g}") for key in CALIBRATED])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "queues": queues,
+    "demo": demo,
+    "feasible.demo": feasible,
+    "calibration": calibration,
+}

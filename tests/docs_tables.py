@@ -24,7 +24,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.orders import ENDED, ILLEGAL, NEXT
 from mmquant.data.fees import load_fees, schedule_names
 from mmquant.data.readers import FORMATS, reader
-from mmquant.trading.measures import SUMMARY
+from mmquant.trading.measures import BY_HORIZON, BY_INTERVAL, FEASIBILITY, SUMMARY, Measure
 from tests.docs_words import EVENT_WORDS, QUOTE_WORDS, REASON_WORDS, STATE_WORDS, VIEW_WORDS
 
 UNITS = ("ns", "s", "ticks", "lots", "units", "ccy", "bps")
@@ -83,6 +83,8 @@ def section(name: str) -> str:
 def unit_of(key: str) -> str:
     """The unit that a key ends in."""
     last = key.rpartition(".")[2].rpartition("_")
+    if f"_{key.rpartition('.')[2]}".endswith("_per_s"):
+        return "1/s"
     return last[2] if last[0] and last[2] in UNITS else ""
 
 
@@ -97,8 +99,10 @@ def shown(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, BaseModel):
+        return "{}"
     if isinstance(value, tuple):
-        return f"[{', '.join(map(str, value))}]"
+        return f"[{', '.join(map(shown, value))}]"
     return f"{value:_}" if isinstance(value, int) and value >= 100_000 else str(value)
 
 
@@ -109,6 +113,11 @@ def values_of(field: Any) -> str:
     if words:
         names = ", ".join(f"`{word}`" for word in words)
         return f"list of {names}" if _origin(field) is tuple else names
+    inside = [one for one in parts if isinstance(one, type) and issubclass(one, BaseModel)]
+    if inside:
+        return "list of " + ", ".join(f"`{name}`" for name in inside[0].model_fields)
+    if parts.count(tuple) > 1:
+        return "list of pairs"
     kinds = {int: "integer", float: "number", str: "text", bool: "true, false", dict: "mapping"}
     return next(text for kind, text in kinds.items() if any(p is kind for p in parts))
 
@@ -188,9 +197,9 @@ def fee_schedules() -> str:
     return table(head, rows)
 
 
-def summary() -> str:
-    """The numbers of a run's summary."""
-    rows = [(f"`{key}`", measure.unit, measure.text) for key, measure in SUMMARY.items()]
+def measured(measures: dict[str, Measure]) -> str:
+    """Measures with their units."""
+    rows = [(f"`{key}`", measure.unit, measure.text) for key, measure in measures.items()]
     return table(("measure", "unit", "meaning"), rows)
 
 
@@ -204,7 +213,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "order-event": lambda: codes(OrderEvent, EVENT_WORDS),
     "order-states": states,
     "next-state": next_states,
-    "summary": summary,
+    "summary": lambda: measured(SUMMARY),
+    "summary.interval": lambda: measured(BY_INTERVAL),
+    "summary.horizon": lambda: measured(BY_HORIZON),
+    "feasibility": lambda: measured(FEASIBILITY),
     "fee-schedules": fee_schedules,
     **{f"options.{name}": lambda name=name: options(name) for name in FORMATS},
     **{f"config.{name or 'top'}": lambda name=name: section(name) for name in sections()},

@@ -58,7 +58,7 @@ def is_flat(line: str) -> dict:
 def test_help_lists_the_commands(command) -> None:
     code, lines, err = command("--help")
     assert code == 0 and err == ""
-    for name in ("demo", "data", "backtest", "replay", "report", "warmup", "config"):
+    for name in ("demo", "data", "feasible", "backtest", "replay", "report", "warmup", "config"):
         assert any(line.strip().startswith(name) for line in lines)
     assert command() == (0, lines, "")
     assert command("--version") == (0, [f"mmquant {mm.__version__}"], "")
@@ -151,6 +151,39 @@ def test_import_copies_a_tape(command, tape_file: Path) -> None:
 def test_data_check(command, tape_file: Path) -> None:
     code, lines, _ = command("data", "check", "parquet", tape_file, "--json")
     assert code == 0 and is_flat(lines[-1])["rows"] > 0
+
+
+def test_feasible_answers_in_words_and_as_json(command, tape_file: Path) -> None:
+    code, lines, _ = command("feasible", tape_file, "--fees", "us_equity_maker_taker")
+    assert code == 0 and lines[0] == "DEMO [USD], fees us_equity_maker_taker"
+    found = mm.feasible(mm.read_tape("parquet", tape_file), fees="us_equity_maker_taker")[0]
+    for name in ("30s", "messages", "efficiency", "queue"):
+        assert f"  {found[f'verdict_{name}']}" in lines
+    at = next(i for i, line in enumerate(lines) if line.startswith("queue "))
+    assert {len(line) for line in lines[at : at + 9]} == {len(lines[at])}
+    assert lines[at + 3].split()[:4] == ["in", "front", "30s", str(found["used_30s"])]
+    answer = is_flat(
+        command("feasible", tape_file, "--fees", "us_equity_maker_taker", "--json")[1][-1]
+    )
+    assert answer == found
+    code, _, err = command("feasible", tape_file, "--fees", "nope")
+    assert code == 3 and "nope" in err
+
+
+def test_feasible_of_several_instruments(command, tmp_path: Path) -> None:
+    tape = mm.make_demo_tape(seed=3, minutes=0.2, instruments=2)
+    mm.write_tape(tape, tmp_path / "two.parquet")
+    code, lines, _ = command("feasible", "two.parquet")
+    titles = [line for line in lines if line.endswith(", fees zero")]
+    assert code == 0 and len(titles) == 2
+    answer = is_flat(command("feasible", "two.parquet", "--json")[1][-1])
+    found = mm.feasible(tape)
+    prefixes = [one["symbol"] for one in found]
+    if prefixes[0] == prefixes[1]:
+        prefixes = ["0", "1"]
+    for prefix, one in zip(prefixes, found, strict=True):
+        assert {key: answer[f"{prefix}.{key}"] for key in one} == one
+    assert len(answer) == 2 * len(found[0])
 
 
 def test_backtest_report_and_replay(command, config_file: Path) -> None:

@@ -94,7 +94,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert loaded & (HEAVY | {"pydantic"}) == set()
 
 
-@pytest.mark.parametrize("command", ["backtest", "data import", "config show"])
+@pytest.mark.parametrize(
+    "command", ["backtest", "data import", "config show", "calibrate intensity"]
+)
 def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert imported_by(*command.split(), "--help") & HEAVY == set()
 

@@ -68,6 +68,15 @@ CASES = {
     "book and timer": (OWN | {"decision": {"on": ["book", "timer"]}}, mean_reverting),
     "peer fills": (BASE | {"fill": {"mode": "peer", "queue": "log2"}}, None),
     "slow feed": (BASE | {"latency": {"feed_offset_ns": 350_000_000}}, None),
+    "few messages": (
+        OWN
+        | {
+            "orders": {"requote": "modify", "size_tolerance_lots": 0},
+            "limits": {"max_position_lots": 20, "max_messages": 5, "message_window_s": 0.7,
+                       "cancel_reserve": 2},
+        },
+        mean_reverting,
+    ),
     "loss limit": (BASE | {"limits": {"max_loss_ccy": 0.5}, "strategy": {
         "params": {"half_spread_ticks": 0, "order_lots": 50, "max_position_lots": 500}}}, None),
 }  # fmt: skip
@@ -157,4 +166,8 @@ def test_random_settings_give_the_same_in_both_pairings(seed):
         },
         "limits": {"max_position_lots": int(rng.integers(5, 50))},
     }
+    if rng.random() < 0.5:
+        config["limits"] |= {"max_messages": int(rng.integers(2, 9)), "cancel_reserve": 1}
+    if rng.random() < 0.5:
+        config["orders"]["size_tolerance_lots"] = int(rng.integers(0, 3))
     assert_same(config, tape, mean_reverting)

@@ -301,6 +301,7 @@ def modify_order(local, owner, ts, slot, quote, leaves, actions, n):
     order = local.order[slot]
     lots = np.int64(order["filled"]) + leaves
     before = max(np.int64(order["lots"]), np.int64(order["want_lots"]))
+    reason = REASON.RESIZE if quote["tick"] == order["tick"] else REASON.REPRICE
     order["want_tick"] = quote["tick"]
     order["want_lots"] = lots
     order["filled_before"] = order["filled"]
@@ -308,7 +309,7 @@ def modify_order(local, owner, ts, slot, quote, leaves, actions, n):
     change_open(local, owner, np.int64(order["inst"]), order["side"], after - before)
     order["state"] = ORDER_STATE.MODIFYING
     kind = ACTION_KIND.MODIFY
-    return order_action(local, owner, ts, slot, kind, REASON.REPRICE, actions, n)
+    return order_action(local, owner, ts, slot, kind, reason, actions, n)
 
 
 @inner_kernel

@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 
 from mmquant.core.jit import inner_kernel, kernel
-from mmquant.core.optimal_quotes import exp, log
+from mmquant.core.mathfn import exp, log
 
 Q_MAX, BASE, K, IMPACT, LOWEST, GAPS = 0, 1, 2, 3, 4, 5
 """Places in a table."""

@@ -70,8 +70,6 @@ EXCHANGE_STATE = np.dtype(
         ("resting", np.int64),
         ("trades", np.int64),
         ("status", np.int64),
-        ("last_request_ts", np.int64),
-        ("last_response_ts", np.int64),
         ("mid", np.float64),
     ],
     align=True,
@@ -79,8 +77,16 @@ EXCHANGE_STATE = np.dtype(
 """Settings and cursors. ``orders`` nodes are orders, the rest notes, the free ones chained from
 ``spare_note``; ``mid`` is the mid just before the event in hand."""
 
-SHARE = np.dtype([("trade", np.int64), ("lots", np.int64)], align=True)
-"""What one set has left of the trade in hand."""
+SHARE = np.dtype(
+    [
+        ("trade", np.int64),
+        ("lots", np.int64),
+        ("last_request_ts", np.int64),
+        ("last_response_ts", np.int64),
+    ],
+    align=True,
+)
+"""What one set has left of the trade in hand, and when its last messages arrive."""
 
 
 class Exchange(NamedTuple):
@@ -238,8 +244,22 @@ def unrest_order(exchange, n):
 
 @inner_kernel
 def due_after(ts, latency, last):
-    """When a message sent at ``ts`` arrives: no sooner than the one sent before it."""
+    """When a message sent at ``ts`` arrives: no sooner than its set's last one."""
     return max(ts + latency, last)
+
+
+@inner_kernel
+def slot_for(ring, head, tail, due):
+    """Slot of a message in a ring in order of arrival: behind all that arrive by then.
+
+    Later ones of other sets move up, which happens only where a latency falls fast.
+    """
+    mask = ring.shape[0] - 1
+    at = tail
+    while at > head and ring[(at - 1) & mask]["ts"] > due:
+        ring[at & mask] = ring[(at - 1) & mask]
+        at -= 1
+    return at & mask
 
 
 @inner_kernel
@@ -250,14 +270,14 @@ def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason
     if clock["response_tail"] - clock["response_head"] >= ring.shape[0]:
         clock["status"] = STATUS.RING_FULL
         clock["response_head"] += 1
-    slot = clock["response_tail"] & (ring.shape[0] - 1)
+    latency = clock["response_ns"]
+    if exchange.knots.shape[0] != 0:
+        latency = response_latency(exchange.knots, ts)
+    line = exchange.share[owner]
+    line["last_response_ts"] = due_after(ts, latency, line["last_response_ts"])
+    slot = slot_for(ring, clock["response_head"], clock["response_tail"], line["last_response_ts"])
     msg = ring[slot]
-    clock["last_response_ts"] = due_after(
-        ts,
-        response_latency(exchange.knots, ts) if exchange.knots.shape[0] else clock["response_ns"],
-        clock["last_response_ts"],
-    )
-    msg["ts"] = clock["last_response_ts"]
+    msg["ts"] = line["last_response_ts"]
     msg["exch_ts"] = ts
     msg["seq"] = clock["response_tail"]
     msg["order_id"] = order_id
@@ -284,13 +304,13 @@ def send_request(exchange, action, ts):
     ring = exchange.request
     if clock["request_tail"] - clock["request_head"] >= ring.shape[0]:
         return False
-    slot = clock["request_tail"] & (ring.shape[0] - 1)
+    latency = clock["entry_ns"]
+    if exchange.knots.shape[0] != 0:
+        latency = entry_latency(exchange.knots, ts)
+    line = exchange.share[action["set"]]
+    line["last_request_ts"] = due_after(ts, latency, line["last_request_ts"])
+    slot = slot_for(ring, clock["request_head"], clock["request_tail"], line["last_request_ts"])
     ring[slot] = action
-    clock["last_request_ts"] = due_after(
-        ts,
-        entry_latency(exchange.knots, ts) if exchange.knots.shape[0] else clock["entry_ns"],
-        clock["last_request_ts"],
-    )
-    ring[slot]["ts"] = clock["last_request_ts"]
+    ring[slot]["ts"] = line["last_request_ts"]
     clock["request_tail"] += 1
     return True

@@ -241,7 +241,6 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
     """
 
     compiling = 0
-
     inlined = False
 
     @cached_property
@@ -284,7 +283,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def formula(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that is copied to where kernels call it: loops over it can be vectorized."""
+    """Compile a kernel that is copied to where kernels call it, so that loops can be vectorized."""
     compiled = kernel(function)
     if not DISABLED:
         compiled.inlined = True
@@ -298,6 +297,11 @@ def inner_kernel(function: Callable[..., Any], *, inlined: bool = False) -> Any:
     if not DISABLED:
         compiled.__class__ = InnerKernel
     return compiled
+
+
+def inner_formula(function: Callable[..., Any]) -> Any:
+    """Compile a formula that only kernels call."""
+    return inner_kernel(function, inlined=True)
 
 
 @intrinsic

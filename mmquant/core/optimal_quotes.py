@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 
 from mmquant.core.jit import kernel
-
-exp, log, log1p = math.exp, math.log, math.log1p
+from mmquant.core.mathfn import exp, log1p
 
 MOST_POWER = 700.0
 """Beyond, an intensity counts as infinite: e to this power is close to the largest double."""

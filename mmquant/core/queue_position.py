@@ -11,6 +11,7 @@ import math
 
 from mmquant.core.dtypes import QUEUE_MODEL
 from mmquant.core.jit import kernel
+from mmquant.core.mathfn import log
 
 RISK_AVERSE = QUEUE_MODEL.RISK_AVERSE
 POWER = QUEUE_MODEL.POWER
@@ -41,11 +42,11 @@ def share_behind(model, n, front, back):
     elif front <= -1.0 or back <= -1.0 or front + back <= -1.0:
         return 1.0
     elif model == LOG:
-        behind = math.log(1.0 + back)
-        total = behind + math.log(1.0 + front)
+        behind = log(1.0 + back)
+        total = behind + log(1.0 + front)
     else:
-        behind = math.log(1.0 + back)
-        total = math.log(1.0 + back + front)
+        behind = log(1.0 + back)
+        total = log(1.0 + back + front)
     if total == 0.0:
         return 1.0
     return behind / total

@@ -16,6 +16,8 @@ from mmquant.schema import TABLES, validate
 KNOTS = 1000
 """Knots that measurements are thinned to by default."""
 SHARES = {"p10": 0.1, "median": 0.5, "p90": 0.9, "p99": 0.99}
+LONGEST_NS = 3_600_000_000_000
+"""Longest latency that a run takes: an hour."""
 MEASURED = ("request_ts", "exch_ts", "response_ts")
 SUFFIXES = (".parquet", ".csv")
 
@@ -36,18 +38,7 @@ class LatencyModel:
 
     def __post_init__(self) -> None:
         validate(self.knots, self.table)
-        ts = self.knots["ts"].to_numpy()
-        if not len(ts):
-            raise DataError(f"{self.table} has no knots", fix="give at least one")
-        if (np.diff(ts) <= 0).any():
-            raise DataError(
-                f"{self.table}: times of knots do not rise", fix="sort ts, and keep one of a time"
-            )
-        for name in self.latencies:
-            if (self.knots[name] < 1).any():
-                raise DataError(
-                    f"{self.table}: {name} is below 1 ns", fix="correct the clocks, see the docs"
-                )
+        check_knots(self.knots, self.table, where="")
 
     @property
     def latencies(self) -> list[str]:
@@ -85,20 +76,54 @@ class LatencyModel:
                 self.knots.to_parquet(temporary, index=False)
 
 
+def check_knots(knots: pd.DataFrame, table: str, *, where: str) -> None:
+    """Raise DataError, naming row and column, unless times rise and latencies are at least 1 ns."""
+    if knots.empty:
+        raise DataError(f"{table} has no knots", where=where, fix="give at least one row")
+
+    def refuse(bad: np.ndarray, name: str, what: str, fix: str) -> None:
+        if bad.any():
+            place = f"row {int(np.flatnonzero(bad)[0]) + 1}, column {name!r}"
+            raise DataError(what, where=f"{where}, {place}".removeprefix(", "), fix=fix)
+
+    early = np.append(False, np.diff(knots["ts"].to_numpy()) <= 0)
+    refuse(early, "ts", f"{table}: times of knots do not rise", "sort ts, and keep one of a time")
+    for name in knots.columns.drop("ts"):
+        what, fix = f"{table}: {name} is below 1 ns", "correct the clocks, see the docs"
+        refuse(knots[name].to_numpy() < 1, name, what, fix)
+
+
 def read_latency(path: str | Path) -> LatencyModel:
     """A model from a file of knots, feed or order by its columns. Raises DataError."""
     frame = _read(path)
     table = "feed_latency" if "feed_ns" in frame else "order_latency"
-    if frame.isna().any(axis=None):
-        raise DataError("a knot has empty values", where=str(path), fix="give every value")
-    try:
-        frame = frame.astype(dict.fromkeys(frame.columns, "int64"))
-    except (ValueError, TypeError):
-        raise DataError(
-            "knots hold values that are not whole numbers", where=str(path), fix="give ns"
-        ) from None
+    frame = pd.DataFrame({name: _whole(frame[name], path) for name in frame})
     validate(frame, table, where=str(path))
+    check_knots(frame, table, where=str(path))
     return LatencyModel(table, frame)
+
+
+def _whole(column: pd.Series, path: str | Path) -> pd.Series:
+    """A column as int64. Raises DataError where a value is missing or is no whole number."""
+    for bad, what in (
+        (column.isna(), "a knot has empty values"),
+        (_fractions(column), "knots hold values that are not whole numbers"),
+    ):
+        if bad.any():
+            place = f"row {int(np.flatnonzero(bad)[0]) + 1}, column {column.name!r}"
+            raise DataError(what, where=f"{path}, {place}", fix="give ns as whole numbers")
+    return column.astype("int64")
+
+
+def _fractions(column: pd.Series) -> pd.Series:
+    """Where values are no whole numbers, or floats too large to be sure that they are."""
+    kind = column.dtype.kind
+    if kind in "iu":
+        return column > np.iinfo(np.int64).max
+    if kind in "bmM":
+        return column.notna()
+    number = pd.to_numeric(column.astype(object), errors="coerce").astype("float64")
+    return number.isna() | (number % 1 != 0) | (number.abs() > 2.0**53)
 
 
 def read_order_times(path: str | Path) -> tuple[pd.DataFrame, int]:
@@ -122,13 +147,7 @@ def read_order_times(path: str | Path) -> tuple[pd.DataFrame, int]:
                 fix=f"give the columns {', '.join(MEASURED)} in ns since the epoch, UTC",
             )
     frame = frame[list(MEASURED)]
-    for name in MEASURED:
-        if frame[name].dtype.kind != "i":
-            raise DataError(
-                f"column {name!r} is {frame[name].dtype}, not whole numbers",
-                where=str(path),
-                fix="give ns since the epoch as integers",
-            )
+    _refuse_fractions(frame, path)
     whole = frame.notna().all(axis=1)
     times = frame[whole].astype("int64")
     for before, after in (MEASURED[:2], MEASURED[1:]):
@@ -151,6 +170,16 @@ def refuse_negative(latency: np.ndarray, what: str, where: str, rows: np.ndarray
             where=f"{where}, row {int(rows[bad[0]])}",
             fix="one clock is behind the other: shift the local times by a constant",
         )
+
+
+def _refuse_fractions(frame: pd.DataFrame, path: str | Path) -> None:
+    for name in frame.columns:
+        if frame[name].dtype.kind not in "iu" and len(frame):
+            raise DataError(
+                f"column {name!r} is {frame[name].dtype}, not whole numbers",
+                where=str(path),
+                fix="give ns since the epoch, or between two times, as integers",
+            )
 
 
 def _read(path: str | Path) -> pd.DataFrame:

@@ -16,12 +16,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmquant.data.hand import hand_text
 from mmquant.data.run_tables import digest_of, read_frame, read_path, write_frame, write_path
 from mmquant.errors import DataError, UsageError
 from mmquant.schema import VERSION, validate
 
 FRAMES = ("fills", "orders", "quotes")
 MANIFEST = "run.json"
+HAND = "hand.csv"
 VIEWS = "views"
 
 
@@ -68,12 +70,15 @@ class Run:
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write ``run.json`` and a Parquet file a table; the folder appears whole or not at all.
 
+        A run that was told anything has it in ``hand.csv`` too, as a ``hand.file`` for another run.
+
         Raises UsageError where the folder is there already: ``overwrite`` replaces a run, and
         nothing else.
         """
         folder = Path(folder)
         for run in (self, *self.views.values()):
             run.manifest["digest"] = run.digest()
+        self.manifest["views"] = {name: run.manifest["digest"] for name, run in self.views.items()}
         self.validate(where=str(folder))
         _check_target(folder, overwrite)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +97,8 @@ class Run:
             write_frame(getattr(self, name), name, folder / f"{name}.parquet", {"schema": name})
         text = json.dumps(self.manifest, indent=1, sort_keys=True, allow_nan=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        if any(not line["refused"] for line in self.manifest["told"]):
+            (folder / HAND).write_text(hand_text(self.manifest["told"]), encoding="utf-8")
         for name, view in self.views.items():
             (folder / VIEWS / name).mkdir(parents=True)
             view._write(folder / VIEWS / name)
@@ -110,8 +117,14 @@ class Run:
                 where=str(folder),
                 fix="run the backtest again",
             )
-        if (folder / VIEWS).is_dir():
-            run.views = {at.name: cls.load(at) for at in sorted((folder / VIEWS).iterdir())}
+        for name, digest in run.manifest.get("views", {}).items():
+            run.views[name] = cls.load(folder / VIEWS / name)
+            if run.views[name].digest() != digest:
+                raise DataError(
+                    "the view is not the one that the run was saved with",
+                    where=str(folder / VIEWS / name),
+                    fix="run the backtest again",
+                )
         return run
 
 

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from mmquant.core.dtypes import MSG, NEVER
+from mmquant.core.dtypes import MSG, NEVER, Hand
 from mmquant.data.contracts import Contract
-from mmquant.data.hand import UNTIMED, parse_lines
+from mmquant.data.hand import parse_lines
+from mmquant.data.hand_fields import UNTIMED
+from mmquant.errors import DataError
 
 
 class Inbox:
     """Messages in order of time, and those that were taken, as they were applied.
 
     With ``follow``, lines that are added to that file are taken too: those without a time at the
-    moment they are read, those whose time has passed as well.
+    moment they are read, those whose time has passed as well, in order of time. ``for_s`` counts
+    from the time that a line gives, or else from that moment. A line that is over by then takes
+    away what it would have replaced, as if it had been read in time.
     """
 
     def __init__(
@@ -45,24 +49,34 @@ class Inbox:
         return message
 
     def poll(self, now: int) -> None:
-        """Read the whole lines that were added to the file. Raises DataError on a wrong one."""
+        """Read the whole lines that were added to the file.
+
+        Raises DataError on a wrong line, or where the file has become shorter.
+        """
         if self._follow is None or not self._follow.exists():
             return
         size = self._follow.stat().st_size
-        if size <= self._read:
+        if size < self._read:
+            raise DataError(
+                "the file has become shorter while it was followed",
+                where=str(self._follow),
+                fix="only add lines to it",
+            )
+        if size == self._read:
             return
         with self._follow.open("rb") as file:
             file.seek(self._read)
-            text = file.read(size - self._read).decode("utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        if not whole:
+            added = file.read(size - self._read)
+        whole = added[: added.rfind(b"\n") + 1]
+        if not whole.strip():
             return
         first = self._lines + 1
-        self._read += len(whole.encode())
-        self._lines += whole.count("\n")
-        for row in parse_lines(whole, str(self._follow), self._contracts, first_line=first):
-            self._waiting.append(_stamped(row, now))
-        self._waiting.sort(key=lambda row: int(row[0]["ts"]))
+        self._read += len(whole)
+        self._lines += whole.count(b"\n")
+        rows = list(parse_lines(whole, str(self._follow), self._contracts, first_line=first))
+        rows.sort(key=lambda row: int(row["ts"][0]) if row["ts"][0] != UNTIMED else now)
+        self._waiting += [_stamped(row, now) for row in rows]
+        self._waiting.sort(key=lambda row: int(row["ts"][0]))
 
     def taken(self) -> np.ndarray:
         """All messages that were applied or refused, in order."""
@@ -70,11 +84,12 @@ class Inbox:
 
 
 def _stamped(row: np.ndarray, now: int) -> np.ndarray:
-    """The message with the time at which it is taken; how long it holds counts from there."""
-    given = int(row["ts"][0])
-    if given == UNTIMED or given < now:
-        start = given if given != UNTIMED else UNTIMED
-        if row["exch_ts"][0] not in (0, NEVER):
-            row["exch_ts"] += now - start
-        row["ts"] = now
+    """The message with the time at which it is taken, and what is left of it by then."""
+    given, until = int(row["ts"][0]), int(row["exch_ts"][0])
+    row["ts"] = max(given, now)
+    if given == UNTIMED and until:
+        row["exch_ts"] = now + until
+    elif until and until <= now:
+        row["exch_ts"] = 0
+        row["price"] = np.nan if row["reason"][0] == Hand.THEO else 0.0
     return row

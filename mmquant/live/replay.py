@@ -12,12 +12,14 @@ from mmquant.core.book import make_book
 from mmquant.core.exchange import make_exchange
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
+from mmquant.errors import ConfigError
 from mmquant.live.inbox import Inbox
 from mmquant.live.loop import LiveLoop
 from mmquant.trading.halves import (
     action_rows,
     day_end_of,
     exchange_state,
+    latency_knots,
     make_local_half,
     open_session,
     read_inbox,
@@ -40,11 +42,19 @@ def replay(
 ) -> Run:
     """Run a strategy over a tape message by message, as live. Arguments as for ``backtest``.
 
-    With ``follow``, lines that are added to the file ``hand.file`` while it runs are obeyed.
+    With ``follow``, lines that are added to the file ``hand.file`` while it runs are obeyed: it may
+    be empty or missing at first.
     The Run equals that of ``backtest`` bit for bit, but for its mode.
+
+    Raises
+    ------
+    MMQuantError
+        as ``backtest``, and where ``follow`` has no file to follow or finds a wrong line in it.
     """
     session = open_session(config or Config(), tape, strategy, params)
     settings = session.config
+    if follow and settings.hand_path() is None:
+        raise ConfigError("there is no file to follow", where="hand.file", fix="name one")
     columns = tape_columns(session.tape, settings)
     local = make_local_half(
         settings,
@@ -59,6 +69,7 @@ def replay(
         instrument=local.instrument,
         state=exchange_state(settings, local.live.shape[1], day_end_of(columns)),
         sets=1,
+        knots=latency_knots(settings),
     )
     broker = SimBroker(exchange, columns)
     step = LiveStep(local, session.strategy, action_rows(local))

@@ -37,7 +37,7 @@ def pnl_histogram(
     bars = {
         "type": "bar",
         "x": middle,
-        "y": heights,
+        "y": heights.astype(np.float32),
         "width": np.diff(edges),
         "marker": {"color": np.where(middle < 0.0, style.FALL, style.SPREAD).tolist()},
         "name": "intervals",

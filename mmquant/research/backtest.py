@@ -9,8 +9,9 @@ import xarray as xr
 from mmquant.config import Config
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
+from mmquant.research.calibration.settings import calibrated
 from mmquant.trading.compiled import run_halves
-from mmquant.trading.halves import Session, make_halves, open_session
+from mmquant.trading.halves import Session, configured_tape, make_halves, open_session
 from mmquant.trading.profiles import views_beside, with_profile
 from mmquant.trading.results import make_run
 from mmquant.trading.strategy import Strategy
@@ -45,7 +46,11 @@ def backtest(
     MMQuantError
         where configuration, tape or strategy do not fit together.
     """
-    session = open_session(config or Config(), tape, strategy, params)
+    settings = config or Config()
+    if settings.quoting.calibrate_s is not None:
+        tape = configured_tape(settings) if tape is None else tape
+        settings = calibrated(settings, tape)
+    session = open_session(settings, tape, strategy, params)
     beside = {
         name: open_session(with_profile(session.given, name), session.tape, strategy, params)
         for name in views_beside(session.config, contracts_of(session.tape))

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from mmquant.data.tape import contracts_of
 from mmquant.errors import UsageError
+from mmquant.research.calibration.flow import Moment, contract_of
 from mmquant.research.logistic import Estimate, auc, fit_logistic
 from mmquant.research.quote_changes import has_market, quote_changes
 
@@ -59,8 +59,8 @@ def imbalance_study(
     inst: int = 0,
     seed: int = 0,
     train: float = 0.5,
-    start: int | None = None,
-    end: int | None = None,
+    start: Moment = None,
+    end: Moment = None,
 ) -> dict[str, Any]:
     """Logistic regression of the next move of the mid on the queue imbalance before it.
 
@@ -71,7 +71,7 @@ def imbalance_study(
     ----------
     seed : any whole number from 0, for the moments.
     train : part of the intervals that the fit uses.
-    start, end : exchange times [ns], all if not given; ``end`` is outside.
+    start, end : seconds from the first row, or clock times like "09:30"; all if not given.
 
     Returns
     -------
@@ -85,12 +85,20 @@ def imbalance_study(
     ------
     UsageError
         where ``train`` is not between 0 and 1, or the tape or the times do not fit.
+    DataError
+        where the tape is empty.
     """
     if not 0.0 < train < 1.0:
         raise UsageError(f"train is {train}", fix="give a number between 0 and 1")
     if seed < 0:
         raise UsageError(f"seed is {seed}", fix="give a whole number from 0")
-    found = imbalance_samples(quote_changes(tape, inst=inst, start=start, end=end), seed=seed)
+    rows = quote_changes(tape, inst=inst, start=start, end=end)
+    return {"symbol": contract_of(tape, inst).symbol, **study_of(rows, seed=seed, train=train)}
+
+
+def study_of(rows: np.ndarray, *, seed: int, train: float) -> dict[str, Any]:
+    """The study of records of ``quote_changes``; all of ``imbalance_study`` but the symbol."""
+    found = imbalance_samples(rows, seed=seed)
     count = len(found.ts)
     cut = int(train * count)
     fit = fit_logistic(found.imbalance[:cut], found.up[:cut])
@@ -101,8 +109,7 @@ def imbalance_study(
     reason = fit.reason
     if not reason and not np.isfinite(area.value):
         reason = f"{int(later.sum())} moves up of {len(later)} after the fit: too few of one kind"
-    result = {
-        "symbol": contracts_of(tape)[inst].symbol,
+    return {
         "seed": seed,
         "train": train,
         "intervals": count,
@@ -120,7 +127,6 @@ def imbalance_study(
         "brier_null": float(np.mean((later - found.up[:cut].mean()) ** 2)) if known else None,
         "reason": reason,
     }
-    return result
 
 
 def _named(name: str, estimate: Estimate) -> dict[str, float | None]:

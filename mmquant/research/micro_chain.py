@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-MOST_TERMS = 100_000
+MOST_TERMS = 10_000
 """Terms of the series after which it counts as endless."""
 PRECISION = 1e-12
 """Size of a term, as a part of the first, at which the series ends."""
@@ -138,6 +138,8 @@ def _standard_errors(P: np.ndarray, error: np.ndarray, other: np.ndarray) -> np.
     half = np.flatnonzero(np.arange(len(other)) < other)
     odd = np.eye(len(half)) - P[np.ix_(half, half)] + P[np.ix_(half, other[half])]
     out = np.zeros(len(other))
+    if not len(half):
+        return out
     if not np.isfinite(error).all() or np.linalg.cond(odd) > 1e12:
         return np.full(len(other), np.nan)
     spread = np.linalg.inv(odd) * error[half]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from mmquant.data.tape import contracts_of
 from mmquant.errors import UsageError
+from mmquant.research.calibration.flow import Moment, contract_of
 from mmquant.research.micro_chain import Chain, Steps, solve_chain
 from mmquant.research.quote_changes import has_market, quote_changes
 
@@ -25,8 +25,8 @@ def fit_micro_price(
     inst: int = 0,
     imbalance_buckets: int = 10,
     max_spread_ticks: int | None = None,
-    start: int | None = None,
-    end: int | None = None,
+    start: Moment = None,
+    end: Moment = None,
 ) -> xr.Dataset:
     """Expected moves of the mid by imbalance and spread, from a chain with a step a quote change.
 
@@ -35,7 +35,7 @@ def fit_micro_price(
     imbalance_buckets : how many, of equal width in bid / (bid + ask).
     max_spread_ticks : the last spread, which stands for itself and all wider ones; if not given,
         the one that 95 % of the quotes do not exceed.
-    start, end : exchange times [ns], all if not given; ``end`` is outside.
+    start, end : seconds from the first row, or clock times like "09:30"; all if not given.
 
     Returns
     -------
@@ -51,6 +51,8 @@ def fit_micro_price(
     ------
     UsageError
         where a number is out of range, or the tape or the times do not fit.
+    DataError
+        where the tape is empty.
     """
     if imbalance_buckets < 2:
         raise UsageError(f"imbalance_buckets is {imbalance_buckets}", fix="give 2 or more")
@@ -75,7 +77,7 @@ def fit_micro_price(
         steps, buckets=imbalance_buckets, states=max_spread_ticks * imbalance_buckets
     )
     facts = {
-        "symbol": contracts_of(tape)[inst].symbol,
+        "symbol": contract_of(tape, inst).symbol,
         "date": tape.attrs["date"],
         "samples": int(good.sum()),
         "steps": len(moves),

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from mmquant.core.quote_scan import scan_flow
-from mmquant.data.tape import contracts_of
 from mmquant.errors import UsageError
+from mmquant.research.calibration.flow import Moment, contract_of
 from mmquant.research.quote_changes import has_market, quote_changes
 
 LEAST_BARS = 20
@@ -22,8 +22,8 @@ def order_flow_study(
     inst: int = 0,
     bar_s: float = 10.0,
     window_s: float = 1_800.0,
-    start: int | None = None,
-    end: int | None = None,
+    start: Moment = None,
+    end: Moment = None,
 ) -> dict[str, Any]:
     """Regression of the mid's change on the order-flow imbalance of the same bar, by windows.
 
@@ -33,7 +33,7 @@ def order_flow_study(
     Parameters
     ----------
     bar_s, window_s : length of a bar and of a window, counted from the first quote. [s]
-    start, end : exchange times [ns], all if not given; ``end`` is outside.
+    start, end : seconds from the first row, or clock times like "09:30"; all if not given.
 
     Returns
     -------
@@ -48,6 +48,8 @@ def order_flow_study(
     ------
     UsageError
         where the lengths, the tape or the times do not fit.
+    DataError
+        where the tape is empty.
     """
     if not 0.0 < bar_s <= window_s < np.inf:
         raise UsageError(f"bars of {bar_s} s in windows of {window_s} s", fix="give bar <= window")
@@ -67,7 +69,7 @@ def order_flow_study(
     size = 0.5 * (rows["bid_lots"] + rows["ask_lots"])[has_market(rows)]
     some = len(fits) > 0
     return {
-        "symbol": contracts_of(tape)[inst].symbol,
+        "symbol": contract_of(tape, inst).symbol,
         "bar_s": bar_s,
         "window_s": window_s,
         "windows": len(fits),

@@ -9,42 +9,37 @@ from mmquant.core.book import make_book
 from mmquant.core.dtypes import NO_BID
 from mmquant.core.quote_scan import QUOTED, scan_quotes
 from mmquant.data.crossing import BOOK_COLUMNS, kernel_columns
-from mmquant.data.tape import contracts_of
 from mmquant.errors import UsageError
+from mmquant.research.calibration.flow import Moment, contract_of, window_of
 
 
 def quote_changes(
-    tape: xr.Dataset, *, inst: int = 0, start: int | None = None, end: int | None = None
+    tape: xr.Dataset, *, inst: int = 0, start: Moment = None, end: Moment = None
 ) -> np.ndarray:
     """Records (``core.quote_scan.QUOTED``) from each packet that changed the best level.
 
     Parameters
     ----------
     inst : instrument of the tape.
-    start, end : exchange times [ns], all if not given. What held at ``start`` is the first record,
-        from then on; ``end`` itself is outside. The book is built from the tape's beginning.
+    start, end : seconds from the first row, or clock times like "09:30"; all if not given. What
+        held at ``start`` is the first record, from then on; ``end`` itself is outside.
 
     Raises
     ------
     UsageError
-        where the tape is not L2, has no such instrument, or ``start`` is not before ``end``.
+        where the tape is not L2, has no such instrument, or nothing in the window.
+    DataError
+        where the tape is empty.
     """
     if tape.attrs["level"] != "L2":
         raise UsageError(f"the tape is {tape.attrs['level']}, not L2", fix="use an L2 tape")
-    count = len(contracts_of(tape))
-    if not 0 <= inst < count:
-        raise UsageError(f"the tape has no instrument {inst}", fix=f"give 0 to {count - 1}")
-    if start is not None and end is not None and start >= end:
-        raise UsageError(f"start {start} is not before end {end}", fix="give start < end")
-    rows = _scan(tape, inst)
-    if end is not None:
-        rows = rows[rows["ts"] < end]
-    if start is not None:
-        at = int(np.searchsorted(rows["ts"], start, side="right"))
-        held = max(at - 1, 0)
-        rows = rows[held:].copy()
-        if at > 0:
-            rows["ts"][0] = start
+    contract_of(tape, inst)
+    window = window_of(tape, start, end)
+    stop = int(np.searchsorted(tape["exch_ts"].values, window.end))
+    rows = _scan({name: tape[name].values[:stop] for name in ("exch_ts", *BOOK_COLUMNS)}, inst)
+    held = max(int(np.searchsorted(rows["ts"], window.start, side="right")) - 1, 0)
+    rows = rows[held:]
+    rows["ts"] = np.maximum(rows["ts"], window.start)
     return rows
 
 
@@ -54,8 +49,7 @@ def has_market(rows: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _scan(tape: xr.Dataset, inst: int) -> np.ndarray:
-    data = {name: tape[name].values for name in ("exch_ts", *BOOK_COLUMNS)}
+def _scan(data: dict[str, np.ndarray], inst: int) -> np.ndarray:
     times = data["exch_ts"][data["inst"] == inst]
     rows = np.zeros(int(np.count_nonzero(np.diff(times))) + 1, QUOTED)
     columns = kernel_columns(data, ("exch_ts", *BOOK_COLUMNS))

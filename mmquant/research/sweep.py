@@ -18,11 +18,13 @@ from mmquant.config import Config
 from mmquant.core.local import Local
 from mmquant.core.portfolio import inventory_at
 from mmquant.errors import UsageError
+from mmquant.research.calibration.settings import calibrated
 from mmquant.trading.compiled import bind_loop, run_halves
 from mmquant.trading.halves import (
     Halves,
     Session,
     configured_params,
+    configured_tape,
     make_halves,
     open_session,
     tape_columns,
@@ -102,7 +104,11 @@ def sweep(
         raise UsageError("the grid has no points", fix="name a key and at least one value")
     if count > MOST_SETS:
         raise UsageError(f"the grid has {count:,} points", fix=f"{MOST_SETS:,} at most")
-    blocks = _blocks(config or Config(), tape, grid, strategy)
+    settings = config or Config()
+    if settings.quoting.calibrate_s is not None:
+        tape = configured_tape(settings) if tape is None else tape
+        settings = calibrated(settings, tape)
+    blocks = _blocks(settings, tape, grid, strategy)
     done = 0
     out: dict[str, np.ndarray] = {name: np.full(count, np.nan) for name in MEASURES}
     kept: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
@@ -128,7 +134,8 @@ def _blocks(
     config: Config, tape: xr.Dataset | None, grid: Mapping[str, Sequence[Any]], strategy: Any
 ) -> list[_Block]:
     """Points of the grid in order, those that differ in parameters only together."""
-    base = open_session(config, tape, strategy)
+    first = {key: values[0] for key, values in grid.items()}
+    base = open_session(config.replaced(first), tape, strategy)
     groups: dict[str, _Block] = {}
     out: list[_Block] = []
     for member, point in enumerate(product(*grid.values())):

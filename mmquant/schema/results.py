@@ -140,6 +140,8 @@ RUN = Table(
         Column("notes", "list", "", "Sentences on what the run assumed."),
         Column("told", "list", "", "Messages from outside, as lines of a `hand.file`."),
         Column("profile", "str", "", "What of the market was seen: ideal or ibkr."),
+        Column("views", "dict", "sha256", "Digest of each view saved with the run, by profile.",
+               optional=True),
         Column("contracts", "list", "", "The contract table, as dicts."),
         Column("feasibility", "dict", "", "Would joining the best have paid: a flat dict for each "
                "of the most active `instruments`, and how many are `left_out`."),

@@ -29,6 +29,7 @@ from mmquant.errors import DataError
 from mmquant.trading.feasibility_words import PLACES, verdicts
 from mmquant.trading.intervals import mean_interval
 from mmquant.trading.markouts import HORIZONS_S
+from mmquant.trading.measures import EXCESSIVE_ORDERS
 from mmquant.trading.run_tables import Floats
 from mmquant.trading.touch import Joined, Touch, is_blind, joined, touches_of
 
@@ -37,9 +38,6 @@ MESSAGE_LIMIT = 50
 Campus, TWS API, order and message limits)."""
 MESSAGE_PLAN = 40
 """What we plan with: room for cancels. [1/s]"""
-EFFICIENCY_LIMIT = 20.0
-"""Order efficiency ratio, (orders sent, changed and cancelled) / (orders executed + 1) a day, above
-which Interactive Brokers call it excessive (IBKR knowledge base 1343)."""
 MOST_KEPT = 20
 """Instruments that a run keeps the feasibility of: those with most fills."""
 SECOND = 1_000_000_000
@@ -199,7 +197,7 @@ def _messages(touch: Touch, fills: int, fills_back: int) -> Result:
     out["messages_over_plan"] = _share(over, float(seconds.sum()))
     out["efficiency"] = total / (fills + 1.0)
     out["efficiency_back"] = total / (fills_back + 1.0)
-    out["efficiency_limit"] = EFFICIENCY_LIMIT
+    out["efficiency_limit"] = EXCESSIVE_ORDERS
     return out
 
 

@@ -46,18 +46,21 @@ def pays(found: Mapping[str, Any], at: str) -> str:
 
 def _kept(found: Mapping[str, Any], at: str) -> str:
     front, back = _margin(found, "", at), _margin(found, "_back", at)
-    return (
+    text = (
         f"a unit had made {front} {found['currency']} after fees in front of the queue, "
         f"{back} at its end"
     )
+    whys = dict.fromkeys(found[f"margin_why{suffix}_{at}"] for suffix in PLACES)
+    said = "; ".join(why for why in whys if why)
+    return f"{text} (no interval: {said})" if said else text
 
 
 def _margin(found: Mapping[str, Any], suffix: str, at: str) -> str:
     margin, low = found[f"margin{suffix}_{at}"], found[f"margin_low{suffix}_{at}"]
     if margin is None:
-        return "an unknown amount of (no fill has a mid there)"
+        return "an unknown amount of"
     if low is None:
-        return f"{margin:.4g} (no interval: {found[f'margin_why{suffix}_{at}']})"
+        return f"{margin:.4g}"
     return f"{margin:.4g} (95 %: {low:.4g} to {found[f'margin_high{suffix}_{at}']:.4g})"
 
 

@@ -30,6 +30,7 @@ from mmquant.core.tape_loop import run_clock, view_ring
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.fees import FeeRates, Fees, load_fees
 from mmquant.data.hand import read_hand
+from mmquant.data.latency_file import read_knots
 from mmquant.data.micro_price import read_micro_price
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
@@ -164,20 +165,30 @@ def open_session(
     """
     given_config, config = config, under_profile(config)
     chosen = strategy or strategy_of(config)
-    if tape is None:
-        path = config.tape_path()
-        if path is None:
-            raise ConfigError(
-                "no tape is given", where="tape.path", fix="name one in the YAML file, or pass it"
-            )
-        options = config.tape.options
-        tape = read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
+    tape = configured_tape(config) if tape is None else tape
     check_depth(config, contracts_of(tape))
     given = dict(params or {})
     if strategy is None or isinstance(chosen, Maker):
         given = configured_params(config, tape, chosen) | given
     fees = load_fees(config.fee_schedule(), tape.attrs["date"])
     return Session(config, given_config, tape, chosen, given, fees)
+
+
+def latency_knots(config: Config) -> np.ndarray | None:
+    """Measured latencies that the configuration names, as KNOT rows; None for constant ones."""
+    path = config.latency_path()
+    return None if path is None else read_knots(path)
+
+
+def configured_tape(config: Config) -> xr.Dataset:
+    """The tape that a configuration names. Raises ConfigError where it names none."""
+    path = config.tape_path()
+    if path is None:
+        raise ConfigError(
+            "no tape is given", where="tape.path", fix="name one in the YAML file, or pass it"
+        )
+    options = config.tape.options
+    return read_tape(config.tape.format, path, lenient=config.tape.lenient, **options)
 
 
 def configured_params(config: Config, tape: xr.Dataset, strategy: Strategy) -> dict[str, Any]:
@@ -296,6 +307,7 @@ def make_halves(
         instrument=local.instrument,
         state=exchange_state(config, slots, day_end_of(columns)),
         sets=len(local.set),
+        knots=latency_knots(config),
     )
     interval = config.decision.interval_ns
     return Halves(

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from mmquant.core.dtypes import ActionKind, OrderState
-from mmquant.trading.distribution import INTERVALS_S, daily_sharpe, pnl_distribution
+from mmquant.trading.distribution import daily_sharpe, pnl_measures
 from mmquant.trading.inventory import durations, inventory_half_life, position_moments
 from mmquant.trading.markouts import (
     HORIZONS_S,
@@ -21,7 +21,7 @@ from mmquant.trading.markouts import (
     fill_markouts,
     markout_table,
 )
-from mmquant.trading.measures import BY_INTERVAL, SUMMARY, at, measures
+from mmquant.trading.measures import SUMMARY, at, measures
 from mmquant.trading.run_tables import (
     Bools,
     Fills,
@@ -162,7 +162,7 @@ def summarize(
     value, volume = out["traded_value"], out["volume"]
     out["pnl_per_unit"] = _ratio(out["net_pnl"], volume)
     out["pnl_bps"] = _ratio(out["net_pnl"], value, 1e4)
-    out |= _distribution(path) | _markouts(path, fills, scale)
+    out |= pnl_measures(path=path) | _markouts(path, fills, scale)
     return {key: _plain(out[key]) for key in measures()}
 
 
@@ -262,9 +262,7 @@ def _positions(path: xr.Dataset) -> dict:
         "final_position": float(position[-1, 0]) if single and len(position) else None,
         "max_abs_position": float(np.abs(position).max()) if position.size else None,
         "mean_abs_position": _time_mean(np.abs(position), durations(path=path)),
-        "mean_position": moments["mean"],
-        "sd_position": moments["sd"],
-        "skew_position": moments["skew"],
+        **{f"{name}_position": value for name, value in moments.items()},
         "half_life_s": half_life.seconds,
         "half_life_phi": half_life.phi,
         "half_life_step_s": half_life.step_s,
@@ -281,14 +279,6 @@ def _quoting(path: xr.Dataset) -> dict:
         "market_width": uptime["market_width"],
         "width_ratio": uptime["width_ratio"],
     }
-
-
-def _distribution(path: xr.Dataset) -> dict:
-    out: dict[str, float | None] = {}
-    for seconds in INTERVALS_S:
-        found = pnl_distribution(path=path, interval_s=seconds)
-        out |= {at(key, seconds): found[key.rpartition("_")[2]] for key in BY_INTERVAL}
-    return out
 
 
 def _markouts(path: xr.Dataset, fills: pd.DataFrame, scale: Multipliers) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numba
@@ -53,7 +54,12 @@ def _bound(local: Local, strategy: Strategy, actions: np.ndarray) -> Any:
     if DISABLED:
         return lambda state, message, out: engine.local_step(state, 0, quote, message[0], out)
     message = engine.empty_message()
-    step = bind(engine.local_step, (local, 0, quote, message[0], actions), 2)
+    return _closure(bind(engine.local_step, (local, 0, quote, message[0], actions), 2), quote)
+
+
+@lru_cache(maxsize=32)
+def _closure(step: Any, quote: Any) -> Any:
+    """Kept, as it takes a second or two to compile."""
 
     @numba.njit(nogil=True, _nrt=False)
     def bound(state: Any, message: Any, out: Any) -> Any:

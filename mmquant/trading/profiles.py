@@ -41,7 +41,7 @@ def under_profile(config: Config) -> Config:
         "cancel_reserve": min(max(reserve, limits.cancel_reserve), most - 1),
     }
     latency = {}
-    if getattr(config.latency, "file", None) is None:
+    if config.latency.file is None:
         latency = {"entry_ns": ibkr.entry_ns, "response_ns": ibkr.response_ns}
     return config.model_copy(
         update={

@@ -17,11 +17,13 @@ from mmquant.core.local import Local
 from mmquant.data.contracts import Contract
 from mmquant.data.fees import Fees
 from mmquant.data.hand import hand_lines
+from mmquant.data.latency_file import latency_note
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
 from mmquant.trading.feasibility import feasibility, kept_in_run
 from mmquant.trading.logs import Logs, fills_table, orders_table, path_dataset, quotes_table
 from mmquant.trading.metrics import summarize
+from mmquant.trading.reasons import reasons
 from mmquant.trading.strategy import Strategy
 
 LIBRARIES = ("numpy", "numba", "pandas", "xarray")
@@ -81,7 +83,8 @@ def make_run(
             "name": strategy.name,
             "params": strategy.shown_params(local.strategy_param[owner]),
         },
-        "notes": notes_of(config, tape, fees, fills, stopped),
+        "notes": notes_of(config, tape, fees, fills, stopped)
+        + reasons(path=path, fills=fills, summary=summary),
         "told": hand_lines(told, contracts),
         "profile": config.profile.name,
         "contracts": [contract.to_dict() for contract in contracts],
@@ -92,15 +95,15 @@ def make_run(
 
 
 def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:
-    """Name, digest and size of the files behind the tape and the strategy."""
+    """Name, digest and size of the files behind the tape and the configuration."""
     source = json.loads(tape.attrs.get("source", "{}"))
     files = [dict(one) for one in source.get("files", [])]
-    for path in (config.strategy_path(), config.hand_path()):
+    given = (config.latency_path(), config.micro_price_path())
+    for path in (config.strategy_path(), config.hand_path(), *given):
         if path is not None and path.exists():
             from mmquant.data.files import file_digest
 
-            size = path.stat().st_size
-            files.append({"name": path.name, "sha256": file_digest(path), "bytes": size})
+            files.append(file_digest(path))
     return files
 
 
@@ -134,6 +137,9 @@ def notes_of(
         if tape.attrs["level"] == "L2"
         else "The tape has order ids; it is read as levels, so queue positions are estimated."
     )
+    latencies = config.latency_path()
+    if latencies is not None:
+        notes.append(latency_note(latencies, tape))
     notes.append("The recorded market does not react to these orders: no market impact.")
     if config.fill.mode == "peer":
         notes.append(

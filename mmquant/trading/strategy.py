@@ -204,8 +204,11 @@ def strategy(
             ("quotes", quotes, 1, MOST_QUOTES),
             ("levels", levels, 0, VIEW_LEVELS),
         ):
-            if not low <= value <= high:
-                raise UsageError(f"{what} must be {low} to {high}, not {value}", where=label)
+            if not isinstance(value, int) or not low <= value <= high:
+                raise UsageError(
+                    f"{what} must be a whole number from {low} to {high}, not {value!r}",
+                    where=label,
+                )
         return Strategy(
             label, target, dict(params or {}), dict(memory or {}), quotes=quotes, levels=levels
         )

@@ -117,9 +117,9 @@ def centre_tables(edge: float) -> tuple[Blocks, Blocks]:
 
 
 def tail_tables(edge: float) -> tuple[Blocks, Blocks]:
-    """norm_inv(1 - p) = r + (slope r - P(s) / Q(s)), past the edge: r = sqrt(-log(p)), s = r - start.
+    """norm_inv(1 - p) = r + (slope r - P(s) / Q(s)), past the edge.
 
-    What is added to r is small, so r and the last sum make most of the error.
+    r = sqrt(-log(p)) and s = r - start. What is added to r is small, and so is its error.
     """
     start, last = mpf(tail_start(edge)), mpf("27.4")  # r is 27.29 for the smallest double
     near, far = mp.log(start - mpf("0.5")), mp.log(last - mpf("0.5"))

@@ -183,3 +183,25 @@ def test_answers_and_requests_of_a_run_take_the_measured_time() -> None:
     there = [int(ts) + int(entry_latency(knots, ts)) for ts in acked["submit_ts"]]
     back = [ts + int(response_latency(knots, ts)) for ts in there]
     assert acked["ack_ts"].tolist() == back
+
+
+@pytest.mark.parametrize("on", [("timer",), ("timer", "own")], ids="+".join)
+def test_sets_in_one_run_do_not_hold_up_each_others_messages(on: tuple[str, ...]) -> None:
+    """A message waits for its own set's earlier ones only, where the latency falls fast."""
+    columns = tape_columns(4)
+    rng = np.random.default_rng(9)
+    start, end = int(columns["exch_ts"][0]), int(columns["exch_ts"][-1])
+    knots = np.zeros(60, KNOT)
+    knots["ts"] = np.sort(rng.choice(np.arange(start, end, 1_000_000), 60, replace=False))
+    for name in ("entry_ns", "response_ns"):
+        knots[name] = rng.choice([1, 2_000_000, 90_000_000], 60)
+    phases = [{"phase": x} for x in (0.0, 1.0, 7.0)]
+    together = run(columns, sets=phases, on=on, knots=knots)
+    for owner, phase in enumerate(phases):
+        alone = run(columns, sets=[phase], on=on, knots=knots)
+        assert len(alone.fills)
+        for name, time in (("path", "time"), ("fills", "timestamp"), ("instructions", "timestamp")):
+            rows, theirs = getattr(together, name), getattr(alone, name)
+            mine = rows[rows["set"] == owner]
+            until = columns["local_ts"][-1]
+            same(mine[mine[time] <= until], theirs[theirs[time] <= until], "set")

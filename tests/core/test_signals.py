@@ -149,11 +149,14 @@ def test_what_has_no_half_life_is_not_measured() -> None:
     for name in HALF:
         found = last(history, **{name: math.nan})
         blank = {signal for signal, value in found.items() if math.isnan(value)}
-        assert blank == {
-            "volatility_halflife_s": {"volatility"},
-            "order_flow_halflife_s": {"order_flow"},
-            "trade_halflife_s": {"buy_rate", "sell_rate", "trade_rate", "trade_imbalance"},
-        }[name]
+        assert (
+            blank
+            == {
+                "volatility_halflife_s": {"volatility"},
+                "order_flow_halflife_s": {"order_flow"},
+                "trade_halflife_s": {"buy_rate", "sell_rate", "trade_rate", "trade_imbalance"},
+            }[name]
+        )
 
 
 def test_an_endless_half_life_weighs_all_alike() -> None:
@@ -197,8 +200,11 @@ def test_a_book_that_cannot_be_used_is_skipped_until_the_signals_are_stale() -> 
         assert just[-2, SIGNALS.index(name)] == held[name]
         assert np.isnan(just[-1, SIGNALS.index(name)])
     state, param = make_signal_state(), signal_params(**PARAM)
-    used = [bool(kernels.update_signals(state[0], param[0], *oracle.arguments(x)))
-            for x in (*good, one_sided(5), seen(6, mid=math.nan), seen(7, bought=math.nan))]  # fmt: skip
+    bad = (one_sided(5), seen(6, mid=math.nan), seen(7, bought=math.nan))
+    used = [
+        bool(kernels.update_signals(state[0], param[0], *oracle.arguments(x)))
+        for x in (*good, *bad)
+    ]
     assert used == [True] * 5 + [False] * 3
     assert (state[0]["updates"], state[0]["books"], state[0]["skipped"]) == (8, 7, 3)
 
@@ -332,9 +338,7 @@ def test_bid_and_ask_are_mirror_images(history: list[Seen]) -> None:
         return tuple((-tick, lots) for tick, lots in side)
 
     # Counters that are NaN on one side are skipped on both, so they may change places.
-    mirror = [
-        Seen(x.ts, turned(x.asks), turned(x.bids), -x.mid, x.sold, x.bought) for x in history
-    ]
+    mirror = [Seen(x.ts, turned(x.asks), turned(x.bids), -x.mid, x.sold, x.bought) for x in history]
     a, b = run(history), run(mirror)
     place = {name: i for i, name in enumerate(SIGNALS)}
     for name in ("volatility", "trade_rate"):

@@ -65,6 +65,7 @@ def test_a_new_size_is_modified_where_orders_move(wanted: int, most: int) -> Non
     order_id = desk.working(bid(5))
     actions = desk.decide(bid(wanted))
     assert brief(actions) == [(MODIFY, 99, wanted)]
+    assert actions[0].reason == Reason.RESIZE
     assert desk.decide(bid(wanted)) == []
     assert desk.open_lots() == (most, 0)
     settle(desk, actions)

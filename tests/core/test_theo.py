@@ -104,9 +104,7 @@ def test_ten_buckets(bid_lots: int, ask_lots: int, bucket: int) -> None:
     [(1, 1, 9, -0.4), (1, 4, 6, -0.1), (1, 6, 4, 0.1), (2, 9, 1, 0.9), (3, 1, 9, -2.0),
      (4, 1, 9, -2.0), (4_000, 4, 6, -0.5), (2, 7, 7, 0.0), (3, 9, 1, math.nan)],
 )  # fmt: skip
-def test_adjustments_by_hand(
-    spread: int, bid_lots: int, ask_lots: int, adjustment: float
-) -> None:
+def test_adjustments_by_hand(spread: int, bid_lots: int, ask_lots: int, adjustment: float) -> None:
     """Beyond the last spread its row holds; equal sizes have no adjustment."""
     at = (100.0, 100.0 + spread, float(bid_lots), float(ask_lots))
     found = theo.micro_price(*at, TABLE)

@@ -59,6 +59,7 @@ def fake_run(n: int = 4, seed: int = 0) -> Run:
         "fees": {"schedule": "zero"},
         "notes": (),
         "told": [],
+        "feasibility": {},
         "profile": "ideal",
         "contracts": [],
         "summary": {"pnl": np.float64(1.5), "sharpe": float("nan"), "fills": np.int32(n)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -111,7 +112,7 @@ def order_flow(history: list[Seen], halflife: float, stale_s: float, warm: int) 
     flow, count = 0.0, 0
     size = [(good[0].bids[0][1] + good[0].asks[0][1]) / 2]
     seconds_each: list[float] = []
-    for a, b in zip(good, good[1:], strict=False):
+    for a, b in itertools.pairwise(good):
         if b.ts - a.ts > stale_s * S:
             continue
         net = side_flow(1, a.bids[0], b.bids[0]) - side_flow(-1, a.asks[0], b.asks[0])

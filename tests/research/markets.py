@@ -39,7 +39,7 @@ def tape_of(rows: np.ndarray, *, tick: str = "0.01", instruments: int = 1) -> xr
 
 
 def quote_rows(time: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> np.ndarray:
-    """Rows that replace the best prices at each time."""
+    """Rows that replace the best prices at each time, before levels far away that stay."""
     rows = [
         np.stack([time, np.full(len(time), DEPTH), np.full(len(time), side), price, size], axis=1)
         for side, now in ((1.0, bid), (-1.0, ask))
@@ -48,15 +48,22 @@ def quote_rows(time: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> np.ndarray
             (now, np.full(len(time), 9.0)),
         )
     ]
-    return np.stack([rows[0], rows[2], rows[1], rows[3]], axis=1).reshape(-1, 5)
+    moves = np.stack([rows[0], rows[2], rows[1], rows[3]], axis=1).reshape(-1, 5)
+    far = [
+        [time[0], DEPTH, 1.0, bid.min() - 9.0, 9.0],
+        [time[0], DEPTH, -1.0, ask.max() + 9.0, 9.0],
+    ]
+    return np.concatenate([moves, far])
 
 
-def quotes(rng: np.random.Generator, seconds: float, moves_per_s: float) -> list[np.ndarray]:
-    """Times and best prices of a mid that walks, under spreads of 1 and 2 ticks."""
+def quotes(
+    rng: np.random.Generator, seconds: float, moves_per_s: float, widest: int = 2
+) -> list[np.ndarray]:
+    """Times and best prices of a mid that walks, under spreads of 1 tick to ``widest``."""
     n = rng.poisson(seconds * moves_per_s)
     time = np.concatenate([[0.0], np.sort(rng.uniform(0.0, seconds, n))])
     bid = 5000.0 + np.cumsum(rng.integers(-1, 2, n + 1))
-    return [time, bid, bid + rng.integers(1, 3, n + 1)]
+    return [time, bid, bid + rng.integers(1, widest + 1, n + 1)]
 
 
 def order_rows(
@@ -84,10 +91,10 @@ def order_rows(
     return np.concatenate(rows)
 
 
-def intensity_tape(seed: int, *, A: float, k: float, seconds: float) -> xr.Dataset:
+def intensity_tape(seed: int, *, A: float, k: float, seconds: float, widest: int = 2) -> xr.Dataset:
     """Orders that reach distance d on one side at rate A exp(-k d), on a mid that moves."""
     rng = np.random.default_rng(seed)
-    market = quotes(rng, seconds, 0.5)
+    market = quotes(rng, seconds, 0.5, widest)
     time = np.sort(rng.uniform(0.0, seconds, rng.poisson(2.0 * A * seconds)))
     return tape_of(np.concatenate([quote_rows(*market), order_rows(rng, market, time, k)]))
 
@@ -100,3 +107,30 @@ def clustered_tape(seed: int, *, A: float, k: float, seconds: float, burst: floa
     time = np.repeat(starts, rng.geometric(1.0 / burst, len(starts)))
     time = np.sort(np.minimum(time + rng.uniform(0.0, 1.0, len(time)), seconds))
     return tape_of(np.concatenate([quote_rows(*market), order_rows(rng, market, time, k)]))
+
+
+def walk(rng: np.random.Generator, time: np.ndarray, sigma: float) -> np.ndarray:
+    """A Brownian price at times, from tick 5000. [ticks]"""
+    steps = rng.normal(0.0, sigma, len(time)) * np.sqrt(np.diff(time, prepend=0.0))
+    return 5000.0 + np.cumsum(steps)
+
+
+def bounce_tape(
+    seed: int, *, sigma: float, seconds: float, trades_per_s: float, half_spread: float
+) -> xr.Dataset:
+    """Trades alone, half a spread to either side of a Brownian price. [ticks/sqrt(s), ticks]"""
+    rng = np.random.default_rng(seed)
+    time = np.sort(rng.uniform(0.0, seconds, rng.poisson(seconds * trades_per_s)))
+    side = rng.choice([-1.0, 1.0], len(time))
+    price = walk(rng, time, sigma) + half_spread * side
+    return tape_of(np.stack([time, np.full(len(time), TRADE), side, price, side**2], axis=1))
+
+
+def flicker_tape(
+    seed: int, *, sigma: float, seconds: float, quotes_per_s: float, noise: float
+) -> xr.Dataset:
+    """Quotes 2 ticks wide on the grid around a Brownian price plus normal noise. [ticks]"""
+    rng = np.random.default_rng(seed)
+    time = np.sort(rng.uniform(0.0, seconds, rng.poisson(seconds * quotes_per_s)))
+    bid = np.rint(walk(rng, time, sigma) + rng.normal(0.0, noise, len(time))) - 1.0
+    return tape_of(quote_rows(time, bid, bid + 2.0))

@@ -12,6 +12,7 @@ from mmquant.core.dtypes import ActionKind, OrderState
 from mmquant.trading import metrics
 from mmquant.trading.markouts import weighted_mean
 from mmquant.trading.measures import measures
+from mmquant.trading.reasons import reasons
 from mmquant.trading.run_tables import multipliers_of
 from tests.fake_run import START, fake_run, make_fills, make_orders, make_path, make_quotes
 
@@ -276,10 +277,20 @@ def test_summary_by_hand():
     assert out["fill_ratio"] == pytest.approx(4 / 12)
     assert (out["orders"], out["rejected_orders"], out["messages"]) == (4, 1, 5)
     assert out["order_to_trade"] == 2.0 and out["messages_per_fill"] == 2.5
+    assert out["order_efficiency_ratio"] == 2.5
     assert out["pnl_bps"] == pytest.approx(2.0 / 298.0 * 1e4)
     assert out["markout_1s"] == pytest.approx(2 / 3)
     assert out["markout_5s"] is None and out["markout_5s_dropped"] == 2
     assert (out["sharpe"], out["sharpe_days"]) == (None, 1)
+
+
+def test_an_order_filled_in_parts_is_one_executed_order():
+    """KB 1343 of Interactive Brokers: submissions, revisions, cancels over executed orders + 1."""
+    rows = [(1, 2.0), (1, 3.0), (2, 1.0), (3, -1.0)]
+    fills = make_fills([_fill(0, 1, 99.0, size, order_id=order) for order, size in rows])
+    assert metrics.order_efficiency(quotes=make_quotes(12), fills=fills) == 12 / 3
+    assert metrics.order_efficiency(quotes=make_quotes(7), fills=make_fills([])) == 7.0
+    assert metrics.order_efficiency(quotes=make_quotes(0), fills=make_fills([])) == 0.0
 
 
 def test_fills_after_the_last_step_are_counted():
@@ -319,3 +330,43 @@ def test_a_longer_path_does_not_change_markouts_that_were_known(seed, steps, n_f
     late = metrics.fill_markouts(path=run.path, fills=run.fills, horizons_s=(5,))
     known = early["status"] == "used"
     assert early.loc[known, "markout"].equals(late.loc[known, "markout"])
+
+
+# --- what is none, and why ----------------------------------------------------
+
+
+def test_what_a_summary_leaves_out_has_a_reason():
+    run = fake_run(steps=2_000, fills=8)
+    out = metrics.summarize(run.path, run.fills, run.orders, run.quotes)
+    said = reasons(path=run.path, fills=run.fills, summary=out)
+    assert out["half_life_s"] is None and out["markout_1s"] is not None
+    assert said[0].startswith("The inventory has no half-life: ")
+    assert [text.partition(":")[0] for text in said[1:]] == [
+        f"The markout after {h} s has no interval" for h in (1, 5, 30, 300)
+    ]
+    still = fake_run(fills=0)
+    out = metrics.summarize(still.path, still.fills, still.orders, still.quotes)
+    assert reasons(path=still.path, fills=still.fills, summary=out) == []
+
+
+def test_what_a_summary_holds_has_none():
+    run = fake_run(steps=20_000, fills=3_000)
+    out = metrics.summarize(run.path, run.fills, run.orders, run.quotes)
+    said = reasons(path=run.path, fills=run.fills, summary=out)
+    assert len(said) == (out["half_life_s"] is None)
+    for h in (1, 5, 30, 300):
+        low, high = out[f"markout_{h}s_low"], out[f"markout_{h}s_high"]
+        assert low < out[f"markout_{h}s"] < high
+        assert out[f"markout_{h}s_equal_low"] < out[f"markout_{h}s_equal_high"]
+        parts = out[f"effective_{h}s"] - out[f"realized_{h}s"] - out[f"impact_{h}s"]
+        assert parts == pytest.approx(0.0, abs=1e-12)
+
+
+def test_width_against_the_market_is_weighted_by_time_while_both_are_known():
+    own_bid, own_ask = [99.0, 99.5, np.nan, 99.0], [101.0, 100.5, 101.0, 101.0]
+    path = _path([0, 1, 4, 10], [100.0] * 4, own_bid=own_bid, own_ask=own_ask)
+    path["bid"][0] = np.nan  # the market is one-sided in the first second
+    assert metrics.quote_uptime(path=path)["width_ratio"] == pytest.approx(1.0)
+    path["bid"][0] = 99.0
+    ratio = metrics.quote_uptime(path=path)["width_ratio"]
+    assert ratio == pytest.approx((1 * 2.0 / 1.5 + 3 * 1.0) / 4)

@@ -165,9 +165,9 @@ def fit_decay(reach: Reach) -> Decay:
     n = len(reach.distance)
     deeper = int((reach.distance > reach.first[reach.distance & 1]).sum())
     if n < MIN_ORDERS:
-        return Decay(n, deeper, reason=f"{n} market orders reach the first distance: too few")
+        return Decay(n, deeper, reason=f"{n} orders reach that far: too few")
     if deeper < MIN_DEEPER:
-        return Decay(n, deeper, reason=f"only {deeper} of {n} orders go beyond the first distance")
+        return Decay(n, deeper, reason=f"{deeper} of {n} orders go deeper: too few")
     likelihood = Likelihood(reach)
     k = likelihood.best_k()
     a = likelihood.best_a(k)

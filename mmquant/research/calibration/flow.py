@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,7 @@ from mmquant.data.tape import contracts_of
 from mmquant.errors import DataError, UsageError
 
 Moment = float | str | None
-"""Seconds from the first row, or a clock time like "09:30" or "09:30:15.5" on the tape's date."""
+"""Seconds from the first row, or a clock time like "09:30" or "09:30:15.5" in the tape's zone."""
 COLUMNS = ("exch_ts", "kind", "side", "tick", "subtick", "size", "inst")
 
 
@@ -71,38 +71,47 @@ def window_of(tape: xr.Dataset, start: Moment, end: Moment) -> Window:
     if not len(times):
         raise DataError("the tape has no rows", fix="import a tape that has some")
     first, last = int(times[0]), int(times[-1])
-    opens = first if start is None else max(_moment(tape, start, first), first)
-    ends = last + 1 if end is None else min(_moment(tape, end, first), last + 1)
+    opens = first if start is None else max(_moment(tape, start, first, last), first)
+    ends = last + 1 if end is None else min(_moment(tape, end, first, last), last + 1)
     if opens >= ends:
+        asked = f"from {start or 'its first row'} to {end or 'its last row'}"
         raise UsageError(
-            f"the window from {start} to {end} is empty or off the tape, which has "
-            f"{(last - first) / 1e9:g} s from {_clock(tape, first)} to {_clock(tape, last)}",
+            f"the tape has nothing {asked}: it has {(last - first) / 1e9:g} s, from "
+            f"{_clock(tape, first)} to {_clock(tape, last)} {tape.attrs['timezone']}",
             fix="give start before end, in seconds from the first row or as clock times",
         )
     return Window(opens, ends)
 
 
 def _zone(tape: xr.Dataset) -> ZoneInfo:
-    return ZoneInfo(tape.attrs["timezone"])
+    try:
+        return ZoneInfo(tape.attrs["timezone"])
+    except (ValueError, ZoneInfoNotFoundError):
+        raise UsageError(
+            f"the time zone {tape.attrs['timezone']!r} of the tape is not known",
+            fix="give moments in seconds from the first row",
+        ) from None
 
 
 def _clock(tape: xr.Dataset, ns: int) -> str:
-    return f"{datetime.fromtimestamp(ns / 1e9, _zone(tape)):%H:%M:%S} {tape.attrs['timezone']}"
+    return f"{datetime.fromtimestamp(ns / 1e9, _zone(tape)):%H:%M:%S}"
 
 
-def _moment(tape: xr.Dataset, moment: float | str, first: int) -> int:
+def _moment(tape: xr.Dataset, moment: float | str, first: int, last: int) -> int:
     """Exchange time of a moment. [ns]"""
     text = str(moment)
     try:
         if ":" not in text:
             return first + round(float(text) * 1e9)
-        then = datetime.fromisoformat(f"{tape.attrs['date']}T{text}")
-        return round(then.replace(tzinfo=_zone(tape)).timestamp() * 1e6) * 1000
+        then = datetime.fromisoformat(f"{tape.attrs['date']}T{text}").replace(tzinfo=_zone(tape))
     except (ValueError, OverflowError):
         raise UsageError(
             f"{text!r} is not a moment of a tape",
             fix='give seconds from its first row, or a clock time like "09:30:15"',
         ) from None
+    # A session may begin on the evening before, or end after midnight.
+    days = [round((then + timedelta(d)).timestamp() * 1e6) * 1000 for d in (0, 1, -1)]
+    return next((day for day in days if first <= day <= last), days[0])
 
 
 def contract_of(tape: xr.Dataset, inst: int) -> Contract:

@@ -1,0 +1,203 @@
+"""Rows that are applied the fast way leave what every row the slow way would leave, bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmquant.core.book import grow_book
+from mmquant.core.dtypes import ActionKind, QueueModel, RowKind, Status
+from mmquant.core.exchange import Exchange
+from mmquant.core.jit import kernel
+from mmquant.core.matching import exchange_row
+from mmquant.core.order_entry import exchange_request
+from tests.core.builders import (
+    BUY,
+    LIMIT,
+    POST_ONLY,
+    SELL,
+    SLOTS,
+    Request,
+    Row,
+    Venue,
+    clear,
+    depth,
+    examples,
+    instruments,
+    status,
+    tape_of,
+    trade,
+)
+from tests.core.engine_runs import run, same, tape_columns
+
+INSTRUMENTS, SETS = 2, 2
+HISTORY = ("response_tail", "resting", "trades", "next_expiry", "spare_note")
+Event = Row | Request
+
+
+@kernel
+def slow_row(exchange, tape, row):
+    """The way of a row that is not plain."""
+    inst = np.int64(tape.inst[row])
+    exchange.book.side[inst]["row"] = row
+    return exchange_row(
+        exchange,
+        tape.exch_ts[row],
+        inst,
+        np.int64(tape.kind[row]),
+        np.int64(tape.side[row]),
+        np.int64(tape.tick[row]),
+        np.float64(tape.subtick[row]),
+        np.int64(tape.size[row]),
+    )
+
+
+@kernel
+def slow_request(exchange, ts, action):
+    return exchange_request(exchange, ts, action)
+
+
+def venue(rows: list[Row], peer: bool, queue: int) -> Venue:
+    """Two instruments, each in a window of 64 ticks, and a far map that soon must grow."""
+    return Venue(rows, peer=peer, queue=queue, power=2.0, sets=SETS, what=instruments(INSTRUMENTS))
+
+
+def all_slow(events: list[Event], peer: bool, queue: int) -> Exchange:
+    """The exchange after all events; what comes at one time is ordered: rows, then requests."""
+    rows = [e for e in events if isinstance(e, Row)]
+    waiting = [e for e in events if isinstance(e, Request)]
+    exchange, tape = venue(rows, peer, queue).exchange, tape_of(rows)
+
+    def done(step: Any, *arguments: Any) -> None:
+        nonlocal exchange
+        while step(exchange, *arguments) == Status.BOOK_FULL:
+            exchange = exchange._replace(book=grow_book(exchange.book))
+
+    for i, row in enumerate(rows):
+        while waiting and waiting[0].ts < row.ts:
+            done(slow_request, waiting[0].ts, waiting.pop(0).action()[0])
+        done(slow_row, tape, i)
+    for request in waiting:
+        done(slow_request, request.ts, request.action()[0])
+    return exchange
+
+
+def as_the_engine_does(events: list[Event], peer: bool, queue: int, stops: list[int]) -> Exchange:
+    """The exchange after all events, having stopped at some times between."""
+    one = venue([e for e in events if isinstance(e, Row)], peer, queue)
+    for e in events:
+        if isinstance(e, Request):
+            one.send(e)
+    for until in [*sorted(stops), 10**6]:
+        one.live_until(until)
+    return one.exchange
+
+
+def equal(mine: Exchange, theirs: Exchange) -> None:
+    """Every level, best price, bound, own order, answer and counter is the same."""
+    for name in ("level", "side", "far"):
+        same(getattr(mine.book, name), getattr(theirs.book, name))
+    same(mine.node, theirs.node)
+    same(mine.share, theirs.share, "last_request_ts")
+    said = int(theirs.state[0]["response_tail"])
+    same(mine.response[:said], theirs.response[:said])
+    for name in HISTORY:
+        assert mine.state[0][name] == theirs.state[0][name], name
+
+
+sides = st.sampled_from([BUY, SELL])
+insts = st.integers(0, INSTRUMENTS - 1)
+near = st.integers(97, 103)
+ticks = st.one_of(near, near, near, st.integers(90, 110), st.sampled_from([20, 140, 5000, -7]))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Event]:
+    """Mostly depth rows around a market of 99 to 101, with own orders between and beside them,
+    larger than what is shown: much of them is left when the market has gone through."""
+    out: list[Event] = []
+    for inst in range(INSTRUMENTS):
+        out += [depth(0, BUY, 99, 5, inst), depth(0, SELL, 101, 5, inst)]
+    ts, placed = 0, 0
+    kinds = ["depth"] * 14 + ["place"] * 4 + ["trade", "clear", "modify", "cancel", "status"]
+    for kind in draw(st.lists(st.sampled_from(kinds), min_size=20, max_size=60)):
+        ts += draw(st.integers(0, 2))
+        side, inst = draw(sides), draw(insts)
+        owner, number = draw(st.integers(0, SETS - 1)), draw(st.integers(1, max(placed, 1)))
+        if kind == "depth":
+            row = depth(ts, side, draw(ticks), draw(st.integers(0, 4)), inst)
+            snapshot = draw(st.integers(0, 9)) == 0
+            out.append(row._replace(kind=RowKind.SNAPSHOT) if snapshot else row)
+        elif kind == "trade":
+            part = draw(st.sampled_from([0.0, 0.0, 0.5]))
+            out.append(trade(ts, side, draw(near), draw(st.integers(1, 6)), part, inst))
+        elif kind == "clear":
+            out.append(clear(ts, draw(st.sampled_from([BUY, SELL, 0])), draw(near), inst))
+        elif kind == "status":
+            out.append(status(ts, draw(st.integers(0, 1)), inst))
+        elif kind == "place" and placed < SLOTS - 1:
+            placed += 1
+            style = draw(st.sampled_from([LIMIT, POST_ONLY]))
+            out.append(
+                Request(
+                    ts, ActionKind.PLACE, placed, side, draw(ticks), draw(st.integers(1, 9)),
+                    style, set=owner, inst=inst,
+                )
+            )  # fmt: skip
+        elif kind in ("modify", "cancel"):
+            what = ActionKind.MODIFY if kind == "modify" else ActionKind.CANCEL
+            lots = draw(st.integers(1, 5))
+            out.append(Request(ts, what, number, side, draw(near), lots, set=owner, inst=inst))
+    return out
+
+
+@settings(deadline=None, max_examples=examples(300, 60))
+@given(
+    events=histories(),
+    peer=st.booleans(),
+    queue=st.sampled_from([QueueModel.RISK_AVERSE, QueueModel.POWER]),
+    stops=st.lists(st.integers(0, 60), max_size=4),
+)
+def test_the_fast_way_is_the_slow_way(
+    events: list[Event], peer: bool, queue: int, stops: list[int]
+) -> None:
+    equal(as_the_engine_does(events, peer, queue, stops), all_slow(events, peer, queue))
+
+
+@pytest.mark.parametrize("side", [BUY, SELL])
+@pytest.mark.parametrize("lots", [0, 3])
+@pytest.mark.parametrize("own", [None, -2, -1, 0, 1, 2])
+def test_every_two_rows_around_the_touch(side: int, lots: int, own: int | None) -> None:
+    """At each distance from the best price, with own orders of both sides at one distance."""
+    touch, risk = (99 if side > 0 else 101), QueueModel.RISK_AVERSE
+    events: list[Event] = [depth(0, BUY, 99, 5), depth(0, SELL, 101, 5)]
+    events.append(depth(0, side, touch - side, 3))
+    if own is not None:
+        for number, who in ((1, -side), (2, side)):
+            tick = touch + side * own
+            events.append(Request(1, ActionKind.PLACE, number, who, tick, 9, POST_ONLY))
+    for first in range(-2, 4):
+        for second in range(-3, 4):
+            rows = [depth(2, side, touch + side * first, 2)]
+            rows.append(depth(3, side, touch + side * second, lots))
+            all_events = events + rows
+            equal(
+                as_the_engine_does(all_events, False, risk, []), all_slow(all_events, False, risk)
+            )
+
+
+@pytest.mark.parametrize("fill", ["partial", "peer"])
+@pytest.mark.parametrize("on", [("timer",), ("book", "own")], ids="+".join)
+def test_a_run_with_no_plain_row_is_the_same_run(on: tuple[str, ...], fill: str) -> None:
+    """A SNAPSHOT row does what a DEPTH row does, and is never plain."""
+    columns = tape_columns(7)
+    kind = np.where(columns["kind"] == RowKind.DEPTH, RowKind.SNAPSHOT, columns["kind"])
+    slow = run(columns | {"kind": kind.astype(np.int8)}, on=on, fill=fill)
+    fast = run(columns, on=on, fill=fill)
+    assert len(fast.fills)
+    for name in ("path", "fills", "orders", "instructions"):
+        same(getattr(fast, name), getattr(slow, name))
