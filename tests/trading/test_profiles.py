@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import xarray as xr
 
 import mmquant as mm
 from mmquant.config import Config
-from mmquant.config_sections import LatencyConfig
 from mmquant.core.dtypes import ActionKind, OrderType, RowKind
 from mmquant.core.jit import kernel
 from mmquant.data.contracts import Contract
@@ -365,18 +365,28 @@ def test_both_message_limits_hold(limits, most, window, reserve) -> None:
     assert under_profile(config).limits == got
 
 
-class MeasuredLatency(LatencyConfig):
-    file: str | None = None
-
-
-def test_latencies_are_the_profiles_unless_they_were_measured() -> None:
+def test_latencies_are_the_profiles() -> None:
     config = settings(latency={"entry_ns": 5, "response_ns": 6, "feed_offset_ns": 7})
     latency = under_profile(config).latency
     assert (latency.entry_ns, latency.response_ns, latency.feed_offset_ns) == (
         30_000_000, 30_000_000, 7,
     )  # fmt: skip
-    measured = MeasuredLatency(entry_ns=5, response_ns=6, file="latency.csv")
-    assert under_profile(config.model_copy(update={"latency": measured})).latency == measured
+
+
+def test_measured_latencies_win(tmp_path: Path) -> None:
+    """Answers come when the file says, in both pairings and under either profile."""
+    tape = mm.make_demo_tape(seed=6, minutes=0.2)
+    file = tmp_path / "latency.csv"
+    start, end = (int(tape["exch_ts"].values[i]) for i in (0, -1))
+    file.write_text(f"ts,entry_ns,response_ns\n{start},3000000,4000000\n{end},3000000,4000000\n")
+    latency = {"entry_ns": 5, "response_ns": 6, "file": str(file)}
+    for name in ("ibkr", "ideal"):
+        config = Config.from_dict({"profile": {"name": name, "beside": []}, "latency": latency})
+        orders = mm.backtest(config, tape, strategy=best_prices).orders
+        confirmed = orders[(orders["ack_time"] > 0) & (orders["filled_qty"] == 0)]
+        assert len(confirmed) > 10
+        assert set(confirmed["ack_time"] - confirmed["submit_time"]) == {7_000_000}
+        assert mm.replay(config, tape, strategy=best_prices).orders.equals(orders)
 
 
 def test_options_come_oftener_and_three_books_whole() -> None:
