@@ -180,6 +180,13 @@ def _halves(block: _Block, columns: Mapping[int, Any], paths: bool) -> Halves:
     )
 
 
+def run_blocks(blocks: Sequence[Halves], *, threads: int) -> list[tuple[Halves, Logs]]:
+    """Run pairings that are made already, ``threads`` at a time."""
+    loop = bind_loop(blocks[0])
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda one: run_halves(one, loop=loop), blocks))
+
+
 def _run_block(
     block: _Block, columns: Mapping[int, Any], paths: bool, loop: Any
 ) -> tuple[Halves, Logs]:
