@@ -224,6 +224,24 @@ def test_a_run_can_be_run_again_from_its_folder(tmp_path: Path) -> None:
     assert (folder / "views" / "ibkr" / "hand.csv").is_file()
 
 
+@pytest.mark.parametrize("profile", ["ideal", "ibkr"])
+def test_all_sets_of_a_sweep_hear_it(profile: str, tmp_path: Path) -> None:
+    day = Day(tmp_path, profile={"name": profile, "beside": []})
+    day.say(day.at(50, 3), "offset", "DEMO", 0.02, 5)
+    day.say(day.at(120), "halt")
+    day.say(day.at(150), "resume")
+    day.say(day.at(200), "max_order_lots", value=1)
+    config = mm.Config.from_dict(day.config | {"strategy": {"params": {"order_lots": 5}}})
+    key, values = "strategy.params.half_spread_ticks", [0, 0.5, 1]
+    found = mm.sweep(config, day.tape, grid={key: values}, threads=1)
+    for value in values:
+        run = mm.backtest(config.replaced({key: value}), day.tape)
+        one = found.sel({key: value})
+        for name in ("net_pnl", "fills", "messages", "volume"):
+            assert float(one[name]) == run.summary[name]
+        assert len(run.manifest["told"]) == 4 and run.summary["messages"] > 5
+
+
 @pytest.mark.parametrize("on", TRIGGERS)
 def test_what_is_said_after_the_end_is_not_heard(on: list[str], tmp_path: Path) -> None:
     """The file of a whole day fits its first half minute, whatever asks for decisions."""
