@@ -6,7 +6,14 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from mmquant.core import jit
+from mmquant.core import bits, jit
+
+INTRINSICS = (
+    (jit.record_of, jit._record_as_is),
+    (bits.bits_of, bits._plain_bits_of),
+    (bits.double_of, bits._plain_double_of),
+)
+"""What has no Python code of its own, and what stands for it."""
 
 
 def plain(function: Any) -> Callable[..., Any]:
@@ -20,8 +27,9 @@ def _twin(source: FunctionType, done: dict[FunctionType, Callable[..., Any]]) ->
         done[source] = FunctionType(source.__code__, scope, source.__name__, source.__defaults__)
         for name in source.__code__.co_names:
             called = scope.get(name)
-            if called is jit.record_of:
-                scope[name] = jit._record_as_is
-            elif isinstance(called, jit.Kernel | jit.InnerKernel):
+            if isinstance(called, jit.Kernel | jit.InnerKernel):
                 scope[name] = _twin(called.py_func, done)
+            for compiled, twin in INTRINSICS:
+                if called is compiled:
+                    scope[name] = twin
     return done[source]

@@ -106,6 +106,13 @@ SOUND = {
 """What all models and theos need."""
 
 
+STICKY = (
+    "price_tolerance_ticks", "size_tolerance_lots", "refresh_s", "bid_delay_s", "ask_delay_s",
+    "max_position_lots", "placement", "size_skew", "skew_ticks",
+)  # fmt: skip
+"""What makes a difference from one decision to the next."""
+
+
 def knots(r: Random, value: Draw) -> tuple[list[int], list[float]]:
     places = sorted(r.sample(range(-60, 61), r.randint(1, KNOTS)))
     return places, [value(r) for _ in places]
@@ -115,6 +122,8 @@ def params(r: Random) -> Params:
     """Parameters of which some are given."""
     given: Params = dict(SOUND)
     names = r.sample(sorted(NUMBERS), r.randint(0, len(NUMBERS) // 2))
+    if r.random() < 0.5:
+        names = [*r.sample(names, len(names) // 3), *(x for x in STICKY if r.random() < 0.5)]
     given |= {name: NUMBERS[name](r) for name in names}
     layers = often(1, whole(1, LAYERS))(r)
     given["layers"] = layers

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,9 +88,9 @@ def test_no_quote_crosses_the_market_but_where_quotes_are_free(drawn: Drawn) -> 
 @thorough
 @given(ONE)
 def test_own_quotes_do_not_cross_each_other(drawn: Drawn) -> None:
-    """Bid and ask are the same where the distance between them is 0 and no market is crossed."""
+    """Quotes that stay for long are those that others could come to cross."""
     p, story = drawn
-    for _, rows, _ in told(p | {"min_half_spread_ticks": 0.1}, story):
+    for _, rows, _ in told(p | {"min_half_spread_ticks": 0.1, "refresh_s": 3}, story):
         (_, bids, _), (_, asks, _) = sides(rows)
         if bids and asks:
             assert bids[0].tick < asks[0].tick
@@ -195,3 +196,17 @@ def test_compiled_and_plain_are_the_same(drawn: Drawn) -> None:
         assert rows == plain_rows
         assert np.array_equal(maker.quotes, other.quotes)
         assert maker.memory.tobytes() == other.memory.tobytes()
+
+
+PROPERTIES = {name: test for name, test in globals().items() if name.startswith("test_")}
+PAIRED = ("test_a_side", "test_asking", "test_instruments", "test_compiled")
+
+
+@pytest.mark.soak
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_many_more(name: str) -> None:
+    for seed in range(20_000):
+        PROPERTIES[name].hypothesis.inner_test(
+            drawn_from(seed, 2 if name.startswith(PAIRED) else 1)
+        )
