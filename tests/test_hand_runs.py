@@ -181,6 +181,33 @@ def test_limits_bind_from_their_time_on(tmp_path: Path) -> None:
     assert run.summary["engine_stopped"] in (None, "PULL_LOSS")
 
 
+@pytest.mark.parametrize(
+    ("config", "deaf"),
+    [
+        ({}, ["offset", "theo"]),
+        ({"strategy": {"name": "maker"}, "quoting": {"half_spread_ticks": 5}}, ["theo"]),
+        (
+            {
+                "strategy": {"name": "maker"},
+                "quoting": {"half_spread_ticks": 5, "theo": "external"},
+            },
+            [],
+        ),
+    ],
+)
+def test_a_strategy_that_does_not_listen_is_told_on(config, deaf, tmp_path: Path) -> None:
+    """What nobody follows changes nothing but the collar, and the notes say so."""
+    day = Day(tmp_path, **config)
+    plain = day.run(None)
+    day.say(day.at(10), "theo", "DEMO", 100.02)
+    day.say(day.at(20), "offset", "DEMO", 0.03)
+    run = day.run(None)
+    found = [note.split()[3].rstrip(",") for note in run.manifest["notes"] if "trader set" in note]
+    assert found == deaf
+    assert (run.digest() == plain.digest()) == (deaf == ["offset", "theo"])
+    assert not any("trader set" in note for note in plain.manifest["notes"])
+
+
 def wrong_rows(day: Day) -> np.ndarray:
     """What the file refuses already, handed over by a program instead."""
     rows = np.concatenate([empty_message() for _ in range(4)])

@@ -205,3 +205,13 @@ def test_views_are_runs_of_their_own_and_the_manifest_repeats_them(tmp_path) -> 
     assert again.digest() == run.digest() and again.views["ideal"].digest() == ideal.digest()
     alone = mm.backtest(Config.from_dict(ideal.manifest["config"]), tape)
     assert alone.digest() == ideal.digest() != run.digest() and alone.views == {}
+
+
+def test_progress_goes_on_through_the_views() -> None:
+    tape = mm.make_demo_tape(seed=5, minutes=5)
+    config = Config.from_dict({"decision": {"interval_ns": 10_000_000}})
+    told: list[tuple[int, int]] = []
+    mm.backtest(config, tape, strategy=best_prices, progress=lambda *at: told.append(at))
+    done, rows = [at[0] for at in told], tape.sizes["event"]
+    assert {total for _, total in told} == {2 * rows}
+    assert done == sorted(done) and done[0] < rows < done[-1] <= 2 * rows
