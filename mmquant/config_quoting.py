@@ -13,10 +13,12 @@ Amount = Annotated[Float, Field(ge=0)]
 LAYERS, KNOTS, MOST_ORDERS = 10, 8, 100
 
 
-def check_knots(kind: str, knots: tuple[tuple[float, float], ...]) -> None:
-    """Refuse a curve without knots, and knots that do not rise."""
+def check_knots(kind: str | None, knots: tuple[tuple[float, float], ...]) -> None:
+    """Refuse a curve without knots, knots without their kind, and knots that do not rise."""
     if kind == "knots" and not knots:
         raise ValueError("a skew through knots needs knots")
+    if kind is None and knots:
+        raise ValueError("knots need 'kind: knots'")
     if any(b[0] <= a[0] for a, b in pairwise(knots)):
         raise ValueError("the inventories of knots must rise")
 
@@ -63,9 +65,12 @@ class SkewConfig(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.kind == "bounded" and self.max_ticks is None:
+        kind = self.kind if "kind" in self.model_fields_set else None
+        if kind == "bounded" and self.max_ticks is None:
             raise ValueError("a bounded skew needs max_ticks")
-        check_knots(self.kind, self.knots)
+        if kind is None and self.max_ticks is not None:
+            raise ValueError("max_ticks needs 'kind: bounded'")
+        check_knots(kind, self.knots)
         return self
 
 
@@ -83,9 +88,12 @@ class SizeSkewConfig(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.kind == "bounded" and self.min_factor is None:
+        kind = self.kind if "kind" in self.model_fields_set else None
+        if kind == "bounded" and self.min_factor is None:
             raise ValueError("a bounded size skew needs min_factor")
-        check_knots(self.kind, self.knots)
+        if kind is None and self.min_factor is not None:
+            raise ValueError("min_factor needs 'kind: bounded'")
+        check_knots(kind, self.knots)
         return self
 
 
@@ -200,8 +208,12 @@ class QuotingConfig(Section):
             raise ValueError("a manual theo needs manual_theo_ccy")
         if self.theo == "micro_price" and self.micro_price_file is None:
             raise ValueError("the micro-price needs micro_price_file")
-        if self.start_s is not None and self.stop_s is not None and self.start_s >= self.stop_s:
-            raise ValueError("start_s must be before stop_s")
+        for name, start in (("start_s", self.start_s), ("calibrate_s", self.calibrate_s)):
+            if start is not None and self.stop_s is not None and start >= self.stop_s:
+                raise ValueError(f"{name} must be before stop_s")
+        smallest = min(layer.lots or self.order_lots for layer in self.layers)
+        if smallest < self.size_increment_lots:
+            raise ValueError(f"an order of {smallest} lots is less than size_increment_lots")
         floor, ceiling = self.floor_ccy, self.ceiling_ccy
         if floor is not None and ceiling is not None and floor > ceiling:
             raise ValueError("floor_ccy must not be above ceiling_ccy")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.decision import market_view, note_signals, record_path
 from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
 from mmquant.core.engine import (
     AT_END,
@@ -28,6 +27,8 @@ from mmquant.core.engine import (
 )
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import logs_have_room, make_views
+from mmquant.core.step_log import record_path
+from mmquant.core.views import market_view, note_signals
 
 RUN_CLOCK = np.dtype(
     [
@@ -190,7 +191,7 @@ def take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg):
     """Apply the messages from outside that come up to the decision in hand, each at its time.
 
     Returns a Status, or AT_RESPONSE if an answer asks for a decision before the next of them.
-    ``event`` of a message tells whether it was refused.
+    ``event`` of a message tells whether it was refused. What comes when all is over is left.
     """
     while clock["inbox"] < inbox.shape[0] and inbox[clock["inbox"]]["ts"] <= clock["due"]:
         given = inbox[clock["inbox"]]
@@ -202,6 +203,8 @@ def take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg):
             status = receive_rows(local, tape, clock, given["ts"] - 1, msg)
         if status != 0:
             return status
+        if not more_to_come(exchange, clock["last_local_ts"], given["ts"]):
+            return STATUS.OK
         if not logs_have_room(local, local.set.shape[0] * actions.shape[0]):
             return STATUS.LOG_FULL
         for owner in range(local.set.shape[0]):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmquant.core.dtypes import MSG, NEVER
+from mmquant.core.dtypes import MSG, NEVER, Hand
 from mmquant.data.contracts import Contract
 from mmquant.data.hand import parse_lines
 from mmquant.data.hand_fields import UNTIMED
@@ -18,8 +18,9 @@ class Inbox:
     """Messages in order of time, and those that were taken, as they were applied.
 
     With ``follow``, lines that are added to that file are taken too: those without a time at the
-    moment they are read, those whose time has passed as well. ``for_s`` counts from the time that a
-    line gives, or else from that moment; a line whose ``for_s`` is over when it is read is refused.
+    moment they are read, those whose time has passed as well, in order of time. ``for_s`` counts
+    from the time that a line gives, or else from that moment. A line that is over by then takes
+    away what it would have replaced, as if it had been read in time.
     """
 
     def __init__(
@@ -47,6 +48,10 @@ class Inbox:
         self._taken.append(message)
         return message
 
+    def close(self) -> None:
+        """Leave what is still to come: all is over."""
+        self._waiting.clear()
+
     def poll(self, now: int) -> None:
         """Read the whole lines that were added to the file.
 
@@ -72,10 +77,10 @@ class Inbox:
         first = self._lines + 1
         self._read += len(whole)
         self._lines += whole.count(b"\n")
-        for row in parse_lines(whole, str(self._follow), self._contracts, first_line=first):
-            message = _stamped(row, now)
-            (self._taken if message[0]["event"] else self._waiting).append(message)
-        self._waiting.sort(key=lambda row: int(row[0]["ts"]))
+        rows = list(parse_lines(whole, str(self._follow), self._contracts, first_line=first))
+        rows.sort(key=lambda row: int(row["ts"][0]) if row["ts"][0] != UNTIMED else now)
+        self._waiting += [_stamped(row, now) for row in rows]
+        self._waiting.sort(key=lambda row: int(row["ts"][0]))
 
     def taken(self) -> np.ndarray:
         """All messages that were applied or refused, in order."""
@@ -83,13 +88,12 @@ class Inbox:
 
 
 def _stamped(row: np.ndarray, now: int) -> np.ndarray:
-    """The message with the time at which it is taken; refused where it would be over by then."""
+    """The message with the time at which it is taken, and what is left of it by then."""
     given, until = int(row["ts"][0]), int(row["exch_ts"][0])
-    if given == UNTIMED:
-        row["ts"] = now
-        row["exch_ts"] = now + until if until else 0
+    row["ts"] = max(given, now)
+    if given == UNTIMED and until:
+        row["exch_ts"] = now + until
     elif until and until <= now:
-        row["event"] = 1
-    else:
-        row["ts"] = max(given, now)
+        row["exch_ts"] = 0
+        row["price"] = np.nan if row["reason"][0] == Hand.THEO else 0.0
     return row

@@ -60,7 +60,10 @@ class LiveLoop:
                     self._decision["event"] = kind > MARKET
                 continue
             if self.inbox.next_ts <= due:
-                self._take_outside(self.inbox.take())
+                if self.broker.more_after(self.inbox.next_ts):
+                    self._take_outside(self.inbox.take())
+                else:
+                    self.inbox.close()
                 continue
             if due == AT_END or not self.broker.more_after(due):
                 break

@@ -90,7 +90,7 @@ def sweep(
     Returns
     -------
     Dataset
-        dims are the keys of the grid; variables those of ``MEASURES``, each equal bit for bit to
+        dims are the keys of the grid; variables those of ``MEASURES``, equal bit for bit to
         that of the set run alone. With ``paths`` also ``equity`` and ``position`` over ``time``.
 
     Raises
@@ -180,6 +180,13 @@ def _halves(block: _Block, columns: Mapping[int, Any], paths: bool) -> Halves:
     )
 
 
+def run_blocks(blocks: Sequence[Halves], *, threads: int) -> list[tuple[Halves, Logs]]:
+    """Run pairings that are made already, ``threads`` at a time."""
+    loop = bind_loop(blocks[0])
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda one: run_halves(one, loop=loop), blocks))
+
+
 def _run_block(
     block: _Block, columns: Mapping[int, Any], paths: bool, loop: Any
 ) -> tuple[Halves, Logs]:
@@ -247,7 +254,7 @@ def _dataset(
         position.reshape(*shape, *position.shape[1:]),
         {"units": "units"},
     )
-    return ds.assign_coords(time=("time", times.astype("datetime64[ns]")))
+    return ds.assign_coords(time=("time", times, {"units": "ns"}))
 
 
 def _label(value: Any) -> Any:

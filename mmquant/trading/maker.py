@@ -193,8 +193,9 @@ def check_model(q: QuotingConfig, signals: SignalsConfig) -> None:
             where=f"quoting.{missing[0]}",
             fix="give a number, or quoting.calibrate_s to measure it first",
         )
-    wide = max(q.half_spread_ticks, q.half_spread_bps, q.min_half_spread_ticks, q.depth_ticks)
-    if q.model == "fixed" and wide <= 0 and q.volatility_factor <= 0:
+    widths = (q.half_spread_ticks, q.half_spread_bps, q.min_half_spread_ticks, q.depth_ticks)
+    wide = max(*widths, q.volatility_factor, q.layers[0].offset_ticks)
+    if q.model == "fixed" and wide <= 0:
         raise ConfigError(
             "model fixed quotes at the theoretical mid itself",
             where="quoting.half_spread_ticks",

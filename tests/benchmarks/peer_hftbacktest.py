@@ -99,12 +99,20 @@ class Peer:
             raise SystemExit(f"the peer stopped with code {reply['rc']} instead of the data's end")
         return reply
 
-    def seconds(self) -> float:
-        """Run once more; seconds of its loop."""
+    def start(self) -> None:
+        """Have it run once more."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
+
+    def finished(self) -> float:
+        """Wait for its run; seconds of its loop."""
         return float(self.answer()["seconds"])
+
+    def seconds(self) -> float:
+        """Run once more; seconds of its loop."""
+        self.start()
+        return self.finished()
 
     def path(self) -> Path_:
         """End the process and read the path of its last run."""

@@ -136,7 +136,9 @@ def test_each_instrument_is_judged_and_all_together() -> None:
     """The broker adds up the account; twice 15 messages for nothing are 30."""
     run = busy("ibkr", messages=30, fills=0, symbols=("A", "B"))
     run.quotes["inst"] = np.repeat([0, 1], 15).astype(np.int16)
-    assert len(said(run)) == 1 and "All instruments: the order-efficiency ratio is 30" in said(run)[0]
+    assert (
+        len(said(run)) == 1 and "All instruments: the order-efficiency ratio is 30" in said(run)[0]
+    )
     run.quotes["inst"] = np.repeat([0, 1], [25, 5]).astype(np.int16)
     assert [re.search(r"IBKR, (.*?):", text)[1] for text in said(run)] == ["All instruments", "A"]
 

@@ -87,3 +87,9 @@ def true_auc(intercept: float, slope: float, total: int = 1_000) -> float:
     up = 1 / (1 + np.exp(-intercept - slope * x))
     below = np.cumsum(1 - up) - 0.5 * (1 - up)
     return math.fsum(up * below) / (math.fsum(up) * math.fsum(1 - up))
+
+
+def flip(state: int, buckets: int) -> int:
+    """The state of the micro-price's chain with bid and ask swapped."""
+    spread, bucket = divmod(state, buckets)
+    return spread * buckets + buckets - 1 - bucket

@@ -91,6 +91,14 @@ def test_moments_are_uniform_in_time() -> None:
     assert ((edges - 399.8) ** 2 / 399.8).sum() < 27.9  # chi-square, 9 degrees, 0.1 %
 
 
+def test_the_first_moment_of_an_interval_shows_its_first_quote() -> None:
+    """Intervals of 1 ns have no other moment."""
+    quotes = [(BASE + i, 100 + i, 102 + i, 1 + i, 50) for i in range(30)]
+    found = imbalance_samples(quote_changes(tape_of(quotes)))
+    assert (found.ts - BASE).tolist() == list(range(1, 29))
+    assert found.imbalance.tolist() == [(i - 49) / (i + 51) for i in range(1, 29)]
+
+
 def test_intervals_beside_a_halt_or_an_empty_side_are_left_out() -> None:
     quotes = [(BASE + i * S, 100 + i % 2, 102 + i % 2, 5, 5) for i in range(12)]
     whole = imbalance_samples(quote_changes(tape_of(quotes)))

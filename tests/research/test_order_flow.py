@@ -45,6 +45,14 @@ def test_bars_are_those_of_a_plain_sum(bar_ns: int) -> None:
     assert np.abs(flow).sum() > 0 and np.abs(move).sum() > 0
 
 
+def test_what_happens_at_the_end_of_a_bar_is_in_the_next() -> None:
+    quotes = line(100, 50)
+    flow, move = order_flow_bars(quote_changes(tape_of(quotes)), bar_ns=10 * S)
+    want = plain_bars(quotes_of(tape_of(quotes)), 10 * S)
+    assert list(zip(flow.tolist(), move.tolist(), strict=True)) == want
+    assert len(want) == 9
+
+
 def line(count: int, lots_per_tick: int, seed: int = 1) -> list[Quote]:
     """A book as Cont and others draw it: the same size at all levels, gone level by level.
 
