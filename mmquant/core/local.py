@@ -100,7 +100,8 @@ def make_local(
     log = np.zeros(1, LOG)
     log["keep_tables"], log["keep_path"] = keep_tables, keep_path
     log["keep_summary"] = keep_summary
-    rows = max(log_rows, 8 * count * slots)
+    asked = 2 * (slots + max_quotes + instruments + 16)
+    rows = max(log_rows, 8 * count * slots, count * asked)
     return Local(
         book=book,
         set=sets,
