@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from mmquant.core.dtypes import QueueModel
 from mmquant.core.queue_position import front_after_depth, share_behind
+from mmquant.data.runs import Run
 from tests.docs_tables import table
 
 FRONT, BEFORE, AFTER = 30.0, 100.0, 90.0
@@ -51,14 +53,31 @@ def queues() -> str:
     return table(("model", "share behind p", "p here", "ahead afterwards"), rows)
 
 
-def demo() -> str:
-    """The result of the demo, as `make demo` prints it."""
+@cache
+def demo_run() -> Run:
     from mmquant.research.backtest import backtest
     from mmquant.strategies.demo import demo_config, demo_tape
 
-    found = backtest(demo_config(), demo_tape()).summary
+    return backtest(demo_config(), demo_tape())
+
+
+def demo() -> str:
+    """The result of the demo, as `make demo` prints it."""
+    found = demo_run().summary
     rows = [(text, f"`{key}`", f"{found[key]:,.6g}") for key, text in DEMO.items()]
     return table(("what", "name in the summary", "demo"), rows)
+
+
+def views() -> str:
+    """Both views of the demo, as its report shows them."""
+    from mmquant.report.views import SHOWN
+
+    ideal, ibkr = demo_run().summary, demo_run().views["ibkr"].summary
+    rows = [
+        (title, f"`{key}`", f"{ideal[key]:,.4g}", f"{ibkr[key]:,.4g}")
+        for key, title in SHOWN.items()
+    ]
+    return table(("what", "name in the summary", "ideal", "ibkr"), rows)
 
 
 def feasible() -> str:
@@ -95,6 +114,7 @@ def calibration() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "queues": queues,
     "demo": demo,
+    "views.demo": views,
     "feasible.demo": feasible,
     "calibration": calibration,
 }

@@ -1,4 +1,4 @@
-"""What a trader says while a strategy runs: obeyed at its time, the same in both pairings."""
+"""What a trader says while a strategy runs: what it does, from when and until when."""
 
 from __future__ import annotations
 
@@ -7,24 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import mmquant as mm
 from mmquant.core.dtypes import ActionKind, Hand, Limit, MsgKind, Reason
 from mmquant.core.engine import empty_message
 from mmquant.data.hand import hand_text
-from mmquant.data.hand_fields import COLUMNS
 from mmquant.data.runs import Run
 from mmquant.errors import DataError
-from tests.nosy import nosy
+from tests.hand_messages import HEADER, TRIGGERS
+from tests.subscriber import most_in_a_second
 from tests.test_parity import assert_same
-from tests.trading.test_profiles import most_in_a_second, three_books
 
-HEADER = ",".join(COLUMNS) + "\n"
 PLACE, CANCEL = int(ActionKind.PLACE), int(ActionKind.CANCEL)
-ORDERS: tuple[dict, ...] = ({}, {"requote": "modify"}, {"tif": "gtd", "lifetime_s": 0.3})
-TRIGGERS = (["timer"], ["book"], ["trade"], ["timer", "own"], ["timer", "book", "trade", "own"])
 
 
 @mm.strategy(quotes=2, levels=0)
@@ -52,111 +46,6 @@ def wall(view, params, memory, quotes):
         quotes[i]["tick"] = int(memory["tick"]) - i
         quotes[i]["lots"] = 1
     return 16
-
-
-@pytest.fixture(scope="module")
-def tapes() -> list[Any]:
-    """Received in order, and not."""
-    return [three_books(seed, jitter=seed == 1, rows=100) for seed in (0, 1)]
-
-
-TIMES: dict[str, list[int]] = {}
-
-
-def times_of(tape: Any, config: dict) -> list[int]:
-    """When something happens if nobody says anything: decisions, and what comes of own orders."""
-    key = f"{tape.sizes} {tape['local_ts'].values[-1]} {config}"
-    if key not in TIMES:
-        TIMES[key] = _times(mm.backtest(mm.Config.from_dict(config), tape, strategy=nosy))
-    return TIMES[key]
-
-
-def _times(run: Run) -> list[int]:
-    times = [run.path["time"].values, run.fills["timestamp"].to_numpy()]
-    times += [run.orders[name].to_numpy() for name in ("ack_time", "cancel_time")]
-    found = np.unique(np.concatenate(times))
-    return found[found > 0].tolist()
-
-
-MESSAGES = st.one_of(
-    st.tuples(
-        st.sampled_from(["theo", "offset"]),
-        st.sampled_from(["0", "2"]),
-        st.sampled_from(["", "10", "10.03", "-0.02", "0.05", "1000"]),
-        st.sampled_from(["", "0.000000001", "0.05", "0.1", "2"]),
-    ).map(lambda m: (m[0], m[1], m[2] or ("" if m[0] == "theo" else "0"), m[3])),
-    st.sampled_from(["halt", "resume", "resume"]).map(lambda what: (what, "", "", "")),
-    st.tuples(
-        st.sampled_from(["max_position_lots", "max_order_lots", "max_open_orders"]),
-        st.sampled_from(["1", "3", "20"]),
-    ).map(lambda m: (m[0], "", m[1], "")),
-    st.sampled_from([("kill", "", "", ""), ("max_loss_ccy", "", "0.01", "")]),
-)
-"""What, symbol, value and for_s."""
-WHEN = st.tuples(st.integers(0, 10**6), st.sampled_from([0, 0, 0, 1, -1, 10_000_000]))
-"""One of the times of the run, and how far from it. [ns]"""
-
-
-def config_of(on: list[str], subscriber: bool, **more: Any) -> dict[str, Any]:
-    profile = {"name": "ibkr" if subscriber else "ideal", "beside": []}
-    return {
-        "decision": {"interval_ns": 50_000_000, "on": on},
-        "latency": {"entry_ns": 1_000_000, "response_ns": 30_000_000},
-        "limits": {"one_sided": "hold", "max_position_lots": 30},
-        "profile": profile | {"ibkr": {"depth_symbols": ["2"]}},
-    } | more
-
-
-def same_whatever_is_said(folder: Path, tape: Any, config: dict, said: Any) -> Run:
-    """Both pairings do the same, and so do they with what the run says it was told."""
-    times = [*times_of(tape, config), *tape["local_ts"].values.tolist()]
-    times += [times[0] - 10**9, max(times) + 10**9]
-    lines = [
-        f"{times[which % len(times)] + shift},{symbol},{what},{value},{for_s}\n"
-        for (which, shift), (what, symbol, value, for_s) in said
-    ]
-    file = folder / "hand.csv"
-    file.write_text(HEADER + "".join(lines))
-    run = assert_same(config | {"hand": {"file": str(file)}}, tape, nosy)
-    file.write_text(hand_text(run.manifest["told"]))
-    again = mm.backtest(mm.Config.from_dict(config | {"hand": {"file": str(file)}}), tape,
-                        strategy=nosy)  # fmt: skip
-    assert again.digest() == run.digest() and again.manifest["told"] == run.manifest["told"]
-    return run
-
-
-def hand_property(examples: int) -> Any:
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
-    @given(
-        st.integers(0, 1),
-        st.sampled_from(TRIGGERS),
-        st.booleans(),
-        st.sampled_from(ORDERS),
-        st.lists(st.tuples(WHEN, MESSAGES), min_size=1, max_size=12),
-    )
-    def check(
-        folder: Path, tapes: list[Any], which: int, on: Any, ibkr: bool, orders: Any, said: Any
-    ) -> None:
-        same_whatever_is_said(folder, tapes[which], config_of(on, ibkr, orders=orders), said)
-
-    return check
-
-
-def test_random_messages_do_the_same_in_both_pairings(tmp_path: Path, tapes: list[Any]) -> None:
-    hand_property(10)(tmp_path, tapes)
-
-
-@pytest.mark.soak
-def test_more_random_messages_do_the_same(tmp_path: Path, tapes: list[Any]) -> None:
-    hand_property(600)(tmp_path, tapes)
-
-
-# --- what messages do -----------------------------------------------------------
 
 
 class Day:
@@ -292,6 +181,33 @@ def test_limits_bind_from_their_time_on(tmp_path: Path) -> None:
     assert run.summary["engine_stopped"] in (None, "PULL_LOSS")
 
 
+@pytest.mark.parametrize(
+    ("config", "deaf"),
+    [
+        ({}, ["offset", "theo"]),
+        ({"strategy": {"name": "maker"}, "quoting": {"half_spread_ticks": 5}}, ["theo"]),
+        (
+            {
+                "strategy": {"name": "maker"},
+                "quoting": {"half_spread_ticks": 5, "theo": "external"},
+            },
+            [],
+        ),
+    ],
+)
+def test_a_strategy_that_does_not_listen_is_told_on(config, deaf, tmp_path: Path) -> None:
+    """What nobody follows changes nothing but the collar, and the notes say so."""
+    day = Day(tmp_path, **config)
+    plain = day.run(None)
+    day.say(day.at(10), "theo", "DEMO", 100.02)
+    day.say(day.at(20), "offset", "DEMO", 0.03)
+    run = day.run(None)
+    found = [note.split()[3].rstrip(",") for note in run.manifest["notes"] if "trader set" in note]
+    assert found == deaf
+    assert (run.digest() == plain.digest()) == (deaf == ["offset", "theo"])
+    assert not any("trader set" in note for note in plain.manifest["notes"])
+
+
 def wrong_rows(day: Day) -> np.ndarray:
     """What the file refuses already, handed over by a program instead."""
     rows = np.concatenate([empty_message() for _ in range(4)])
@@ -333,6 +249,24 @@ def test_a_run_can_be_run_again_from_its_folder(tmp_path: Path) -> None:
         assert other.digest() == run.digest() and other.manifest["told"] == run.manifest["told"]
     assert run.views["ibkr"].manifest["told"] == run.manifest["told"]
     assert (folder / "views" / "ibkr" / "hand.csv").is_file()
+
+
+@pytest.mark.parametrize("profile", ["ideal", "ibkr"])
+def test_all_sets_of_a_sweep_hear_it(profile: str, tmp_path: Path) -> None:
+    day = Day(tmp_path, profile={"name": profile, "beside": []})
+    day.say(day.at(50, 3), "offset", "DEMO", 0.02, 5)
+    day.say(day.at(120), "halt")
+    day.say(day.at(150), "resume")
+    day.say(day.at(200), "max_order_lots", value=1)
+    config = mm.Config.from_dict(day.config | {"strategy": {"params": {"order_lots": 5}}})
+    key, values = "strategy.params.half_spread_ticks", [0, 0.5, 1]
+    found = mm.sweep(config, day.tape, grid={key: values}, threads=1)
+    for value in values:
+        run = mm.backtest(config.replaced({key: value}), day.tape)
+        one = found.sel({key: value})
+        for name in ("net_pnl", "fills", "messages", "volume"):
+            assert float(one[name]) == run.summary[name]
+        assert len(run.manifest["told"]) == 4 and run.summary["messages"] > 5
 
 
 @pytest.mark.parametrize("on", TRIGGERS)

@@ -28,12 +28,15 @@ def write(file: Path, ts: np.ndarray, entry: np.ndarray, response: np.ndarray) -
 
 
 def random_file(file: Path, tape, seed: int) -> Path:
-    """Measurements every few seconds, from 1 ns to 0.8 s: some fall faster than time goes by."""
+    """Measurements every few seconds, up to 0.8 s: some fall faster than time goes by.
+
+    Not down to nanoseconds, in which a strategy that answers its own events would never be done.
+    """
     rng = np.random.default_rng(seed)
     start, end = (int(t) for t in tape["exch_ts"].values[[0, -1]])
     ts = np.unique(rng.integers(start - 10**10, end + 10**10, 200))
-    slow = [rng.choice([1, 50_000, 20_000_000, 800_000_000], len(ts)) for _ in range(2)]
-    return write(file, ts, *(np.maximum(1, (x * rng.random(len(ts))).astype(int)) for x in slow))
+    slow = [rng.choice([500_000, 20_000_000, 800_000_000], len(ts)) for _ in range(2)]
+    return write(file, ts, *((x * rng.uniform(0.2, 1.0, len(ts))).astype(int) for x in slow))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ def random_file(file: Path, tape, seed: int) -> Path:
         (2, ["trade", "own"], ".parquet", mean_reverting),
         *(
             pytest.param(s, ["timer", "own"], ".csv", mean_reverting, marks=pytest.mark.soak)
-            for s in range(3, 60)
+            for s in range(3, 30)
         ),
     ],
 )
@@ -53,6 +56,7 @@ def test_random_latencies_give_the_same_in_both_pairings(
     file = random_file(tmp_path / f"latency{suffix}", tape, seed)
     given = {} if strategy else BASE["strategy"]
     config = {"latency": {"file": str(file)}, "decision": {"on": on}, "strategy": given}
+    config["limits"] = {"max_position_lots": 60}
     run = assert_same(config, tape, strategy)
     assert len(run.fills) > 10
     knots = read_knots(file)

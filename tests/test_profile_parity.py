@@ -10,8 +10,8 @@ import pytest
 import mmquant as mm
 from mmquant.strategies.demo import demo_tape
 from tests.nosy import nosy
+from tests.subscriber import restless, three_books
 from tests.test_parity import assert_same, mean_reverting
-from tests.trading.test_profiles import restless, three_books
 
 IBKR = {"name": "ibkr", "beside": []}
 WHOLE = IBKR | {"ibkr": {"depth_symbols": ["0"], "smart": False}}

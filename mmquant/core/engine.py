@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmquant.core.book import ASK, BID, NOT_NEGATIVE, clear_row, note_trade, set_level
-from mmquant.core.decision import decide, market_view, note_signals, notice, pull_all, record_path
+from mmquant.core.decision import decide
 from mmquant.core.dtypes import (
     ACTION_KIND,
     CONTROL,
@@ -29,7 +29,10 @@ from mmquant.core.exchange import send_request
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import logs_have_room, on_order
 from mmquant.core.matching import exchange_row, expire_due
+from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.order_entry import exchange_request
+from mmquant.core.step_log import record_path
+from mmquant.core.views import market_view, note_signals
 
 DEPTH = ROW_KIND.DEPTH
 TRADE = ROW_KIND.TRADE

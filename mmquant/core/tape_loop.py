@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.decision import market_view, note_signals, record_path
 from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
 from mmquant.core.engine import (
     AT_END,
@@ -28,6 +27,8 @@ from mmquant.core.engine import (
 )
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import logs_have_room, make_views
+from mmquant.core.step_log import record_path
+from mmquant.core.views import market_view, note_signals
 
 RUN_CLOCK = np.dtype(
     [

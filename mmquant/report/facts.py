@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,8 +107,11 @@ def _inputs(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _latency(latency: Mapping[str, Any]) -> list[str]:
-    out = []
+    measured = latency.get("file")
+    out = [] if measured is None else [f"orders: measured, in {Path(str(measured)).name}"]
     for key, value in latency.items():
+        if key == "file" or (measured is not None and key in ("entry_ns", "response_ns")):
+            continue
         name = key.removesuffix("_ns").replace("_", " ")
         timed = key.endswith("_ns") and isinstance(value, int | float)
         out.append(f"{name} {duration(value / 1e9) if timed else value}")

@@ -33,7 +33,7 @@ def backtest(
     tape : a tape Dataset; read from ``config.tape`` if not given.
     strategy : in place of the configured one.
     params : strategy parameters over the configured ones.
-    progress : called now and then with rows done and rows in all.
+    progress : called now and then with rows done and rows in all, those of the views too.
 
     Returns
     -------
@@ -55,9 +55,20 @@ def backtest(
         name: open_session(with_profile(session.given, name), session.tape, strategy, params)
         for name in views_beside(session.config, contracts_of(session.tape))
     }
-    run = _run(session, progress)
-    run.views = {name: _run(other, None) for name, other in beside.items()}
+    steps = [_part(progress, i, 1 + len(beside)) for i in range(1 + len(beside))]
+    run = _run(session, steps[0])
+    for (name, other), step in zip(beside.items(), steps[1:], strict=True):
+        run.views[name] = _run(other, step)
     return run
+
+
+def _part(
+    progress: Callable[[int, int], None] | None, done: int, parts: int
+) -> Callable[[int, int], None] | None:
+    """Progress of one of several replays of the same tape."""
+    if progress is None:
+        return None
+    return lambda rows, total: progress(done * total + rows, parts * total)
 
 
 def _run(session: Session, progress: Callable[[int, int], None] | None) -> Run:

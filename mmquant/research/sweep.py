@@ -90,7 +90,7 @@ def sweep(
     Returns
     -------
     Dataset
-        dims are the keys of the grid; variables those of ``MEASURES``, each equal bit for bit to
+        dims are the keys of the grid; variables those of ``MEASURES``, equal bit for bit to
         that of the set run alone. With ``paths`` also ``equity`` and ``position`` over ``time``.
 
     Raises
@@ -254,7 +254,7 @@ def _dataset(
         position.reshape(*shape, *position.shape[1:]),
         {"units": "units"},
     )
-    return ds.assign_coords(time=("time", times.astype("datetime64[ns]")))
+    return ds.assign_coords(time=("time", times, {"units": "ns"}))
 
 
 def _label(value: Any) -> Any:

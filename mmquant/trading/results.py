@@ -22,9 +22,10 @@ from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
 from mmquant.trading.feasibility import feasibility, kept_in_run
 from mmquant.trading.logs import Logs, fills_table, orders_table, path_dataset, quotes_table
+from mmquant.trading.maker import Maker
 from mmquant.trading.metrics import summarize
 from mmquant.trading.reasons import reasons
-from mmquant.trading.strategy import Strategy
+from mmquant.trading.strategy import SKEW, Strategy
 
 LIBRARIES = ("numpy", "numba", "pandas", "xarray")
 COUNTERS = (
@@ -63,6 +64,7 @@ def make_run(
     counted: dict[str, Any] = {f"engine_{name}": int(local.set[owner][name]) for name in COUNTERS}
     stopped = Reason(int(local.set[owner]["blocked"]))
     counted["engine_stopped"] = None if stopped == Reason.NONE else stopped.name
+    lines = hand_lines(told, contracts)
     manifest = {
         "name": config.name,
         "mode": mode,
@@ -84,8 +86,9 @@ def make_run(
             "params": strategy.shown_params(local.strategy_param[owner]),
         },
         "notes": notes_of(config, tape, fees, fills, stopped)
+        + unheard(config, strategy, {line["what"] for line in lines})
         + reasons(path=path, fills=fills, summary=summary),
-        "told": hand_lines(told, contracts),
+        "told": lines,
         "profile": config.profile.name,
         "contracts": [contract.to_dict() for contract in contracts],
         "feasibility": kept_in_run(feasibility(tape, fees)),
@@ -150,3 +153,17 @@ def notes_of(
     if odd:
         notes.append(f"{odd} executions came for orders that had ended or were not known.")
     return notes
+
+
+def unheard(config: Config, strategy: Strategy, told: set[str]) -> list[str]:
+    """What a trader said that the built-in strategy does not look at."""
+    deaf: set[str] = set()
+    if isinstance(strategy, Maker) and config.quoting.theo != "external":
+        deaf = {"theo"} & told
+    elif strategy is SKEW:
+        deaf = {"theo", "offset"} & told
+    where = "quoting.theo is not external" if isinstance(strategy, Maker) else "strategy skew"
+    return [
+        f"The trader set {what}, which no quote follows ({where}): it only counts for the collar."
+        for what in sorted(deaf)
+    ]

@@ -20,6 +20,7 @@ from tests.benchmarks.harness import ROOT, note, plain, table, write_between_mar
 PEER = "python -m tests.benchmarks.peer_hftbacktest --peer-python PATH"
 FIRST = "python -m tests.benchmarks.first_result"
 MODELS = "python -m tests.benchmarks.models"
+SWEEP = "python -m tests.benchmarks.sweep --peer-python PATH"
 
 
 def run(name: str, *options: str) -> dict[str, Any]:
@@ -45,6 +46,12 @@ def peer_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("one strategy over one tape, one thread, warm, against hftbacktest 2.4.4", speed, PEER),
         ("its fills, step by step, against hftbacktest's", equal, PEER),
     ]
+
+
+def sweep_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    speed = f"{result['strategy_rows_per_s'] / 1e9:.2f} thousand million strategy-rows/s"
+    what = f"{result['sets']} parameter sets in one pass, {result['threads']} threads"
+    return [(what, f"{speed}: {result['ratio']:.0f} times", SWEEP)]
 
 
 def first_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -78,7 +85,9 @@ def main(argv: list[str] | None = None) -> int:
         note("README.md: left as it is")
         return 0
     peer = run("peer_hftbacktest", "--peer-python", a.peer_python)
-    text = table([*peer_rows(peer), *first_rows(first), *model_rows(models)])
+    sweep = run("sweep", "--peer-python", a.peer_python)
+    rows = [*peer_rows(peer), *sweep_rows(sweep), *first_rows(first), *model_rows(models)]
+    text = table(rows)
     machine = f"{peer['cores']} cores of {peer['cpu']}; Python {peer['python']}, "
     versions = f"numba {peer['numba']}, numpy {peer['numpy']}; a generated market of "
     text += f"\n\nMeasured on {machine}{versions}{peer['rows']:,} rows."

@@ -176,6 +176,16 @@ def test_cards_show_the_summary_with_units(run, page):
     assert f"Max |position| {s['max_abs_position']:.0f} units" in text
 
 
+def test_measured_latencies_stand_in_place_of_the_constants():
+    run = fake_run(steps=20, fills=2)
+    run.manifest["latency"] = {"feed_offset_ns": 0, "entry_ns": 1_000, "file": None}
+    text = words(render_report(run))
+    assert "entry 1 µs" in text and "file None" not in text
+    run.manifest["latency"]["file"] = "deep/down/latency.csv"
+    text = words(render_report(run))
+    assert "orders: measured, in latency.csv" in text and "entry 1 µs" not in text
+
+
 def test_the_title_comes_from_the_configuration(run):
     titled = fake_run(steps=20, fills=2)
     titled.manifest["config"]["report"] = {"title": "My day"}

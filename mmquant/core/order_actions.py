@@ -1,0 +1,184 @@
+"""Actions on own orders: place, modify, cancel and pull, each logged and throttled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmquant.core.dtypes import (
+    ACTION_KIND,
+    ORDER_STATE,
+    REASON,
+)
+from mmquant.core.jit import inner_kernel
+from mmquant.core.local import change_open, free_slot, log_order
+from mmquant.core.throttle import may_send, note_sent
+
+
+@inner_kernel
+def log_action(local, owner, action):
+    """Log an action together with the inventory it was taken at."""
+    local.set[owner]["actions"] += 1
+    local.set[owner]["messages"] += 1 if action["kind"] <= ACTION_KIND.CANCEL else 0
+    log = local.log[0]
+    if log["keep_tables"] == 0:
+        return
+    row = local.instruction_log[log["instructions"]]
+    row["timestamp"] = action["ts"]
+    row["order_id"] = action["order_id"]
+    inst = np.int64(action["inst"])
+    row["position"] = local.position[owner * local.instrument.shape[0] + inst]["units"]
+    row["tick"] = action["tick"]
+    row["lots"] = action["lots"]
+    row["set"] = owner
+    row["inst"] = inst
+    row["reason"] = action["reason"]
+    row["action"] = action["kind"]
+    row["side"] = action["side"]
+    row["order_type"] = action["order_type"]
+    row["tif"] = action["tif"]
+    log["instructions"] += 1
+
+
+@inner_kernel
+def order_action(local, owner, ts, slot, kind, reason, actions, n):
+    """Write an action about an existing order."""
+    order = local.order[slot]
+    action = actions[n]
+    action["ts"] = ts
+    action["order_id"] = order["order_id"]
+    action["expire_ts"] = order["expire_ts"]
+    action["tick"] = order["want_tick"]
+    action["lots"] = order["want_lots"]
+    action["set"] = owner
+    action["inst"] = order["inst"]
+    action["reason"] = reason
+    action["kind"] = kind
+    action["side"] = order["side"]
+    action["order_type"] = order["order_type"]
+    action["tif"] = order["tif"]
+    log_action(local, owner, action)
+    return n + 1
+
+
+@inner_kernel
+def notice(local, owner, ts, kind, inst, reason, actions, n):
+    """Write an action that concerns no order: a pull or an alert."""
+    action = actions[n]
+    action["ts"] = ts
+    action["order_id"] = 0
+    action["expire_ts"] = 0
+    action["tick"] = 0
+    action["lots"] = 0
+    action["set"] = owner
+    action["inst"] = inst
+    action["reason"] = reason
+    action["kind"] = kind
+    action["side"] = 0
+    action["order_type"] = 0
+    action["tif"] = 0
+    log_action(local, owner, action)
+    return n + 1
+
+
+@inner_kernel
+def throttled(local, owner, ts, reserve):
+    """Whether one more message would be too many; it is counted then, and noted as sent else."""
+    state = local.set[owner]
+    if state["max_messages"] == 0:
+        return False
+    limit = state["max_messages"] - reserve
+    if not may_send(
+        local.sent[owner], state["sent"], limit if limit > 0 else -1, state["message_window_ns"], ts
+    ):
+        state["throttled"] += 1
+        return True
+    state["sent"] = note_sent(local.sent[owner], state["sent"], ts)
+    return False
+
+
+@inner_kernel
+def cancel_order(local, owner, ts, slot, reason, actions, n):
+    """Ask to cancel a working order; one that the throttle holds back is asked for again."""
+    if throttled(local, owner, ts, 0):
+        return n
+    local.order[slot]["state"] = ORDER_STATE.CANCELLING
+    return order_action(local, owner, ts, slot, ACTION_KIND.CANCEL, reason, actions, n)
+
+
+@inner_kernel
+def modify_order(local, owner, ts, slot, quote, leaves, actions, n):
+    """Ask to move a working order to a wanted quote, with so many lots left to fill."""
+    if throttled(local, owner, ts, local.set[owner]["cancel_reserve"]):
+        return n
+    order = local.order[slot]
+    lots = np.int64(order["filled"]) + leaves
+    before = max(np.int64(order["lots"]), np.int64(order["want_lots"]))
+    reason = REASON.RESIZE if quote["tick"] == order["tick"] else REASON.REPRICE
+    order["want_tick"] = quote["tick"]
+    order["want_lots"] = lots
+    order["filled_before"] = order["filled"]
+    after = max(np.int64(order["lots"]), lots)
+    change_open(local, owner, np.int64(order["inst"]), order["side"], after - before)
+    order["state"] = ORDER_STATE.MODIFYING
+    kind = ACTION_KIND.MODIFY
+    return order_action(local, owner, ts, slot, kind, reason, actions, n)
+
+
+@inner_kernel
+def place_order(local, owner, ts, quote, lots, actions, n):
+    """Place a new order for a wanted quote, if an order slot is free."""
+    state = local.set[owner]
+    slot = free_slot(local, owner)
+    if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
+        state["denied"] += 1
+        return n
+    if throttled(local, owner, ts, state["cancel_reserve"]):
+        return n
+    order = local.order[slot]
+    if order["order_id"] != 0:
+        log_order(local, slot)
+    slots = local.live.shape[1]
+    inst = np.int64(quote["inst"])
+    order["order_id"] = state["next_number"] * slots + (slot & (slots - 1))
+    state["next_number"] += 1
+    order["submit_ts"] = ts
+    order["ack_ts"] = 0
+    order["end_ts"] = 0
+    order["expire_ts"] = quote["expire_ts"]
+    order["value"] = 0.0
+    order["position"] = local.position[owner * local.instrument.shape[0] + inst]["units"]
+    order["tick"] = quote["tick"]
+    order["lots"] = lots
+    order["filled"] = 0
+    order["filled_before"] = 0
+    order["want_tick"] = quote["tick"]
+    order["want_lots"] = lots
+    order["set"] = owner
+    order["inst"] = inst
+    order["reason"] = 0
+    order["side"] = quote["side"]
+    order["order_type"] = quote["order_type"]
+    order["tif"] = quote["tif"]
+    order["state"] = ORDER_STATE.SENT
+    local.live[owner, state["live"]] = slot
+    state["live"] += 1
+    change_open(local, owner, inst, quote["side"], lots)
+    reason = REASON.QUOTE if quote["reason"] == 0 else np.int64(quote["reason"])
+    return order_action(local, owner, ts, slot, ACTION_KIND.PLACE, reason, actions, n)
+
+
+@inner_kernel
+def pull_all(local, owner, ts, inst, reason, actions, n):
+    """Cancel all orders of an instrument (all instruments: -1), those on their way too."""
+    count = 0
+    for i in range(local.set[owner]["live"]):
+        slot = local.live[owner, i]
+        order = local.order[slot]
+        can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
+        if can_cancel and (inst < 0 or order["inst"] == inst):
+            before = n
+            n = cancel_order(local, owner, ts, slot, reason, actions, n)
+            count += n - before
+    if count > 0:
+        n = notice(local, owner, ts, ACTION_KIND.PULL, max(inst, 0), reason, actions, n)
+    return n

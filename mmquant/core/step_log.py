@@ -1,0 +1,88 @@
+"""What is kept of each decision: the path, or what a summary needs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mmquant.core.dtypes import (
+    NO_ASK,
+    NO_BID,
+    ORDER_STATE,
+)
+from mmquant.core.jit import inner_kernel
+from mmquant.core.portfolio import equity_of, inventory_at
+from mmquant.core.ticks import price_of_tick
+
+WORKING = ORDER_STATE.WORKING
+
+
+@inner_kernel
+def own_price(local, owner, inst, side):
+    """Price of the set's own best working quote of a side, NaN if there is none."""
+    none = np.int64(NO_BID) if side > 0 else np.int64(NO_ASK)
+    best = none
+    for i in range(local.set[owner]["live"]):
+        order = local.order[local.live[owner, i]]
+        tick = np.int64(order["tick"])
+        if order["inst"] == inst and order["side"] == side and order["state"] >= WORKING:
+            if (tick - best) * side > 0:
+                best = tick
+    if best == none:
+        return math.nan
+    return price_of_tick(local.instrument[inst], best, 0.0)
+
+
+@inner_kernel
+def note_step(local, owner):
+    """Keep what a summary needs of a decision: the positions as they stood, equity, its largest
+    fall, and the largest position."""
+    state = local.set[owner]
+    count = local.instrument.shape[0]
+    total = 0.0
+    for inst in range(count):
+        at = owner * count + inst
+        position = local.position[at]
+        total += equity_of(position, local.instrument[inst], local.views[inst]["mid"])
+        if state["touched"] != 0:
+            local.settled[at] = position
+            state["max_abs_lots"] = max(state["max_abs_lots"], abs(position["lots"]))
+    if math.isfinite(total):
+        state["equity"] = total
+        state["peak_equity"] = max(state["peak_equity"], total)
+        state["max_drawdown"] = max(state["max_drawdown"], state["peak_equity"] - total)
+
+
+@inner_kernel
+def record_path(local, owner, ts):
+    """Log the state of a set after a decision, one row an instrument."""
+    log = local.log[0]
+    if log["keep_summary"] != 0:
+        note_step(local, owner)
+    if log["keep_path"] == 0:
+        return
+    count = local.instrument.shape[0]
+    for inst in range(count):
+        row = local.path_log[log["path"]]
+        view = local.views[inst]
+        position = local.position[owner * count + inst]
+        what = local.instrument[inst]
+        row["time"] = ts
+        row["bid"] = view["bid_price"]
+        row["ask"] = view["ask_price"]
+        row["mid"] = view["mid"]
+        row["position"] = position["units"]
+        row["cash"] = position["cash"]
+        row["fees"] = position["fees"]
+        row["equity"] = equity_of(position, what, view["mid"])
+        row["spread_pnl"] = position["spread_pnl"]
+        row["inventory_pnl"] = inventory_at(position, what, view["mid"])
+        row["own_bid"] = own_price(local, owner, inst, 1)
+        row["own_ask"] = own_price(local, owner, inst, -1)
+        row["volume"] = position["volume"]
+        row["fills"] = position["fills"]
+        row["open_orders"] = local.set[owner]["live"]
+        row["set"] = owner
+        row["inst"] = inst
+        log["path"] += 1
