@@ -122,13 +122,13 @@ class QuotingConfig(Section):
     half_spread_ticks: Float = 0.0
     """Distance from the theoretical mid, added to the model's. [ticks]"""
     half_spread_bps: Float = 0.0
-    """The same, as a part of the mid. [bps]"""
+    """The same, as a part of the market's mid. [bps]"""
     min_half_spread_ticks: Amount = 0.0
     """Least half of the distance between bid and ask. [ticks]"""
     order_lots: Lots = 1
     """Size of an order, and the unit of inventory of models and skews. [lots]"""
     size_increment_lots: Lots = 1
-    """Sizes are rounded down to multiples of it. [lots]"""
+    """Sizes are rounded down to multiples of it; what a limit leaves of one may be less. [lots]"""
     price_increment_ticks: Lots = 1
     """Prices are rounded to multiples of it, to the passive side. [ticks]"""
     risk_aversion: Amount = 0.0
@@ -148,7 +148,7 @@ class QuotingConfig(Section):
     end_penalty: Amount = 0.0
     """Alpha of Cartea-Jaimungal. [tick/order size]"""
     max_orders_held: Annotated[Int, Field(ge=1, le=MOST_ORDERS)] = 10
-    """Largest inventory of the exact models. [order sizes]"""
+    """Largest inventory of the exact models: nothing is added beyond it. [order sizes]"""
     skew: SkewConfig = SkewConfig()
     """Skew of the price."""
     size_skew: SizeSkewConfig = SizeSkewConfig()
@@ -168,13 +168,13 @@ class QuotingConfig(Section):
     )
     """The quotes of a side, best first."""
     placement: Literal["free", "passive", "join", "improve"] = "passive"
-    """How far in: anywhere; a tick short of the other side; the best price; a tick better."""
+    """How far in it is set: anywhere; a tick short of the other side; best price; a tick better."""
     price_tolerance_ticks: Amount = 0.0
     """A quote stays where it is while it is wanted within this. [ticks]"""
     size_tolerance_lots: Annotated[Int, Field(ge=0)] = 0
     """And while its size is wanted within this. [lots]"""
     refresh_s: Amount = 0.0
-    """A quote stays as it is for this long. [s]"""
+    """A quote stays as it is for this long; one that is filled comes back at its price. [s]"""
     lifetime_s: Seconds | None = None
     """Quotes end by themselves after this (GTD). [s]"""
     bid_delay_s: Amount = 0.0
@@ -182,11 +182,11 @@ class QuotingConfig(Section):
     ask_delay_s: Amount = 0.0
     """No ask for this long after an ask was filled. [s]"""
     sides: Literal["both", "bid", "ask", "reduce"] = "both"
-    """Sides that are quoted; ``reduce``: only what brings the inventory back."""
+    """Sides that are quoted; ``reduce``: only what brings the inventory back, and no more."""
     floor_ccy: Float | None = None
-    """No ask below this price. [currency]"""
+    """An ask below this price is left out. [currency]"""
     ceiling_ccy: Float | None = None
-    """No bid above this price. [currency]"""
+    """A bid above this price is left out. [currency]"""
     start_s: Amount | None = None
     """No quotes before this time from the tape's first row. [s]"""
     stop_s: Amount | None = None
@@ -196,7 +196,7 @@ class QuotingConfig(Section):
     soft_position_lots: Lots | None = None
     """Inventory from which on the adding side shrinks and widens. [lots]"""
     soft_loss_ccy: PositiveFloat | None = None
-    """Loss from which on both sides shrink and widen. [currency]"""
+    """Loss in an instrument from which on both sides shrink and widen. [currency]"""
     soft_ticks: Amount = 0.0
     """Widening at a soft limit. [ticks]"""
     soft_factor: Annotated[Float, Field(ge=0, le=1)] = 1.0

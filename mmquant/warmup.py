@@ -39,6 +39,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _modules,
         _market,
         _backtest,
+        _maker,
         _replay,
         _tables,
         _ticks,
@@ -93,6 +94,14 @@ def _backtest() -> None:
     from mmquant.research.backtest import backtest
 
     backtest(tape=_tape())
+
+
+def _maker() -> None:
+    from mmquant.config import Config
+    from mmquant.research.backtest import backtest
+
+    settings = {"strategy": {"name": "maker"}, "quoting": {"half_spread_ticks": 1}}
+    backtest(Config.from_dict(settings), _tape())
 
 
 def _replay() -> None:

@@ -62,7 +62,10 @@ def price_skew(param, position_lots, inventory):
 
 @kernel
 def size_factor(param, position_lots, inventory, side):
-    """Part of its size that a side quotes at an inventory; the reducing side is never below 1."""
+    """Part of its size that a side quotes at an inventory.
+
+    Without knots, the side that reduces the inventory quotes all of it.
+    """
     held = side * inventory
     if param["size_skew_kind"] == SKEW.KNOTS:
         return curve_at(
