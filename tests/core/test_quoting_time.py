@@ -88,6 +88,14 @@ TOLERANCE = [
         (moved(1, position=18), (bid(100, 7), ask(104))),
         (moved(1, position=22), (bid(101, 3), ask(104))),
     ),
+    # the first layer, whose size is 2 off, moves to 97: the second may not stay there, 3 from 94
+    story(
+        "price_tolerance_ticks",
+        TWO | {"layer_lots": [20, 10], "size_skew": 0.1, "size_tolerance_lots": 1,
+               "price_tolerance_ticks": 3},
+        (moved(0), (bid(100, 20), bid(97), ask(104, 20), ask(107))),
+        (moved(-3, position=10), (bid(97, 18), bid(94, 9), ask(104, 20), ask(107))),
+    ),
     # within the tolerance, but at or beyond the other side: the bid goes where it is wanted
     story("price_tolerance_ticks", {"price_tolerance_ticks": 9},
           (moved(0), both(0)), (moved(-4), (bid(96), ask(104))), (moved(0), (bid(96), ask(104)))),
