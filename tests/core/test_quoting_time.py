@@ -161,7 +161,17 @@ REFRESH = [
           (moved(0, 0.0), both(0)),
           (moved(2, 1.0, position=18), (bid(100, 7), ask(104))),
           (moved(2, 2.0, position=25), (no_bid("PULL_LIMIT"), ask(104)))),
-    # a side that was pulled starts anew
+    # a layer that a limit left out starts anew; what stays keeps its size of 25 - 16 lots
+    story("refresh_s", {"refresh_s": 50, "max_position_lots": 25} | TWO,
+          (moved(0, 0.0, position=10), (bid(100), bid(97, 5), ask(104), ask(107))),
+          (moved(0, 1.0, position=16), (bid(100, 9), ask(104), ask(107))),
+          (moved(2, 2.0, position=10), (bid(100, 9), bid(99, 6), ask(104), ask(107)))),
+    # all layers of a side that was pulled start anew
+    story("refresh_s", {"refresh_s": 50, "bid_delay_s": 2} | TWO,
+          (moved(0, 0.0), (bid(100), bid(97), ask(104), ask(107))),
+          (moved(1, 1.5, bought_s=1.0), (no_bid("PULL_AFTER_FILL"), ask(104), ask(107))),
+          (moved(1, 3.0, bought_s=1.0), (bid(101), bid(98), ask(104), ask(107)))),
+    # and so does a side that was pulled
     story("refresh_s", {"refresh_s": 50, "bid_delay_s": 2},
           (moved(0, 0.0), both(0)),
           (moved(1, 1.5, bought_s=1.0), (no_bid("PULL_AFTER_FILL"), ask(104))),
