@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmquant import __version__, cli_calibrate, cli_live, cli_research, cli_sweep, console
+from mmquant.cli_options import NONE, ConfigFile, Debug, Json, Sets, TapeFile
 from mmquant.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ app.add_typer(cli_calibrate.app, name="calibrate")
 app.command("feasible")(cli_research.feasible)
 app.command("sweep")(cli_sweep.sweep)
 
-NONE: list[str] = []
-Json = Annotated[bool, typer.Option("--json", help="Print one flat JSON object as the last line.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Sets = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Set a key; repeatable.")]
 Options = Annotated[
     list[str],
     typer.Option(
@@ -49,12 +46,8 @@ Format = Annotated[
     str, typer.Argument(metavar="FORMAT", help="lobster, binance, neutral, parquet or csv.")
 ]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="The file or files.")]
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file.")]
 MaybeConfigFile = Annotated[
     Path | None, typer.Argument(metavar="[CONFIG]", help="YAML file; without it, the defaults.")
-]
-TapeFile = Annotated[
-    Path | None, typer.Option("--tape", help="Parquet tape to use instead of the configured one.")
 ]
 RunDir = Annotated[
     Path | None, typer.Option("--out", help="Folder of the run; else OUTPUT.DIR/NAME-DIGEST.")

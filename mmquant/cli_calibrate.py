@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmquant import console
+from mmquant.cli_options import Debug, Json, Tape
 from mmquant.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-TapeFile = Annotated[Path, typer.Argument(metavar="TAPE", help="Parquet tape.")]
 Inst = Annotated[int, typer.Option("--inst", min=0, help="Instrument, by its id on the tape.")]
 Start = Annotated[
     str | None,
@@ -32,15 +32,13 @@ End = Annotated[
     str | None,
     typer.Option("--end", metavar="WHEN", help="The same; what happens then is left out."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one flat JSON object as the last line.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 SHOWN = 16
 """Most rows of a table of rates that are printed."""
 
 
 @app.command()
 def intensity(
-    tape: TapeFile,
+    tape: Tape,
     start: Start = None,
     end: End = None,
     inst: Inst = 0,
@@ -65,7 +63,7 @@ def intensity(
 
 @app.command()
 def volatility(
-    tape: TapeFile,
+    tape: Tape,
     start: Start = None,
     end: End = None,
     inst: Inst = 0,
@@ -89,7 +87,7 @@ def volatility(
 
 @app.command()
 def latency(
-    tape: TapeFile,
+    tape: Tape,
     start: Start = None,
     end: End = None,
     orders: Annotated[
@@ -128,7 +126,7 @@ def latency(
 
 @app.command()
 def imbalance(
-    tape: TapeFile,
+    tape: Tape,
     start: Start = None,
     end: End = None,
     inst: Inst = 0,
@@ -149,7 +147,7 @@ def imbalance(
 
 @app.command("micro-price")
 def micro_price(
-    tape: TapeFile,
+    tape: Tape,
     out: Annotated[
         Path, typer.Option(help="JSON file of the table, for quoting.micro_price_file.")
     ],

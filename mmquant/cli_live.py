@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmquant import console
+from mmquant.cli_options import Debug, Json
 
 
 def hand(
@@ -30,10 +31,8 @@ def hand(
     time: Annotated[
         str, typer.Option(help="UTC time from which it holds; else when it is read.")
     ] = "",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one flat JSON object as the last line.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Set a theo, an offset or a limit, or halt: adds a line to the file that a run follows."""
     from mmquant.data.hand import TraderHand

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mmquant import console
+from mmquant.cli_options import Debug, Json, Tape
 
 FACTS = (
     "seconds",
@@ -39,14 +39,12 @@ COSTS = ("used", "half_spread", "adverse", "break_even", "margin", "margin_low",
 
 
 def feasible(
-    tape: Annotated[Path, typer.Argument(metavar="TAPE", help="Parquet tape.")],
+    tape: Tape,
     fees: Annotated[
         str, typer.Option(metavar="NAME", help="Fee schedule: a name, or the path of a YAML file.")
     ] = "zero",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one flat JSON object as the last line.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Would joining the best prices have paid, after adverse selection and fees?"""
     from mmquant.data.readers import read_tape

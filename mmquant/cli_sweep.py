@@ -8,33 +8,28 @@ from typing import Annotated, Any
 import typer
 
 from mmquant import console
+from mmquant.cli_options import NONE, ConfigFile, Debug, Json, Sets, TapeFile
 
 SHOWN = ("net_pnl", "spread_pnl", "inventory_pnl", "fees", "fills", "messages", "max_abs_position")
 BEST = 20
 
 
 def sweep(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file.")],
+    config: ConfigFile,
     grid: Annotated[
         list[str],
         typer.Option("--grid", metavar="KEY=FROM:TO:STEP", help="Values of a key; repeatable."),
     ],
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="A.B=C", help="Set a key; repeatable.")
-    ] = None,
-    tape: Annotated[
-        Path | None, typer.Option("--tape", help="Parquet tape instead of the configured one.")
-    ] = None,
+    sets: Sets = NONE,
+    tape: TapeFile = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Parquet or CSV file of all points.")
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Replays at the same time; else all processors.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one flat JSON object as the last line.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Run a strategy with each combination of settings; prints the points that kept most."""
     from mmquant.config import Config
@@ -43,7 +38,7 @@ def sweep(
     from mmquant.research.grid import parse_grid
     from mmquant.research.sweep import sweep as run_sweep
 
-    settings = Config.load(config, sets=sets or [])
+    settings = Config.load(config, sets=sets)
     market = None if tape is None else read_tape("parquet", tape)
     with console.progress("Sweep") as step:
         found = run_sweep(settings, market, grid=parse_grid(grid), threads=threads, progress=step)

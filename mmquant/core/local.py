@@ -95,6 +95,8 @@ def make_local(
     position["theo"] = np.nan
     position["theo_expire_ts"] = position["offset_expire_ts"] = NEVER
     sets["next_number"] = 1
+    for name in ("equity", "spread_pnl", "inventory_pnl", "fees"):
+        sets[name] = np.nan
     order = np.zeros(count * slots, ORDER)
     order["state"] = ORDER_STATE.LOST
     log = np.zeros(1, LOG)

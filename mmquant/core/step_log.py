@@ -36,20 +36,27 @@ def own_price(local, owner, inst, side):
 
 @inner_kernel
 def note_step(local, owner):
-    """Keep what a summary needs of a decision: the positions as they stood, equity, its largest
-    fall, and the largest position."""
+    """Keep what a summary needs of a decision: the positions as they stood, the largest of them,
+    and, if all have a mid, equity with its parts and its largest fall."""
     state = local.set[owner]
     count = local.instrument.shape[0]
-    total = 0.0
+    total, spread, inventory, fees = 0.0, 0.0, 0.0, 0.0
     for inst in range(count):
         at = owner * count + inst
-        position = local.position[at]
-        total += equity_of(position, local.instrument[inst], local.views[inst]["mid"])
+        position, what = local.position[at], local.instrument[inst]
+        mid = local.views[inst]["mid"]
+        total += equity_of(position, what, mid)
+        spread += position["spread_pnl"]
+        inventory += inventory_at(position, what, mid)
+        fees += position["fees"]
         if state["touched"] != 0:
             local.settled[at] = position
             state["max_abs_lots"] = max(state["max_abs_lots"], abs(position["lots"]))
     if math.isfinite(total):
         state["equity"] = total
+        state["spread_pnl"] = spread
+        state["inventory_pnl"] = inventory
+        state["fees"] = fees
         state["peak_equity"] = max(state["peak_equity"], total)
         state["max_drawdown"] = max(state["max_drawdown"], state["peak_equity"] - total)
 

@@ -287,14 +287,14 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
             elif clock["own"] == 0 or touched:
                 if not logs_have_room(local, room):
                     return STATUS.LOG_FULL
+                n = 0
                 if quiet:
                     state["decisions"] += 1
                     record_path(local, owner, due)
-                    clock["owner"] += 1
-                    continue
-                n = decide_and_record(local, owner, due, quote, actions)
-                state["touched"] = 0
-                if not send_actions(exchange, due, actions, n):
+                else:
+                    n = decide_and_record(local, owner, due, quote, actions)
+                    state["touched"] = 0
+                if n > 0 and not send_actions(exchange, due, actions, n):
                     exchange.state[0]["status"] = STATUS.RING_FULL
                     return STATUS.RING_FULL
             clock["owner"] += 1

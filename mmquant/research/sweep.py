@@ -16,7 +16,6 @@ import xarray as xr
 
 from mmquant.config import Config
 from mmquant.core.local import Local
-from mmquant.core.portfolio import inventory_at
 from mmquant.errors import UsageError
 from mmquant.research.calibration.settings import calibrated
 from mmquant.trading.compiled import bind_loop, run_halves
@@ -34,9 +33,9 @@ from mmquant.trading.strategy import Strategy
 
 BLOCK = 128
 """Sets that share one replay of the tape: more of them would not stay in the processor's cache."""
-MOST_SETS = 1_000_000
+MOST_SETS = 100_000
 MEASURES = {
-    "net_pnl": ("ccy", "equity at the last decision"),
+    "net_pnl": ("ccy", "equity at the last decision that has one; NaN if none has"),
     "spread_pnl": ("ccy", "spread captured against the mid just before each fill"),
     "inventory_pnl": ("ccy", "what moves of the mid did to the inventory"),
     "fees": ("ccy", "fees paid"),
@@ -53,6 +52,10 @@ MEASURES = {
     "decisions": ("", "decisions taken"),
 }
 """Variables of a sweep: unit and meaning."""
+
+
+Path = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Times (n,) [ns], equity (n,) [ccy] and position (n, instruments) [units] of one set."""
 
 
 @dataclass
@@ -111,19 +114,15 @@ def sweep(
     blocks = _blocks(settings, tape, grid, strategy)
     done = 0
     out: dict[str, np.ndarray] = {name: np.full(count, np.nan) for name in MEASURES}
-    kept: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+    kept: dict[int, Path] = {}
     columns = {id(b.session): tape_columns(b.session.tape, b.session.config) for b in blocks}
+    loop = bind_loop(_halves(blocks[0], columns, paths))
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        first = _halves(blocks[0], columns, paths)
-        loop = bind_loop(first)
-        jobs = [pool.submit(_run_block, block, columns, paths, loop) for block in blocks]
-        for block, job in zip(blocks, jobs, strict=True):
-            halves, logs = job.result()
-            for owner, member in enumerate(block.members):
-                for name, value in measures_of(halves.local, owner).items():
-                    out[name][member] = value
-                if paths:
-                    kept[member] = _paths(halves.local, logs, owner)
+        results = pool.map(lambda block: _run_block(block, columns, paths, loop), blocks)
+        for block, (measures, found) in zip(blocks, results, strict=True):
+            for name, values in measures.items():
+                out[name][block.members] = values
+            kept |= dict(zip(block.members, found, strict=False))
             done += len(block.members)
             if progress is not None:
                 progress(done, count)
@@ -157,12 +156,13 @@ def _blocks(
 def _shared_key(config: Config) -> str:
     """What sets of one block must have in common."""
     data = config.as_dict()
-    size_tolerance = data["quoting"]["size_tolerance_lots"]
-    layers = len(data["quoting"]["layers"])
-    table = (data["quoting"]["model"], data["quoting"]["max_orders_held"])
-    data.pop("quoting")
+    quoting = data.pop("quoting")
     data["strategy"].pop("params")
-    return json.dumps([data, size_tolerance, layers, table], sort_keys=True, default=str)
+    table = [quoting["model"], quoting["max_orders_held"]]
+    if quoting["theo"] == "micro_price":
+        table.append(quoting["micro_price_file"])
+    same = [quoting["size_tolerance_lots"], len(quoting["layers"]), table]
+    return json.dumps([data, same], sort_keys=True, default=str)
 
 
 def _halves(block: _Block, columns: Mapping[int, Any], paths: bool) -> Halves:
@@ -180,58 +180,52 @@ def _halves(block: _Block, columns: Mapping[int, Any], paths: bool) -> Halves:
     )
 
 
-def run_blocks(blocks: Sequence[Halves], *, threads: int) -> list[tuple[Halves, Logs]]:
-    """Run pairings that are made already, ``threads`` at a time."""
-    loop = bind_loop(blocks[0])
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda one: run_halves(one, loop=loop), blocks))
-
-
 def _run_block(
     block: _Block, columns: Mapping[int, Any], paths: bool, loop: Any
-) -> tuple[Halves, Logs]:
-    return run_halves(_halves(block, columns, paths), loop=loop)
+) -> tuple[dict[str, np.ndarray], list[Path]]:
+    """What is kept of a block: its engine, some megabytes, is let go."""
+    halves, logs = run_halves(_halves(block, columns, paths), loop=loop)
+    return measures_of(halves.local), _paths(halves.local, logs) if paths else []
 
 
-def measures_of(local: Local, owner: int) -> dict[str, float]:
-    """The MEASURES of one set of a run that kept them."""
-    count = len(local.instrument)
-    state = local.set[owner]
-    rows = local.settled[owner * count : (owner + 1) * count]
-    inventory = [
-        inventory_at(row, local.instrument[i], local.views[i]["mid"]) for i, row in enumerate(rows)
-    ]
+def measures_of(local: Local) -> dict[str, np.ndarray]:
+    """The MEASURES of all sets of a run that kept them, each of shape (sets,)."""
+    sets = local.set
+    rows = local.settled.reshape(len(sets), len(local.instrument))
     return {
-        "net_pnl": float(state["equity"]),
-        "spread_pnl": float(rows["spread_pnl"].sum()),
-        "inventory_pnl": float(np.sum(inventory)),
-        "fees": float(rows["fees"].sum()),
-        "max_drawdown": float(state["max_drawdown"]),
-        "fills": int(rows["fills"].sum()),
-        "volume": float(rows["volume"].sum()),
-        "traded_value": float(rows["gross_value"].sum()),
-        "orders": int(state["next_number"]) - 1,
-        "messages": int(state["messages"]),
-        "denied": int(state["denied"]),
-        "throttled": int(state["throttled"]),
-        "final_position": int(rows["lots"].sum()),
-        "max_abs_position": int(state["max_abs_lots"]),
-        "decisions": int(state["decisions"]),
+        "net_pnl": sets["equity"],
+        "spread_pnl": sets["spread_pnl"],
+        "inventory_pnl": sets["inventory_pnl"],
+        "fees": sets["fees"],
+        "max_drawdown": np.where(np.isnan(sets["equity"]), np.nan, sets["max_drawdown"]),
+        "fills": rows["fills"].sum(axis=1),
+        "volume": rows["volume"].sum(axis=1),
+        "traded_value": rows["gross_value"].sum(axis=1),
+        "orders": sets["next_number"] - 1,
+        "messages": sets["messages"],
+        "denied": sets["denied"],
+        "throttled": sets["throttled"],
+        "final_position": rows["lots"].sum(axis=1),
+        "max_abs_position": sets["max_abs_lots"],
+        "decisions": sets["decisions"],
     }
 
 
-def _paths(local: Local, logs: Logs, owner: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times (n,), equity (n,) [ccy] and position (n, instruments) [units] of one set."""
-    rows = logs.rows("path")
-    rows = rows[rows["set"] == owner].reshape(-1, len(local.instrument))
-    return rows["time"][:, 0], rows["equity"].sum(axis=1), rows["position"]
+def _paths(local: Local, logs: Logs) -> list[Path]:
+    """The path of each set."""
+    rows, instruments = logs.rows("path"), len(local.instrument)
+    found = []
+    for owner in range(len(local.set)):
+        mine = rows[rows["set"] == owner].reshape(-1, instruments)
+        found.append((mine["time"][:, 0], mine["equity"].sum(axis=1), mine["position"].copy()))
+    return found
 
 
 def _dataset(
     grid: Mapping[str, Sequence[Any]],
     shape: tuple[int, ...],
     out: Mapping[str, np.ndarray],
-    kept: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    kept: Mapping[int, Path],
 ) -> xr.Dataset:
     coords = {key: [_label(value) for value in values] for key, values in grid.items()}
     ds = xr.Dataset(coords=coords)

@@ -80,13 +80,13 @@ def triggers_of(config: Config) -> int:
 
 
 def set_rows(
-    config: Config, steady: np.ndarray, *, shows_orders: bool, start_ts: int
+    config: Config, strategy: Strategy, params: np.ndarray, *, start_ts: int
 ) -> np.ndarray:
-    """SET rows with the configured limits and order defaults, one for each of ``steady``."""
+    """SET rows with the configured limits and order defaults, one for each row of ``params``."""
     limits, orders = config.limits, config.orders
-    row = np.zeros(len(steady), SET)
-    row["shows_orders"] = shows_orders
-    row["steady"] = steady & (limits.max_book_age_s is None)
+    row = np.zeros(len(params), SET)
+    row["shows_orders"] = not strategy.raw
+    row["steady"] = strategy.steady(params) & (limits.max_book_age_s is None)
     row["max_position_lots"] = limits.max_position_lots or NO_LIMIT
     row["max_order_lots"] = limits.max_order_lots or NO_LIMIT
     row["max_open_orders"] = limits.max_open_orders
@@ -95,7 +95,7 @@ def set_rows(
     row["message_window_ns"] = round(limits.message_window_s * 1e9)
     row["cancel_reserve"] = limits.cancel_reserve
     tolerance = orders.size_tolerance_lots
-    if tolerance is None and config.strategy.name == "maker" and config.strategy.file is None:
+    if tolerance is None and isinstance(strategy, Maker):
         tolerance = config.quoting.size_tolerance_lots
     row["size_tolerance_lots"] = -1 if tolerance is None else tolerance
     row["max_loss"] = np.inf if limits.max_loss_ccy is None else limits.max_loss_ccy
@@ -251,12 +251,7 @@ def make_local_half(
     return make_local(
         book=make_book(len(contracts), window=1 << 15 if with_book else 64),
         instrument=instrument,
-        sets=set_rows(
-            config,
-            strategy.steady(rows),
-            shows_orders=not strategy.raw,
-            start_ts=int(tape["exch_ts"].values[0]),
-        ),
+        sets=set_rows(config, strategy, rows, start_ts=int(tape["exch_ts"].values[0])),
         strategy_param=rows,
         memory=np.tile(strategy.memory_row(len(contracts)), (len(rows), 1)),
         slots=slots_of(config),

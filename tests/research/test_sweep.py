@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import xarray as xr
 
 import mmquant as mm
+from mmquant.data.micro_price import write_micro_price
 from mmquant.errors import ConfigError, UsageError
 from mmquant.research import sweep as module
 from mmquant.research.grid import parse_grid
+from mmquant.research.micro_price import fit_micro_price
 from mmquant.research.sweep import MEASURES, sweep
 from mmquant.strategies.demo import demo_tape
 
@@ -101,9 +104,28 @@ def test_models_layers_and_signals_can_vary(tape: xr.Dataset) -> None:
     assert float(found["orders"][1]) > float(found["orders"][0])
 
 
-def test_decisions_on_own_events_are_those_of_a_single_run(tape: xr.Dataset) -> None:
-    config = maker(decision={"on": ["timer", "own"]})
-    check(config, tape, {"quoting.half_spread_ticks": [0.5, 1.0, 1.5]})
+@pytest.mark.parametrize("rows", [12_000, 11_400, 7_500, 5_100, 4_200])
+def test_decisions_on_own_events_are_those_of_a_single_run(tape: xr.Dataset, rows: int) -> None:
+    """Between two timer decisions, seconds apart, each set decides alone, at prices of its own."""
+    config = maker(decision={"on": ["timer", "own"], "interval_ns": 3_000_000_000})
+    part = tape.isel(event=slice(0, rows))
+    check(config, part, {"quoting.half_spread_ticks": [0.5, 1.0, 1.5]})
+
+
+def test_theos_with_and_without_a_table_can_vary(tape: xr.Dataset, tmp_path: Path) -> None:
+    write_micro_price(fit_micro_price(tape), tmp_path / "table.json")
+    quoting = {"half_spread_ticks": 1.0, "order_lots": 5}
+    config = maker(quoting=quoting | {"micro_price_file": str(tmp_path / "table.json")})
+    check(config, tape, {"quoting.theo": ["mid", "micro_price", "weighted_mid"]})
+
+
+def test_without_any_equity_there_is_no_number(tape: xr.Dataset) -> None:
+    bids = tape.isel(event=np.flatnonzero(tape["side"].values > 0))
+    found = sweep(maker(), bids, grid={"quoting.half_spread_ticks": [1.0]})
+    alone = mm.backtest(maker(), bids).summary
+    for name in ("net_pnl", "spread_pnl", "inventory_pnl", "fees", "max_drawdown"):
+        assert (alone[name] is None) == bool(np.isnan(found[name][0])), name
+        assert alone[name] is None or float(found[name][0]) == alone[name]
 
 
 def test_a_strategy_of_ones_own_sweeps_too(tape: xr.Dataset) -> None:

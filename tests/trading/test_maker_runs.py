@@ -94,3 +94,22 @@ def test_quotes_move_less_often_where_they_may_stay(tape: xr.Dataset) -> None:
         for keys in ({}, {"price_tolerance_ticks": 1}, {"price_tolerance_ticks": 2})
     ]
     assert moved[0] > 2 * moved[1] > 2 * moved[2]
+
+
+def test_another_strategy_is_not_held_to_the_sizes_of_the_quoting() -> None:
+    """The strategy that runs counts, not the name that the configuration has for one."""
+    tape = demo_tape().isel(event=slice(0, 4_000))
+
+    @mm.strategy
+    def growing(view, params, memory, quotes):
+        quotes[0]["side"] = 1
+        quotes[0]["tick"] = view[0]["best_bid"] - 3
+        quotes[0]["lots"] = 1 + int(view[0]["elapsed_s"]) % 5
+        return 1
+
+    def messages(name: str) -> int:
+        data = {"strategy": {"name": name}, "profile": {"beside": []}}
+        config = mm.Config.from_dict(data | {"quoting": {"half_spread_ticks": 1}})
+        return mm.backtest(config, tape, strategy=growing).summary["messages"]
+
+    assert messages("maker") == messages("skew") > 0
