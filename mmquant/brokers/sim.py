@@ -8,8 +8,7 @@ from mmquant.core import engine
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import NEVER, ActionKind, Status
 from mmquant.core.engine import AT_RESPONSE, Tape, empty_message
-from mmquant.core.exchange import Exchange, grow_responses, send_request
-from mmquant.errors import MMQuantError
+from mmquant.core.exchange import Exchange, grow_rings, send_request
 from mmquant.trading.compiled import no_room
 
 
@@ -54,11 +53,8 @@ class SimBroker:
         for i in range(n):
             if actions[i]["kind"] > int(ActionKind.CANCEL):
                 continue
-            if not send_request(self._exchange, actions[i], ts):
-                raise MMQuantError(
-                    "too many order messages are on their way",
-                    fix="raise limits.max_open_orders, or lower the latencies",
-                )
+            while not send_request(self._exchange, actions[i], ts):
+                self._exchange = grow_rings(self._exchange)
 
     def more_after(self, ts: int) -> bool:
         """Whether a row, a request or an answer is still to come."""
@@ -70,7 +66,7 @@ class SimBroker:
             if at == Status.BOOK_FULL:
                 self._exchange = self._exchange._replace(book=grow_book(self._exchange.book))
             elif at == Status.RING_FULL and not self._exchange.state[0]["status"]:
-                self._exchange = grow_responses(self._exchange)
+                self._exchange = grow_rings(self._exchange)
             elif at > 0:
                 raise no_room(Status(at), int(self._exchange.state[0]["row"]))
             else:

@@ -42,6 +42,8 @@ STATUS_ROW = ROW_KIND.STATUS
 
 SETTLING = 8
 """Latencies after the last row within which what is under way may settle."""
+ROOM_EACH = 8
+"""Responses that one event may cause for each resting order."""
 AT_TIME = 0
 AT_ROW = -1
 AT_RESPONSE = -2
@@ -226,10 +228,13 @@ def first_after(times, start, t):
 
 @inner_kernel
 def crowded(exchange):
-    """Whether the responses under way fill half of their ring: time to grow it, losing none."""
+    """Whether the next event could cause more responses than their ring has room for.
+
+    One row may fill all resting orders, and each at some levels.
+    """
     clock = exchange.state[0]
     under_way = clock["response_tail"] - clock["response_head"]
-    return 2 * under_way > exchange.response.shape[0]
+    return under_way + ROOM_EACH * (clock["resting"] + 8) > exchange.response.shape[0]
 
 
 @inner_kernel

@@ -28,6 +28,9 @@ from mmquant.core.ticks import price_of_tick
 FREE = 0
 RESTING = 1
 TAKEN = 2
+FIRST_RING = 1024
+"""Messages under way that there is room for at first: a ring that is walked through stays warm in
+the cache only if it is short."""
 
 NODE = np.dtype(
     [
@@ -120,7 +123,6 @@ def make_exchange(
         state["response_ns"] = knots["response_ns"].max()
     orders = sets * int(state[0]["slots"])
     notes = max(4 * orders, 8192)
-    ring = 1 << max(10, math.ceil(math.log2(8 * orders)))
     node = np.zeros(orders + notes, NODE)
     node["next"][orders:-1] = np.arange(orders + 1, orders + notes)
     node["next"][-1] = -1
@@ -132,21 +134,35 @@ def make_exchange(
         book=book,
         node=node,
         share=np.full(sets, -1, SHARE),
-        request=np.zeros(ring, ACTION),
-        response=np.zeros(ring, MSG),
+        request=np.zeros(FIRST_RING, ACTION),
+        response=np.zeros(FIRST_RING, MSG),
         state=state,
         knots=np.zeros(0, KNOT) if knots is None else knots,
         instrument=instrument,
     )
 
 
-def grow_responses(exchange: Exchange) -> Exchange:
-    """The same exchange with room for twice as many responses under way."""
-    state, old = exchange.state[0], exchange.response
-    new = np.zeros(2 * len(old), MSG)
-    for i in range(int(state["response_head"]), int(state["response_tail"])):
-        new[i & (len(new) - 1)] = old[i & (len(old) - 1)]
-    return exchange._replace(response=new)
+def grow_rings(exchange: Exchange) -> Exchange:
+    """The same exchange with room for twice as many messages under way, either way."""
+    state = exchange.state[0]
+    head, tail = int(state["request_head"]), int(state["request_tail"])
+    request = _twice(exchange.request, head, tail)
+    head, tail = int(state["response_head"]), int(state["response_tail"])
+    return exchange._replace(request=request, response=_twice(exchange.response, head, tail))
+
+
+def _twice(ring: np.ndarray, head: int, tail: int) -> np.ndarray:
+    new = np.zeros(2 * len(ring), ring.dtype)
+    for i in range(head, tail):
+        new[i & (len(new) - 1)] = ring[i & (len(ring) - 1)]
+    return new
+
+
+@inner_kernel
+def requests_have_room(exchange, rows):
+    """Whether ``rows`` more actions can be put on their way."""
+    clock = exchange.state[0]
+    return clock["request_tail"] - clock["request_head"] + rows <= exchange.request.shape[0]
 
 
 @kernel

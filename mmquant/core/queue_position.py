@@ -12,6 +12,7 @@ import math
 from mmquant.core.dtypes import QUEUE_MODEL
 from mmquant.core.jit import kernel
 from mmquant.core.mathfn import log
+from mmquant.core.power import power
 
 RISK_AVERSE = QUEUE_MODEL.RISK_AVERSE
 POWER = QUEUE_MODEL.POWER
@@ -30,15 +31,15 @@ def share_behind(model, n, front, back):
         front = max(front, 0.0)
         back = max(back, 0.0)
     if model == POWER:
-        behind = math.pow(back, n)
-        total = behind + math.pow(front, n)
+        behind = power(back, n)
+        total = behind + power(front, n)
     elif model == POWER2:
-        behind = math.pow(back, n)
-        total = math.pow(back + front, n)
+        behind = power(back, n)
+        total = power(back + front, n)
     elif model == POWER3:
         if front + back == 0.0:
             return 1.0
-        return 1.0 - math.pow(front / (front + back), n)
+        return 1.0 - power(front / (front + back), n)
     elif front <= -1.0 or back <= -1.0 or front + back <= -1.0:
         return 1.0
     elif model == LOG:

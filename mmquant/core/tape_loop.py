@@ -25,6 +25,7 @@ from mmquant.core.engine import (
     row_message,
     send_actions,
 )
+from mmquant.core.exchange import requests_have_room
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import logs_have_room, make_views
 from mmquant.core.step_log import record_path
@@ -205,8 +206,11 @@ def take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg):
             return status
         if not more_to_come(exchange, clock["last_local_ts"], given["ts"]):
             return STATUS.OK
-        if not logs_have_room(local, local.set.shape[0] * actions.shape[0]):
+        rows = local.set.shape[0] * actions.shape[0]
+        if not logs_have_room(local, rows):
             return STATUS.LOG_FULL
+        if not requests_have_room(exchange, rows):
+            return STATUS.RING_FULL
         for owner in range(local.set.shape[0]):
             n = on_outside(local, owner, given, actions)
             given["event"] = 1 if n < 0 else 0
@@ -287,6 +291,8 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
             elif clock["own"] == 0 or touched:
                 if not logs_have_room(local, room):
                     return STATUS.LOG_FULL
+                if not requests_have_room(exchange, room):
+                    return STATUS.RING_FULL
                 n = 0
                 if quiet:
                     state["decisions"] += 1

@@ -40,7 +40,7 @@ def reference_config(
     model, power = PEER_QUEUES[queue]
     # Each step can send an order a side, and each is under way for both latencies.
     under_way = (entry_latency_ns + response_latency_ns) // interval_ns + 1
-    open_orders = min(64 + 8 * under_way, 65_536)
+    open_orders = min(8 + 8 * under_way, 65_536)
     return Config.from_dict(
         {
             "name": "reference",

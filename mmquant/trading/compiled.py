@@ -10,7 +10,7 @@ import numba
 from mmquant.core import tape_loop
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import Reason, Status
-from mmquant.core.exchange import grow_responses
+from mmquant.core.exchange import grow_rings
 from mmquant.core.jit import DISABLED, compile_for
 from mmquant.core.local import CANARY_ROWS
 from mmquant.errors import DataError, MMQuantError, UsageError
@@ -82,7 +82,7 @@ def make_room(halves: Halves, status: int) -> None:
         halves.local = halves.local._replace(book=grow_book(halves.local.book))
         return
     if status == Status.RING_FULL and not halves.exchange.state[0]["status"]:
-        halves.exchange = grow_responses(halves.exchange)
+        halves.exchange = grow_rings(halves.exchange)
         return
     row = int(halves.exchange.state[0]["row"])
     if status == Status.BAD_ROW:
