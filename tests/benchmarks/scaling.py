@@ -10,9 +10,9 @@ on one thread and on two. ``--figure docs/market_making/scaling.svg`` draws all.
 A curve is the cost of one unit (a row; a layer at a decision; a row of a set) by size. It is called
 linear, and without a cliff, if no size costs more a unit than 1.5 times the cheapest smaller size,
 and none more than 1.3 times the size before it. The cheapest and not the first is what counts, as
-fixed costs make the first size dear. The bounds leave room for what a larger working set costs once
-(the next cache down is 1.2 to 1.4 times as slow) and for noise, while work that grows by the square
-exceeds them within two doublings. A curve that does not pass ends the program with code 4.
+fixed costs make the first size dear. The bounds leave room for noise, and for a working set that
+leaves one of the processor's caches; work that grows by the square passes them within two doublings
+from where it is most of the cost. A curve that does not pass ends the program with code 4.
 
 A time is the median over the turns of the fastest run of a turn; small sizes run more often.
 """
@@ -20,14 +20,17 @@ A time is the median over the turns of the fastest run of a turn; small sizes ru
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from mmquant.trading.halves import tape_columns
 from tests.benchmarks.harness import alternate, environment, median, note, parser, plain
 from tests.benchmarks.scaling_figure import Line, Panel, figure
 from tests.benchmarks.scaling_runs import (
@@ -35,7 +38,6 @@ from tests.benchmarks.scaling_runs import (
     busy_tape,
     first_rows,
     long_tape,
-    read_columns,
     run_alone,
     run_sets,
     sets_of,
@@ -91,7 +93,7 @@ class Verdict:
 def verdict(costs: Sequence[float]) -> Verdict:
     """Whether the cost of a unit stays flat or falls as the size grows; costs by size."""
     rise = max(cost / min(costs[: i + 1]) for i, cost in enumerate(costs))
-    steps = [after / before for before, after in zip(costs, costs[1:], strict=False)]
+    steps = [after / before for before, after in pairwise(costs)]
     return Verdict(rise, max(steps, default=1.0))
 
 
@@ -130,7 +132,7 @@ def instruments_curve(
     for size in sizes:
         tape = busy_tape(size, rows)
         config = settings(interval_ns=interval, layers=layers, instruments=size)
-        tapes[size] = (config, tape, read_columns(tape, config))
+        tapes[size] = (config, tape, tape_columns(tape, config))
     points = timed_sizes(lambda size: run_alone(*tapes[size], size), sizes, repeat)
     word = f"{layers} layer{'s' if layers > 1 else ''}"
     name = "instruments" if layers == 1 else f"instruments_{layers}_layers"
@@ -145,9 +147,7 @@ def layers_curve(sizes: Sequence[int], rows: int, interval: int, repeat: int) ->
     return Curve("layers", "layers", unit, "1 instrument", points, lambda p: p.decisions * p.size)
 
 
-def sets_curve(
-    sizes: Sequence[int], rows: int, threads: int, interval: int, repeat: int
-) -> Curve:
+def sets_curve(sizes: Sequence[int], rows: int, threads: int, interval: int, repeat: int) -> Curve:
     head, columns = long_tape(rows)
     config = settings(interval_ns=interval)
     params = {size: sets_of(config, head, size) for size in sizes}
@@ -261,14 +261,8 @@ def main(argv: list[str] | None = None) -> int:
         note(f"{a.figure}: written")
     print(f"\n{plain(result['cores'])} cores of {result['cpu']}")
     if a.json:
-        show_json(result)
+        print(json.dumps(result, allow_nan=False), flush=True)
     return 0 if result["linear"] else 4
-
-
-def show_json(result: dict[str, Any]) -> None:
-    import json
-
-    print(json.dumps(result, allow_nan=False), flush=True)
 
 
 if __name__ == "__main__":

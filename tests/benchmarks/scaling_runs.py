@@ -17,9 +17,9 @@ from mmquant.core.engine import Tape
 from mmquant.data.fees import FeeRates
 from mmquant.data.synthetic import RANDOM_RATE, make_demo_tape, make_random_tape, random_chunks
 from mmquant.data.tape import contracts_of
-from mmquant.research.sweep import BLOCK
+from mmquant.research.sweep import block_size
 from mmquant.trading.compiled import bind_loop, run_halves
-from mmquant.trading.halves import Halves, configured_params, make_halves, tape_columns
+from mmquant.trading.halves import Halves, configured_params, make_halves
 from mmquant.trading.maker import MAKER
 
 ORDER_LOTS = 100
@@ -140,7 +140,7 @@ def run_sets(
     threads: int,
 ) -> Timed:
     """One pass of many sets with what a sweep keeps of them, in blocks on threads."""
-    size = min(BLOCK, math.ceil(len(params) / threads))
+    size = block_size(len(params), threads)
     blocks = [
         make_halves(
             config,
@@ -171,8 +171,3 @@ def timed(size: int, seconds: float, blocks: Sequence[Halves]) -> Timed:
     sets = sum(len(one.local.set) for one in blocks)
     decisions = sum(int(one.local.set["decisions"].sum()) for one in blocks)
     return Timed(size, seconds, len(blocks[0].tape.exch_ts), sets, decisions, int(fills.sum()))
-
-
-def read_columns(tape: xr.Dataset, config: Config) -> Tape:
-    """The columns of a Dataset as the engine takes them."""
-    return tape_columns(tape, config)
