@@ -207,7 +207,10 @@ def table_of(curve: Curve) -> str:
         "|" + "---:|" * 7,
     ]
     for p, cost in zip(curve.points, curve.costs, strict=True):
-        row, decision = 1e9 * p.seconds / p.rows, 1e9 * p.seconds * curve.threads / p.decisions
+        row, decision = (
+            1e9 * p.seconds / p.rows,
+            1e9 * p.seconds * min(curve.threads, p.sets) / p.decisions,
+        )
         figures = (f"{p.size:,}", f"{cost:.4g}", f"{row:.4g}", f"{decision:.4g}")
         counts = (f"{p.rows:,}", f"{p.decisions:,}", f"{p.fills:,}")
         lines.append(f"| {' | '.join(figures + counts)} |")
