@@ -6,11 +6,7 @@ import math
 
 import numpy as np
 
-from mmquant.core.dtypes import (
-    NO_ASK,
-    NO_BID,
-    ORDER_STATE,
-)
+from mmquant.core.dtypes import ORDER_STATE
 from mmquant.core.jit import inner_kernel
 from mmquant.core.portfolio import equity_of, inventory_at
 from mmquant.core.ticks import price_of_tick
@@ -19,19 +15,30 @@ WORKING = ORDER_STATE.WORKING
 
 
 @inner_kernel
-def own_price(local, owner, inst, side):
-    """Price of the set's own best working quote of a side, NaN if there is none."""
-    none = np.int64(NO_BID) if side > 0 else np.int64(NO_ASK)
-    best = none
+def own_prices(local, owner, first):
+    """Fill own_bid and own_ask of a step's path rows, which start at ``first``.
+
+    They are the prices of the set's own best working quotes, NaN where there is none; found in one
+    pass over the live orders, as ticks, which a float64 holds exactly.
+    """
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        tick = np.int64(order["tick"])
-        if order["inst"] == inst and order["side"] == side and order["state"] >= WORKING:
-            if (tick - best) * side > 0:
-                best = tick
-    if best == none:
-        return math.nan
-    return price_of_tick(local.instrument[inst], best, 0.0)
+        if order["state"] < WORKING:
+            continue
+        row = local.path_log[first + np.int64(order["inst"])]
+        tick = np.float64(order["tick"])
+        if order["side"] > 0:
+            if not row["own_bid"] >= tick:
+                row["own_bid"] = tick
+        elif not row["own_ask"] <= tick:
+            row["own_ask"] = tick
+    for inst in range(local.instrument.shape[0]):
+        row = local.path_log[first + inst]
+        what = local.instrument[inst]
+        if math.isfinite(row["own_bid"]):
+            row["own_bid"] = price_of_tick(what, np.int64(row["own_bid"]), 0.0)
+        if math.isfinite(row["own_ask"]):
+            row["own_ask"] = price_of_tick(what, np.int64(row["own_ask"]), 0.0)
 
 
 @inner_kernel
@@ -70,8 +77,9 @@ def record_path(local, owner, ts):
     if log["keep_path"] == 0:
         return
     count = local.instrument.shape[0]
+    first = log["path"]
     for inst in range(count):
-        row = local.path_log[log["path"]]
+        row = local.path_log[first + inst]
         view = local.views[inst]
         position = local.position[owner * count + inst]
         what = local.instrument[inst]
@@ -85,11 +93,12 @@ def record_path(local, owner, ts):
         row["equity"] = equity_of(position, what, view["mid"])
         row["spread_pnl"] = position["spread_pnl"]
         row["inventory_pnl"] = inventory_at(position, what, view["mid"])
-        row["own_bid"] = own_price(local, owner, inst, 1)
-        row["own_ask"] = own_price(local, owner, inst, -1)
+        row["own_bid"] = math.nan
+        row["own_ask"] = math.nan
         row["volume"] = position["volume"]
         row["fills"] = position["fills"]
         row["open_orders"] = local.set[owner]["live"]
         row["set"] = owner
         row["inst"] = inst
-        log["path"] += 1
+    own_prices(local, owner, first)
+    log["path"] = first + count

@@ -32,7 +32,7 @@ from mmquant.trading.logs import Logs
 from mmquant.trading.strategy import Strategy
 
 BLOCK = 128
-"""Sets that share one replay of the tape: more of them would not stay in the processor's cache."""
+"""Most sets that share one replay of the tape: more would not stay in the processor's cache."""
 MOST_SETS = 100_000
 MEASURES = {
     "net_pnl": ("ccy", "equity at the last decision that has one; NaN if none has"),
@@ -111,13 +111,14 @@ def sweep(
     if settings.quoting.calibrate_s is not None:
         tape = configured_tape(settings) if tape is None else tape
         settings = calibrated(settings, tape)
-    blocks = _blocks(settings, tape, grid, strategy)
+    workers = threads or os.cpu_count() or 1
+    blocks = _blocks(settings, tape, grid, strategy, block_size(count, workers))
     done = 0
     out: dict[str, np.ndarray] = {name: np.full(count, np.nan) for name in MEASURES}
     kept: dict[int, Path] = {}
     columns = {id(b.session): tape_columns(b.session.tape, b.session.config) for b in blocks}
     loop = bind_loop(_halves(blocks[0], columns, paths))
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         results = pool.map(lambda block: _run_block(block, columns, paths, loop), blocks)
         for block, (measures, found) in zip(blocks, results, strict=True):
             for name, values in measures.items():
@@ -129,8 +130,18 @@ def sweep(
     return _dataset(grid, shape, out, kept)
 
 
+def block_size(sets: int, threads: int) -> int:
+    """Sets a block, so that all threads have blocks of about the same size; BLOCK at most."""
+    rounds = math.ceil(sets / (threads * BLOCK))
+    return math.ceil(sets / (threads * rounds))
+
+
 def _blocks(
-    config: Config, tape: xr.Dataset | None, grid: Mapping[str, Sequence[Any]], strategy: Any
+    config: Config,
+    tape: xr.Dataset | None,
+    grid: Mapping[str, Sequence[Any]],
+    strategy: Any,
+    size: int,
 ) -> list[_Block]:
     """Points of the grid in order, those that differ in parameters only together."""
     first = {key: values[0] for key, values in grid.items()}
@@ -145,7 +156,7 @@ def _blocks(
             session = open_session(one, base.tape, base.strategy)
             groups[key] = block = _Block(session, [], [])
             out.append(block)
-        elif len(block.members) == BLOCK:
+        elif len(block.members) == size:
             groups[key] = block = _Block(block.session, [], [])
             out.append(block)
         block.members.append(member)

@@ -20,6 +20,7 @@ from tests.benchmarks.harness import ROOT, note, plain, table, write_between_mar
 PEER = "python -m tests.benchmarks.peer_hftbacktest --peer-python PATH"
 FIRST = "python -m tests.benchmarks.first_result"
 MODELS = "python -m tests.benchmarks.models"
+SCALING = "python -m tests.benchmarks.scaling"
 SWEEP = "python -m tests.benchmarks.sweep --peer-python PATH"
 
 
@@ -71,6 +72,27 @@ def model_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def scaling_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Cost at the smallest and at the largest size of each curve, and the verdict on it."""
+    words = {
+        "rows": "a row, tapes of {} and {} rows",
+        "instruments": "a row, {} and {} instruments quoted",
+        "instruments_5_layers": "a row, {} and {} instruments quoted in 5 layers",
+        "layers": "a layer at a decision, {} and {} layers",
+        "sets_1_thread": "a row of a set, {} and {} sets, 1 thread",
+        "sets_2_threads": "a row of a set, {} and {} sets, 2 threads",
+    }
+    rows = []
+    for name, text in words.items():
+        if f"{name}_ns" not in result:
+            continue
+        sizes, costs = result[f"{name}_sizes"], result[f"{name}_ns"]
+        grows = "linear or better" if result[f"{name}_linear"] else "grows faster than linear"
+        what = text.format(f"{sizes[0]:,}", f"{sizes[-1]:,}")
+        rows.append((what, f"{costs[0]:.3g} and {costs[-1]:.3g} ns: {grows}", SCALING))
+    return rows
+
+
 def main(argv: list[str] | None = None) -> int:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -80,6 +102,7 @@ def main(argv: list[str] | None = None) -> int:
     a = p.parse_args(argv)
     first = run("first_result")
     models = run("models")
+    scaling = run("scaling")
     if not a.peer_python:
         note("peer_hftbacktest: skipped, as neither --peer-python nor PEER_PYTHON is set")
         note("README.md: left as it is")
@@ -87,6 +110,7 @@ def main(argv: list[str] | None = None) -> int:
     peer = run("peer_hftbacktest", "--peer-python", a.peer_python)
     sweep = run("sweep", "--peer-python", a.peer_python)
     rows = [*peer_rows(peer), *sweep_rows(sweep), *first_rows(first), *model_rows(models)]
+    rows += scaling_rows(scaling)
     text = table(rows)
     machine = f"{peer['cores']} cores of {peer['cpu']}; Python {peer['python']}, "
     versions = f"numba {peer['numba']}, numpy {peer['numpy']}; a generated market of "

@@ -23,7 +23,7 @@ import xarray as xr
 from mmquant.data.fees import FeeRates
 from mmquant.data.readers import read_tape
 from mmquant.research.reference import reference_config
-from mmquant.research.sweep import BLOCK
+from mmquant.research.sweep import block_size
 from mmquant.trading.compiled import bind_loop, run_halves
 from mmquant.trading.halves import make_halves, tape_columns
 from mmquant.trading.strategy import SKEW
@@ -61,7 +61,7 @@ def run_ours(tape: xr.Dataset, *, interval_ns: int, sets: int, threads: int) -> 
         queue="power3_3",
     )
     columns, params = tape_columns(tape, config), sets_of(sets)
-    size = min(BLOCK, math.ceil(sets / threads))
+    size = block_size(sets, threads)
     blocks = [
         make_halves(
             config,

@@ -15,7 +15,7 @@ from mmquant.errors import ConfigError, UsageError
 from mmquant.research import sweep as module
 from mmquant.research.grid import parse_grid
 from mmquant.research.micro_price import fit_micro_price
-from mmquant.research.sweep import MEASURES, sweep
+from mmquant.research.sweep import BLOCK, MEASURES, block_size, sweep
 from mmquant.strategies.demo import demo_tape
 
 SHARED = (
@@ -147,6 +147,18 @@ def test_blocks_and_threads_change_nothing(
     assert sweep(maker(), tape, grid=grid, threads=3).identical(whole)
     assert set(whole.data_vars) == set(MEASURES)
     assert all("units" in whole[name].attrs for name in MEASURES)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_all_threads_have_blocks_and_of_about_the_same_size(threads: int) -> None:
+    for sets in (1, 2, 3, 7, 64, 127, 128, 129, 300, 1024, 1025):
+        size = block_size(sets, threads)
+        assert 1 <= size <= BLOCK
+        blocks = -(-sets // size)
+        if sets % threads == 0:
+            assert blocks % threads == 0
+        fewest = -(-sets // (threads * BLOCK))  # blocks one after the other on a thread
+        assert -(-blocks // threads) == fewest
 
 
 def test_paths_are_those_of_the_runs(tape: xr.Dataset) -> None:
