@@ -10,7 +10,7 @@ from mmquant.core.dtypes import (
     REQUOTE,
     STATUS,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.local import CANARY_ROWS, fail
 from mmquant.core.order_actions import cancel_order, modify_order, place_order, pull_all
 from mmquant.core.risk import HOLD, instrument_reason, loss_reason, room_lots
@@ -26,6 +26,42 @@ from mmquant.core.wanted_quotes import (
 WORKING = ORDER_STATE.WORKING
 
 
+@inner_formula
+def span_of(inst, side):
+    """Row of ``local.span`` of a side of an instrument."""
+    return 2 * np.int64(inst) + (1 if side > 0 else 0)
+
+
+@inner_formula
+def first_quote(local, inst, side):
+    """First row that a wanted quote of a side can have."""
+    return local.span[span_of(inst, side), 0] if local.span.shape[0] != 0 else 0
+
+
+@inner_formula
+def end_quote(local, inst, side, wanted):
+    """Row after the last that a wanted quote of a side can have."""
+    return local.span[span_of(inst, side), 1] if local.span.shape[0] != 0 else wanted
+
+
+@inner_kernel
+def note_spans(local, wanted):
+    """Note for each side of each instrument the first of its wanted quotes and the row after the
+    last, so that an order is held against its own side's only. Not done for one instrument."""
+    span = local.span
+    for i in range(span.shape[0]):
+        span[i, 0] = wanted
+        span[i, 1] = 0
+    if span.shape[0] == 0:
+        return
+    for q in range(wanted):
+        quote = local.quote[q]
+        if quote["side"] != 0:
+            at = span_of(quote["inst"], quote["side"])
+            span[at, 0] = min(span[at, 0], q)
+            span[at, 1] = q + 1
+
+
 @inner_kernel
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
@@ -38,14 +74,16 @@ def keep_wanted(local, owner, wanted):
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         order["keep"] = 0
-        for q in range(wanted):
+        first = first_quote(local, order["inst"], order["side"])
+        end = end_quote(local, order["inst"], order["side"], wanted)
+        for q in range(first, end):
             quote = local.quote[q]
             if at_place(order, quote) and right_size(local, owner, order, quote):
                 order["keep"] = 1
                 break
         if order["keep"] == 0:
             continue
-        for q in range(wanted):
+        for q in range(first, end):
             if at_place(order, local.quote[q]):
                 local.quote[q]["served"] = 1
 
@@ -53,7 +91,8 @@ def keep_wanted(local, owner, wanted):
 @inner_kernel
 def move_target(local, order, wanted):
     """First quote that nothing serves yet and an order can be moved to, or -1."""
-    for q in range(wanted):
+    first = first_quote(local, order["inst"], order["side"])
+    for q in range(first, end_quote(local, order["inst"], order["side"], wanted)):
         quote = local.quote[q]
         if (
             quote["served"] == 0
@@ -111,7 +150,7 @@ def place_missing(local, owner, ts, wanted, actions, n):
             local.set[owner]["denied"] += 1
             continue
         n = place_order(local, owner, ts, quote, lots, actions, n)
-        for other in range(q + 1, wanted):
+        for other in range(q + 1, end_quote(local, inst, quote["side"], wanted)):
             twin = local.quote[other]
             if (
                 twin["inst"] == quote["inst"]
@@ -157,6 +196,7 @@ def decide(local, owner, ts, quote, actions):
     if wanted < 0:
         return pull_all(local, owner, ts, -1, REASON.PULL_STRATEGY, actions, n)
     n = drop_bad_quotes(local, owner, ts, wanted, actions, n)
+    note_spans(local, wanted)
     keep_wanted(local, owner, wanted)
     for q in range(wanted):
         if local.quote[q]["side"] == 0:

@@ -26,7 +26,7 @@ from mmquant.core.dtypes import (
     STATUS,
 )
 from mmquant.core.exchange import send_request
-from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.local import logs_have_room, on_order
 from mmquant.core.matching import exchange_row, expire_due
 from mmquant.core.order_actions import notice, pull_all
@@ -366,7 +366,7 @@ def exchange_step(exchange, tape, until, stop_row, react):
             return AT_TIME
 
 
-@inner_kernel
+@inner_formula
 def send_actions(exchange, ts, actions, n):
     """Send what the local half asked for. False if too much is on its way."""
     for i in range(n):

@@ -21,7 +21,7 @@ from mmquant.core.dtypes import (
     NO_BID,
     STATUS,
 )
-from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.latency import KNOT, entry_latency, response_latency
 from mmquant.core.ticks import price_of_tick
 
@@ -278,7 +278,7 @@ def slot_for(ring, head, tail, due):
     return at & mask
 
 
-@inner_kernel
+@inner_formula
 def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason):
     """Queue an order message to the local half; returns its slot in the ring."""
     clock = exchange.state[0]

@@ -21,7 +21,7 @@ from mmquant.core.dtypes import (
     STATUS,
     VIEW,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
 from mmquant.core.signal_state import make_signal_state, signal_params
@@ -62,6 +62,7 @@ class Local(NamedTuple):
     signal: np.ndarray
     signal_param: np.ndarray
     quote: np.ndarray
+    span: np.ndarray
     log: np.ndarray
     fill_log: np.ndarray
     order_log: np.ndarray
@@ -118,6 +119,7 @@ def make_local(
         signal=make_signal_state(0 if signal_param is None else instruments),
         signal_param=signal_params() if signal_param is None else signal_param,
         quote=np.zeros(max_quotes + CANARY_ROWS, QUOTE),
+        span=np.zeros((2 * instruments if instruments > 1 else 0, 2), np.int64),
         log=log,
         fill_log=np.zeros(rows if keep_tables else 1, FILL),
         order_log=np.zeros(rows if keep_tables else 1, ORDER),
@@ -217,7 +219,7 @@ def revive_order(local, owner, slot):
     change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order))
 
 
-@inner_kernel
+@inner_formula
 def on_execution(local, owner, slot, known, msg, lots):
     """Book an execution (or its bust, with negative lots), whatever became of its order.
 

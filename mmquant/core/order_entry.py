@@ -25,7 +25,7 @@ from mmquant.core.exchange import (
     units_of,
     unrest_order,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.matching import (
     TAKER,
     best_against,
@@ -88,7 +88,7 @@ def expiry_of(exchange, tif, expire_ts):
     return np.int64(NEVER)
 
 
-@inner_kernel
+@inner_formula
 def join_queue(exchange, n):
     """Rest an order behind all that its level displays. The level's cell must exist."""
     node = exchange.node[n]
@@ -185,7 +185,7 @@ def place(exchange, ts, action):
     return STATUS.OK
 
 
-@inner_kernel
+@inner_formula
 def cancel(exchange, ts, action):
     """A cancel arrives. Returns a Status."""
     n = node_of(exchange, np.int64(action["set"]), action["order_id"])

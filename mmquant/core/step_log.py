@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mmquant.core.dtypes import ORDER_STATE
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.portfolio import equity_of, inventory_at
 from mmquant.core.ticks import price_of_tick
 
@@ -41,7 +41,7 @@ def own_prices(local, owner, first):
             row["own_ask"] = price_of_tick(what, np.int64(row["own_ask"]), 0.0)
 
 
-@inner_kernel
+@inner_formula
 def note_step(local, owner):
     """Keep what a summary needs of a decision: the positions as they stood, the largest of them,
     and, if all have a mid, equity with its parts and its largest fall."""
@@ -68,7 +68,7 @@ def note_step(local, owner):
         state["max_drawdown"] = max(state["max_drawdown"], state["peak_equity"] - total)
 
 
-@inner_kernel
+@inner_formula
 def record_path(local, owner, ts):
     """Log the state of a set after a decision, one row an instrument."""
     log = local.log[0]
