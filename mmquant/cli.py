@@ -269,9 +269,9 @@ def _one_or_all(paths: list[Path]) -> Path | list[Path]:
 def _tape(path: Path | None) -> xr.Dataset | None:
     if path is None:
         return None
-    from mmquant.data.readers import read_tape
+    from mmquant.data.readers import read_own
 
-    return read_tape("parquet", path)
+    return read_own(path)
 
 
 def _facts(tape: xr.Dataset) -> dict[str, Any]:

@@ -13,9 +13,15 @@ from mmquant.errors import UsageError
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMATS = ("lobster", "binance", "neutral", "parquet", "csv")
+FORMATS = ("lobster", "binance", "neutral", "parquet", "mapped", "csv")
 """Formats that ``read_tape`` knows; each is a module of this package with a function ``read``."""
-SUFFIXES = {".parquet": "parquet", ".npz": "neutral", ".csv": "csv", ".csv.gz": "csv"}
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".tape": "mapped",
+    ".npz": "neutral",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+}
 """Formats that ``write_tape`` writes, by the end of the file name."""
 
 PathLike = str | Path | Sequence[str | Path]
@@ -61,10 +67,15 @@ def reader(format: str) -> Any:
     return import_module(f"{__name__}.{format}")
 
 
-def write_tape(tape: xr.Dataset, path: str | Path, **options: Any) -> Path:
-    """Write a tape as Parquet, CSV or neutral file, by the end of the name; return the path.
+def read_own(path: str | Path) -> xr.Dataset:
+    """Read a tape that this package wrote: mapped where its name says so, else Parquet."""
+    return read_tape("mapped" if Path(path).suffix == ".tape" else "parquet", path)
 
-    Parquet and CSV hold all of it; what a neutral file cannot hold is refused. Raises UsageError
+
+def write_tape(tape: xr.Dataset, path: str | Path, **options: Any) -> Path:
+    """Write a tape in the format that the end of the name tells; return the path.
+
+    Parquet, mapped and CSV hold all of it; what a neutral file cannot hold is refused. Raises UsageError
     for another ending. A file is replaced only when the new one is whole.
     """
     name = Path(path).name.lower()
