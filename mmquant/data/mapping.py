@@ -13,12 +13,14 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 PIECE_ROWS = 1 << 20
 """Rows that are looked at before their pages are given back."""
+SPILL_BYTES = 1 << 24
+"""Size from which a growing column goes to a file."""
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 """Promise no memory for writes that never come: a column may be larger than all memory."""
 
@@ -30,7 +32,13 @@ class ColumnMap(mmap.mmap):
 
 
 def map_column(
-    file: BinaryIO, folder: Path, dtype: np.dtype, rows: int, *, offset: int = 0, scratch: bool = False
+    file: BinaryIO,
+    folder: Path,
+    dtype: np.dtype,
+    rows: int,
+    *,
+    offset: int = 0,
+    scratch: bool = False,
 ) -> np.ndarray:
     """The column (rows,) that an open file has from ``offset`` [bytes] on.
 
@@ -64,28 +72,29 @@ def give_back(columns: Sequence[np.ndarray], start: int, stop: int) -> None:
             continue
         at = np.frombuffer(memory, np.uint8, 1).ctypes.data
         first = column.ctypes.data - at
-        low, high = first + start * column.itemsize, first + min(stop, len(column)) * column.itemsize
+        low = first + start * column.strides[0]
+        high = first + min(stop, len(column)) * column.strides[0]
         low -= low % mmap.PAGESIZE
         high -= 0 if high == len(memory) else high % mmap.PAGESIZE
         if high > low:
             memory.madvise(mmap.MADV_DONTNEED, low, high - low)
 
 
-def pieces(columns: Sequence[np.ndarray], *, rows: int = PIECE_ROWS) -> Iterator[slice]:
+def pieces(columns: Sequence[np.ndarray]) -> Iterator[slice]:
     """Slices that together cover the columns (n,), each given back when the next is asked for."""
     total = len(columns[0]) if columns else 0
-    for start in range(0, total, rows):
-        stop = min(start + rows, total)
+    for start in range(0, total, PIECE_ROWS):
+        stop = min(start + PIECE_ROWS, total)
         yield slice(start, stop)
         give_back(columns, start, stop)
 
 
-def packets(exch_ts: np.ndarray, columns: Sequence[np.ndarray], *, rows: int = PIECE_ROWS) -> Iterator[slice]:
-    """As ``pieces``, but no two of them share an exchange time: a packet is longer than a piece
-    before it is cut."""
+def packets(exch_ts: np.ndarray, columns: Sequence[np.ndarray]) -> Iterator[slice]:
+    """As ``pieces``, but no two of them share an exchange time: a piece is as long as its last
+    packet needs."""
     start, total = 0, len(exch_ts)
     while start < total:
-        stop = min(start + rows, total)
+        stop = min(start + PIECE_ROWS, total)
         if stop < total:
             stop = int(np.searchsorted(exch_ts, exch_ts[stop - 1], side="right"))
         yield slice(start, stop)
@@ -109,6 +118,42 @@ def room_like(column: np.ndarray, rows: int, dtype: type) -> np.ndarray:
         else:
             file.truncate(size)
         return map_column(file, memory.folder, wanted, rows, scratch=True)
+
+
+class Growing:
+    """A column of unknown length that is made part by part, for one that is ``like`` another.
+
+    What belongs to a mapped column goes to a file, as in ``room_like``, once it is large.
+    """
+
+    def __init__(self, like: np.ndarray, dtype: Any) -> None:
+        memory = map_of(like)
+        self._folder = None if memory is None else memory.folder
+        self._dtype, self._rows = np.dtype(dtype), 0
+        self._parts: list[np.ndarray] = []
+        self._file: BinaryIO | None = None
+
+    def append(self, values: np.ndarray) -> None:
+        """Add values at the end."""
+        self._rows += len(values)
+        if self._file is None:
+            self._parts.append(np.array(values, self._dtype))
+            if self._folder is not None and self._rows * self._dtype.itemsize > SPILL_BYTES:
+                self._file = _scratch(self._folder)
+                for part in self._parts:
+                    self._file.write(part.tobytes())
+                self._parts.clear()
+        else:
+            self._file.write(np.asarray(values, self._dtype).tobytes())
+
+    def column(self) -> np.ndarray:
+        """All values; nothing is added after that."""
+        if self._file is None:
+            return np.concatenate([np.zeros(0, self._dtype), *self._parts])
+        with self._file as file:
+            file.flush()
+            folder = self._folder or Path()
+            return map_column(file, folder, self._dtype, self._rows)
 
 
 def _scratch(folder: Path) -> BinaryIO:

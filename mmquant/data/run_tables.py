@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
+from mmquant.data.mapping import PIECE_ROWS
 from mmquant.errors import DataError
 from mmquant.schema import table
 
@@ -26,7 +27,7 @@ def write_frame(frame: pd.DataFrame, name: str, path: Path, header: dict[str, An
     wanted = {column.name: column.dtype for column in table(name).columns}
     arrays = {
         str(column): pa.array(
-            values.to_numpy(object if wanted.get(str(column)) == "str" else None),
+            values if wanted.get(str(column)) == "str" else values.to_numpy(),
             type=ARROW.get(wanted.get(str(column), "")),
         )
         for column, values in frame.items()
@@ -107,16 +108,21 @@ def digest_of(tables: Mapping[str, pd.DataFrame | xr.Dataset]) -> str:
 
 
 def _add(total: Any, name: str, values: Any) -> None:
+    kind = np.asarray(values[:0]).dtype
+    kind = kind if kind.kind in "biuf" else np.dtype(object)
+    total.update(f"{name}|{kind.str}|{values.shape}|".encode())
+    for start in range(0, len(values), PIECE_ROWS):
+        total.update(_content(values[start : start + PIECE_ROWS], start == 0))
+
+
+def _content(values: Any, is_first: bool) -> bytes:
+    """Some rows of a column as the digest takes them: little-endian numbers, or separated texts."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
-        array = np.array([str(value) for value in array.reshape(-1)], object).reshape(array.shape)
-        content = "\0".join(array.reshape(-1)).encode()
-    else:
-        if array.dtype.kind == "f":
-            array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
-        content = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
-    total.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-    total.update(content)
+        return ("" if is_first else "\0").encode() + "\0".join(map(str, array.reshape(-1))).encode()
+    if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
 
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:

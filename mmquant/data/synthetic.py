@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,7 +24,8 @@ from mmquant.core.dtypes import RowKind
 from mmquant.core.zero_intelligence import ROW
 from mmquant.data.contracts import Contract
 from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
-from mmquant.data.tape import make_tape
+from mmquant.data.mapping import PIECE_ROWS
+from mmquant.data.tape import make_tape, tape_attributes
 from mmquant.data.tape_facts import facts
 from mmquant.errors import UsageError
 
@@ -109,14 +111,41 @@ def make_random_tape(
     chunks = random_chunks(
         rows, seed, chunk_rows=rows, rate_scale=rate_scale, jitter_ns=jitter_ns, date=date
     )
-    parameters = {"rows": rows, "seed": seed, "rate_scale": rate_scale, "jitter_ns": jitter_ns}
-    return make_tape(
-        next(chunks),
-        [_contract(0, symbol, "0.01")],
-        source=_source("random", parameters, DEMO),
-        date=date,
-        notes=NOTES,
+    about = _random_facts(rows, seed, rate_scale, jitter_ns, symbol, date)
+    return make_tape(next(chunks), **about)
+
+
+def write_random_tape(
+    path: str | Path,
+    rows: int,
+    seed: int = 0,
+    *,
+    rate_scale: float = RANDOM_RATE,
+    jitter_ns: int = 0,
+    symbol: str = "RANDOM",
+    date: str = "2024-01-02",
+) -> None:
+    """Write the tape of ``make_random_tape`` as a mapped tape, never holding more than a part."""
+    from mmquant.data.readers.mapped import write_chunks
+
+    chunks = random_chunks(
+        rows, seed, chunk_rows=PIECE_ROWS, rate_scale=rate_scale, jitter_ns=jitter_ns, date=date
     )
+    about = _random_facts(rows, seed, rate_scale, jitter_ns, symbol, date)
+    write_chunks(chunks, path, tape_attributes(rows=rows, **about))
+
+
+def _random_facts(
+    rows: int, seed: int, rate_scale: float, jitter_ns: int, symbol: str, date: str
+) -> dict[str, Any]:
+    """What a random tape says of itself."""
+    parameters = {"rows": rows, "seed": seed, "rate_scale": rate_scale, "jitter_ns": jitter_ns}
+    return {
+        "contracts": [_contract(0, symbol, "0.01")],
+        "source": _source("random", parameters, DEMO),
+        "date": date,
+        "notes": NOTES,
+    }
 
 
 def random_chunks(

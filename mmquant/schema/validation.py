@@ -133,6 +133,8 @@ def _value(table: Table, column: Column, value: Any, what: str, where: str) -> N
 def _is_text(values: Any) -> bool:
     if getattr(values.dtype, "kind", "O") in "UT" or str(values.dtype) == "string":
         return True
+    if str(values.dtype) == "str":
+        return not values.isna().any()
     return all(isinstance(value, str) for value in values)
 
 

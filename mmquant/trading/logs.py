@@ -15,6 +15,8 @@ from mmquant.core.orders import FIRST_ENDED
 from mmquant.data.contracts import Contract
 from mmquant.data.ladders import prices_of
 
+DTYPES = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": PATH}
+
 
 class Logs:
     """All that a run logged, in order."""
@@ -47,41 +49,62 @@ class Logs:
 
     def rows(self, name: str) -> np.ndarray:
         """One log as a record array."""
-        dtype = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": PATH}[name]
+        return np.concatenate([np.zeros(0, DTYPES[name]), *getattr(self, name)])
+
+    def take(self, name: str, owner: int) -> LogColumns:
+        """One log of one set, for a table, which is all that is left of it then."""
         parts = getattr(self, name)
-        return np.concatenate(parts) if parts else np.zeros(0, dtype)
+        setattr(self, name, [])
+        return LogColumns([np.zeros(0, DTYPES[name]), *parts], owner)
 
 
-def _names(rows: np.ndarray, contracts: Sequence[Contract]) -> dict[str, Any]:
-    symbol = np.array([c.symbol for c in contracts], object)
-    venue = np.array([c.venue for c in contracts], object)
+class LogColumns:
+    """A log, column by column: put together as a whole it would stand in memory twice."""
+
+    def __init__(self, parts: list[np.ndarray], owner: int) -> None:
+        self._parts = [
+            part if (part["set"] == owner).all() else part[part["set"] == owner] for part in parts
+        ]
+        self.sort: np.ndarray | None = None
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        column = np.concatenate([part[name] for part in self._parts])
+        return column if self.sort is None else column[self.sort]
+
+
+def _names(inst: np.ndarray, contracts: Sequence[Contract]) -> dict[str, Any]:
     return {
-        "inst": rows["inst"],
-        "symbol": pd.Series(symbol[rows["inst"]], dtype="str"),
-        "venue": pd.Series(venue[rows["inst"]], dtype="str"),
+        "inst": inst,
+        "symbol": _texts([c.symbol for c in contracts], inst),
+        "venue": _texts([c.venue for c in contracts], inst),
     }
 
 
-def _prices(rows: np.ndarray, contracts: Sequence[Contract], date: str) -> np.ndarray:
-    out = np.full(len(rows), np.nan)
+def _texts(values: Sequence[str], inst: np.ndarray) -> pd.Series:
+    return pd.Series(np.array(values, object)[inst], dtype="str")
+
+
+def _prices(
+    tick: np.ndarray, inst: np.ndarray, contracts: Sequence[Contract], date: str
+) -> np.ndarray:
+    out = np.full(len(tick), np.nan)
     for contract in contracts:
-        mine = rows["inst"] == contract.id
+        mine = inst == contract.id
         if mine.any():
-            out[mine] = prices_of(contract.ladder(date), rows["tick"][mine])
+            out[mine] = prices_of(contract.ladder(date), tick[mine])
     return out
 
 
 def _units(lots: np.ndarray, inst: np.ndarray, local: Local) -> np.ndarray:
-    what = local.instrument[inst]
-    return np.asarray(lots * what["lot_num"] / what["lot_den"])
+    what = local.instrument[["lot_num", "lot_den"]]
+    return np.asarray(lots * what["lot_num"][inst] / what["lot_den"][inst])
 
 
 def fills_table(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> pd.DataFrame:
     """Fills of one set, in order of booking."""
-    rows = logs.rows("fills")
-    rows = rows[rows["set"] == owner]
+    rows = logs.take("fills", owner)
     data = {"timestamp": rows["timestamp"], "exch_ts": rows["exch_ts"]}
-    data |= {"order_id": rows["order_id"], **_names(rows, contracts)}
+    data |= {"order_id": rows["order_id"], **_names(rows["inst"], contracts)}
     for name in ("side", "price", "size", "lots", "liquidity", "fee", "mid"):
         data[name] = rows[name]
     for name in ("spread_capture", "position", "reason"):
@@ -93,22 +116,22 @@ def orders_table(
     logs: Logs, local: Local, contracts: Sequence[Contract], date: str, owner: int = 0
 ) -> pd.DataFrame:
     """Orders of one set, in order of submission."""
-    rows = logs.rows("orders")
-    rows = rows[rows["set"] == owner]
-    rows = rows[np.argsort(rows["order_id"], kind="stable")]
-    filled = _units(rows["filled"], rows["inst"], local)
+    rows = logs.take("orders", owner)
+    rows.sort = np.argsort(rows["order_id"], kind="stable")
+    inst = rows["inst"]
+    filled = _units(rows["filled"], inst, local)
     with np.errstate(invalid="ignore", divide="ignore"):
         average = np.where(rows["filled"] > 0, rows["value"] / filled, np.nan)
     ended = rows["state"] >= FIRST_ENDED
     return pd.DataFrame(
         {
             "order_id": rows["order_id"],
-            **_names(rows, contracts),
+            **_names(inst, contracts),
             "side": rows["side"],
             "order_type": rows["order_type"],
             "tif": rows["tif"],
-            "price": _prices(rows, contracts, date),
-            "size": _units(rows["lots"], rows["inst"], local),
+            "price": _prices(rows["tick"], inst, contracts, date),
+            "size": _units(rows["lots"], inst, local),
             "status": rows["state"],
             "filled_qty": filled,
             "avg_price": average,
@@ -125,19 +148,19 @@ def quotes_table(
     logs: Logs, local: Local, contracts: Sequence[Contract], date: str, owner: int = 0
 ) -> pd.DataFrame:
     """Quote instructions of one set, in order."""
-    rows = logs.rows("instructions")
-    rows = rows[rows["set"] == owner]
-    price = _prices(rows, contracts, date)
+    rows = logs.take("instructions", owner)
+    inst = rows["inst"]
+    price = _prices(rows["tick"], inst, contracts, date)
     about_order = rows["order_id"] != 0
     return pd.DataFrame(
         {
             "timestamp": rows["timestamp"],
-            **_names(rows, contracts),
+            **_names(inst, contracts),
             "action": rows["action"],
             "order_id": rows["order_id"],
             "side": rows["side"],
             "price": np.where(about_order, price, np.nan),
-            "size": _units(rows["lots"], rows["inst"], local),
+            "size": _units(rows["lots"], inst, local),
             "order_type": rows["order_type"],
             "tif": rows["tif"],
             "reason": rows["reason"],
@@ -166,13 +189,12 @@ PATH_VARIABLES = (
 
 def path_dataset(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> xr.Dataset:
     """Step path of one set over (time, inst)."""
-    rows = logs.rows("path")
-    rows = rows[rows["set"] == owner].reshape(-1, len(contracts))
-    data = {name: (("time", "inst"), rows[name].copy()) for name in PATH_VARIABLES}
+    rows, count = logs.take("path", owner), len(contracts)
+    data = {name: (("time", "inst"), rows[name].reshape(-1, count)) for name in PATH_VARIABLES}
     return xr.Dataset(
         data,
         coords={
-            "time": ("time", rows["time"][:, 0].copy()),
+            "time": ("time", rows["time"].reshape(-1, count)[:, 0].copy()),
             "inst": ("inst", np.arange(len(contracts), dtype=np.int16)),
             "symbol": ("inst", np.array([c.symbol for c in contracts])),
         },
