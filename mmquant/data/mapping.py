@@ -96,10 +96,18 @@ def packets(exch_ts: np.ndarray, columns: Sequence[np.ndarray]) -> Iterator[slic
     while start < total:
         stop = min(start + PIECE_ROWS, total)
         if stop < total:
-            stop = int(np.searchsorted(exch_ts, exch_ts[stop - 1], side="right"))
+            stop += _rows_at(exch_ts, stop, exch_ts[stop - 1])
         yield slice(start, stop)
         give_back([exch_ts, *columns], start, stop)
         start = stop
+
+
+def _rows_at(exch_ts: np.ndarray, start: int, ts: int) -> int:
+    """How many rows from ``start`` on have that time; looks no further ahead than it must."""
+    stop = start
+    while stop < len(exch_ts) and exch_ts[stop] == ts:
+        stop += int(np.searchsorted(exch_ts[stop : stop + 4096], ts, side="right"))
+    return stop - start
 
 
 def room_like(column: np.ndarray, rows: int, dtype: type) -> np.ndarray:
@@ -148,12 +156,22 @@ class Growing:
 
     def column(self) -> np.ndarray:
         """All values; nothing is added after that."""
-        if self._file is None:
-            return np.concatenate([np.zeros(0, self._dtype), *self._parts])
-        with self._file as file:
-            file.flush()
-            folder = self._folder or Path()
-            return map_column(file, folder, self._dtype, self._rows)
+        if self._file is not None:
+            with self._file as file:
+                file.flush()
+                folder = self._folder or Path()
+                self._parts = [map_column(file, folder, self._dtype, self._rows)]
+            self._file = None
+        elif len(self._parts) != 1:
+            self._parts = [np.concatenate([np.zeros(0, self._dtype), *self._parts])]
+        return self._parts[0]
+
+    def parts(self) -> Iterator[np.ndarray]:
+        """All values part by part, each for use before the next; nothing is added after that."""
+        if self._file is not None:
+            self.column()
+        for part in self._parts:
+            yield from (part[rows] for rows in pieces([part]))
 
 
 def _scratch(folder: Path) -> BinaryIO:

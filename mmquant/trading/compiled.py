@@ -60,7 +60,7 @@ def run_halves(
     MMQuantError
         where the strategy writes past its rows, or more messages are on their way than expected.
     """
-    logs = Logs()
+    logs = Logs(halves.tape.exch_ts)
     loop = loop or bind_loop(halves)
     halves.clock["pause_row"] = PIECE_ROWS
     while True:

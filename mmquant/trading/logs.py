@@ -14,30 +14,28 @@ from mmquant.core.local import Local
 from mmquant.core.orders import FIRST_ENDED
 from mmquant.data.contracts import Contract
 from mmquant.data.ladders import prices_of
+from mmquant.data.mapping import Growing
 
 DTYPES = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": PATH}
 
 
 class Logs:
-    """All that a run logged, in order."""
+    """All that a run logged, in order; on disk where the tape is, whose column ``like`` is."""
 
-    def __init__(self) -> None:
-        self.fills: list[np.ndarray] = []
-        self.orders: list[np.ndarray] = []
-        self.instructions: list[np.ndarray] = []
-        self.path: list[np.ndarray] = []
+    def __init__(self, like: np.ndarray) -> None:
+        self._kept = {name: Growing(like, dtype) for name, dtype in DTYPES.items()}
 
     def drain(self, local: Local) -> None:
         """Take over what the buffers hold, and empty them."""
         log = local.log[0]
-        for name, buffer, kept in (
-            ("fills", local.fill_log, self.fills),
-            ("orders", local.order_log, self.orders),
-            ("instructions", local.instruction_log, self.instructions),
-            ("path", local.path_log, self.path),
+        for name, buffer in (
+            ("fills", local.fill_log),
+            ("orders", local.order_log),
+            ("instructions", local.instruction_log),
+            ("path", local.path_log),
         ):
             if log[name]:
-                kept.append(buffer[: log[name]].copy())
+                self._kept[name].append(buffer[: log[name]])
                 log[name] = 0
 
     def finish(self, local: Local) -> None:
@@ -45,30 +43,27 @@ class Logs:
         self.drain(local)
         rest = local.order[local.order["order_id"] != 0]
         if local.log[0]["keep_tables"] and len(rest):
-            self.orders.append(rest.copy())
+            self._kept["orders"].append(rest)
 
     def rows(self, name: str) -> np.ndarray:
         """One log as a record array."""
-        return np.concatenate([np.zeros(0, DTYPES[name]), *getattr(self, name)])
+        return self._kept[name].column()
 
-    def take(self, name: str, owner: int) -> LogColumns:
-        """One log of one set, for a table, which is all that is left of it then."""
-        parts = getattr(self, name)
-        setattr(self, name, [])
-        return LogColumns([np.zeros(0, DTYPES[name]), *parts], owner)
+    def of(self, name: str, owner: int) -> LogColumns:
+        """One log of one set, for a table."""
+        return LogColumns(self._kept[name], DTYPES[name], owner)
 
 
 class LogColumns:
     """A log, column by column: put together as a whole it would stand in memory twice."""
 
-    def __init__(self, parts: list[np.ndarray], owner: int) -> None:
-        self._parts = [
-            part if (part["set"] == owner).all() else part[part["set"] == owner] for part in parts
-        ]
+    def __init__(self, kept: Growing, dtype: np.dtype, owner: int) -> None:
+        self._kept, self._dtype, self._owner = kept, dtype, owner
         self.sort: np.ndarray | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
-        column = np.concatenate([part[name] for part in self._parts])
+        parts = [part[name][part["set"] == self._owner] for part in self._kept.parts()]
+        column = np.concatenate([np.zeros(0, self._dtype[name]), *parts])
         return column if self.sort is None else column[self.sort]
 
 
@@ -102,7 +97,7 @@ def _units(lots: np.ndarray, inst: np.ndarray, local: Local) -> np.ndarray:
 
 def fills_table(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> pd.DataFrame:
     """Fills of one set, in order of booking."""
-    rows = logs.take("fills", owner)
+    rows = logs.of("fills", owner)
     data = {"timestamp": rows["timestamp"], "exch_ts": rows["exch_ts"]}
     data |= {"order_id": rows["order_id"], **_names(rows["inst"], contracts)}
     for name in ("side", "price", "size", "lots", "liquidity", "fee", "mid"):
@@ -116,7 +111,7 @@ def orders_table(
     logs: Logs, local: Local, contracts: Sequence[Contract], date: str, owner: int = 0
 ) -> pd.DataFrame:
     """Orders of one set, in order of submission."""
-    rows = logs.take("orders", owner)
+    rows = logs.of("orders", owner)
     rows.sort = np.argsort(rows["order_id"], kind="stable")
     inst = rows["inst"]
     filled = _units(rows["filled"], inst, local)
@@ -148,7 +143,7 @@ def quotes_table(
     logs: Logs, local: Local, contracts: Sequence[Contract], date: str, owner: int = 0
 ) -> pd.DataFrame:
     """Quote instructions of one set, in order."""
-    rows = logs.take("instructions", owner)
+    rows = logs.of("instructions", owner)
     inst = rows["inst"]
     price = _prices(rows["tick"], inst, contracts, date)
     about_order = rows["order_id"] != 0
@@ -189,7 +184,7 @@ PATH_VARIABLES = (
 
 def path_dataset(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> xr.Dataset:
     """Step path of one set over (time, inst)."""
-    rows, count = logs.take("path", owner), len(contracts)
+    rows, count = logs.of("path", owner), len(contracts)
     data = {name: (("time", "inst"), rows[name].reshape(-1, count)) for name in PATH_VARIABLES}
     return xr.Dataset(
         data,
