@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import xarray as xr
 
 PIECE_ROWS = 1 << 20
 """Rows that are looked at before their pages are given back."""
-SPILL_BYTES = 1 << 24
+SPILL_BYTES = 1 << 22
 """Size from which a growing column goes to a file."""
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 """Promise no memory for writes that never come: a column may be larger than all memory."""
@@ -78,6 +79,12 @@ def give_back(columns: Sequence[np.ndarray], start: int, stop: int) -> None:
         high -= 0 if high == len(memory) else high % mmap.PAGESIZE
         if high > low:
             memory.madvise(mmap.MADV_DONTNEED, low, high - low)
+
+
+def give_back_all(ds: xr.Dataset) -> None:
+    """Give back the pages of all columns of a Dataset."""
+    for variable in ds.variables.values():
+        give_back([variable.values], 0, len(variable))
 
 
 def pieces(columns: Sequence[np.ndarray]) -> Iterator[slice]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
-from mmquant.data.mapping import PIECE_ROWS
+from mmquant.data.mapping import PIECE_ROWS, give_back_all
 from mmquant.errors import DataError
 from mmquant.schema import table
 
@@ -24,13 +24,18 @@ ARROW = {"str": pa.string()}
 
 def write_frame(frame: pd.DataFrame, name: str, path: Path, header: dict[str, Any]) -> None:
     """Write the columns of a table (schema ``name``) to Parquet; NaN stays NaN."""
+    _write({str(column): values for column, values in frame.items()}, name, path, header)
+
+
+def _write(columns: Mapping[str, Any], name: str, path: Path, header: dict[str, Any]) -> None:
+    """Write columns, Series or arrays, as they stand: a copy of all would double a long run."""
     wanted = {column.name: column.dtype for column in table(name).columns}
     arrays = {
-        str(column): pa.array(
-            values if wanted.get(str(column)) == "str" else values.to_numpy(),
-            type=ARROW.get(wanted.get(str(column), "")),
+        column: pa.array(
+            values if wanted.get(column) == "str" else np.asarray(values),
+            type=ARROW.get(wanted.get(column, "")),
         )
-        for column, values in frame.items()
+        for column, values in columns.items()
     }
     data = pa.table(arrays).replace_schema_metadata({KEY: json.dumps(header).encode()})
     pq.write_table(data, path, compression="zstd")
@@ -69,7 +74,8 @@ def write_path(path: xr.Dataset, file: Path) -> None:
         "attrs": _plain(path.attrs),
         "variables": attrs,
     }
-    write_frame(pd.DataFrame(columns), "path", file, header)
+    _write(columns, "path", file, header)
+    give_back_all(path)
 
 
 def read_path(file: Path) -> xr.Dataset:
@@ -104,6 +110,8 @@ def digest_of(tables: Mapping[str, pd.DataFrame | xr.Dataset]) -> str:
         columns: Any = obj.variables.items() if isinstance(obj, xr.Dataset) else obj.items()
         for column, values in sorted(columns, key=lambda item: str(item[0])):
             _add(total, str(column), values)
+        if isinstance(obj, xr.Dataset):
+            give_back_all(obj)
     return total.hexdigest()
 
 

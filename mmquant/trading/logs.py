@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ class Logs:
     """All that a run logged, in order; on disk where the tape is, whose column ``like`` is."""
 
     def __init__(self, like: np.ndarray) -> None:
+        self.like = like
         self._kept = {name: Growing(like, dtype) for name, dtype in DTYPES.items()}
 
     def drain(self, local: Local) -> None:
@@ -62,9 +63,18 @@ class LogColumns:
         self.sort: np.ndarray | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
-        parts = [part[name][part["set"] == self._owner] for part in self._kept.parts()]
-        column = np.concatenate([np.zeros(0, self._dtype[name]), *parts])
+        column = np.concatenate([np.zeros(0, self._dtype[name]), *self._parts(name)])
         return column if self.sort is None else column[self.sort]
+
+    def growing(self, name: str, like: np.ndarray) -> np.ndarray:
+        """A column that stands where ``like`` does: on disk or in memory."""
+        column = Growing(like, self._dtype[name])
+        for part in self._parts(name):
+            column.append(part)
+        return column.column()
+
+    def _parts(self, name: str) -> Iterator[np.ndarray]:
+        return (part[name][part["set"] == self._owner] for part in self._kept.parts())
 
 
 def _names(inst: np.ndarray, contracts: Sequence[Contract]) -> dict[str, Any]:
@@ -185,7 +195,10 @@ PATH_VARIABLES = (
 def path_dataset(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> xr.Dataset:
     """Step path of one set over (time, inst)."""
     rows, count = logs.of("path", owner), len(contracts)
-    data = {name: (("time", "inst"), rows[name].reshape(-1, count)) for name in PATH_VARIABLES}
+    data = {
+        name: (("time", "inst"), rows.growing(name, logs.like).reshape(-1, count))
+        for name in PATH_VARIABLES
+    }
     return xr.Dataset(
         data,
         coords={
