@@ -55,8 +55,8 @@ RUN_CLOCK = np.dtype(
 )
 """Cursors of a run, which can resume in the middle of a decision.
 
-``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked. Before
-the exchange takes ``pause_row``, the shell is asked what there is to do.
+``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked.
+Before the exchange takes ``pause_row``, the shell is told.
 """
 
 

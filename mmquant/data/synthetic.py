@@ -23,8 +23,8 @@ import xarray as xr
 from mmquant.core.dtypes import RowKind
 from mmquant.core.zero_intelligence import ROW
 from mmquant.data.contracts import Contract
-from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
 from mmquant.data.mapping import PIECE_ROWS
+from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
 from mmquant.data.tape import make_tape, tape_attributes
 from mmquant.data.tape_facts import facts
 from mmquant.errors import UsageError
@@ -190,17 +190,31 @@ def column_digests(tape: xr.Dataset) -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the demo tape and print its facts: ``python -m mmquant.data.synthetic --out FILE``."""
+    """Write the demo tape and print its facts: ``python -m mmquant.data.synthetic --out FILE``.
+
+    With ``--rows`` a random tape of so many rows is written instead, as a mapped tape and never
+    whole in memory: ``--rows 200000000 --out big.tape``.
+    """
     parser = argparse.ArgumentParser(prog="python -m mmquant.data.synthetic", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument("--out", type=Path, required=True, help="tape to write")
+    parser.add_argument("--rows", type=int, help="a random mapped tape of so many rows")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--rate-scale", type=float, default=1.0)
+    parser.add_argument("--rate-scale", type=float)
     parser.add_argument("--instruments", type=int, default=1)
     parser.add_argument("--symbol", default="DEMO")
     parser.add_argument("--date", default="2024-01-02")
     options = vars(parser.parse_args(argv))
     out: Path = options.pop("out")
+    rows = options.pop("rows")
+    if options["rate_scale"] is None:
+        options["rate_scale"] = 1.0 if rows is None else RANDOM_RATE
+    if rows is not None:
+        shared = {name: options[name] for name in ("seed", "rate_scale", "symbol", "date")}
+        write_random_tape(out, rows, **shared)
+        size = sum(file.stat().st_size for file in out.iterdir())
+        sys.stdout.write(json.dumps({"bytes": size, "rows": rows}) + "\n")
+        return 0
     from mmquant.data.readers import write_tape
 
     tape = make_demo_tape(**options)

@@ -140,7 +140,11 @@ def _is_text(values: Any) -> bool:
 
 def _first(mask: np.ndarray, rows_before: int) -> str:
     at = np.argwhere(mask)[0]
-    return f"row {rows_before + int(at[0]) + 1}" if len(at) == 1 else f"index {tuple(int(i) for i in at)}"
+    return (
+        f"row {rows_before + int(at[0]) + 1}"
+        if len(at) == 1
+        else f"index {tuple(int(i) for i in at)}"
+    )
 
 
 def code_list(column: Column) -> str:

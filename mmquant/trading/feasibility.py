@@ -179,7 +179,9 @@ def _fills(touch: Touch, fills: Joined, fee: Fee) -> Result:
 
 def _margin(touch: Touch, fills: Joined, fee: Fee, horizon_s: float, suffix: str) -> Result:
     """Costs and margin at one horizon, all on the fills that have a mid there."""
-    means = {name: _Mean() for name in ("half_spread", "adverse", "markout", "break_even", "margin")}
+    means = {
+        name: _Mean() for name in ("half_spread", "adverse", "markout", "break_even", "margin")
+    }
     times, margins = Growing(touch.ts, np.int64), Growing(touch.ts, np.float64)
     for every in fills.parts():
         part = every.of(every.whole) if suffix else every
@@ -252,7 +254,7 @@ def message_seconds(ts: Ints, messages: Ints, last_ts: int) -> Floats:
         steps = np.concatenate([-messages[over:stop], messages[rows]])[order]
         counts = count + np.cumsum(steps)
         stood = np.diff(np.append(np.minimum(edges[order], last_ts), end)) / 1e9
-        found = np.bincount(counts, stood, minlength=len(by_count))
+        found = np.asarray(np.bincount(counts, stood, minlength=len(by_count)), np.float64)
         found[: len(by_count)] += by_count
         by_count, count, over = found, int(counts[-1]), stop
     return by_count

@@ -88,12 +88,11 @@ def touches_of(tape: xr.Dataset, contracts: Sequence[Contract]) -> list[Touch]:
             for column, values in zip(kept, parts, strict=True):
                 column.append(values)
     last = int(columns[0][-1]) if n else 0
-    return [
-        Touch(
-            *(column.column() for column in kept), last, int(one["unsided"]), int(one["unsided_lots"])
-        )
-        for kept, one in zip(found, scan, strict=True)
-    ]
+    made = []
+    for kept, one in zip(found, scan, strict=True):
+        shown, met, ts, mid = (column.column() for column in kept)
+        made.append(Touch(shown, met, ts, mid, last, int(one["unsided"]), int(one["unsided_lots"])))
+    return made
 
 
 def _by_inst(rows: np.ndarray, instruments: int) -> list[np.ndarray]:

@@ -75,8 +75,8 @@ def read_own(path: str | Path) -> xr.Dataset:
 def write_tape(tape: xr.Dataset, path: str | Path, **options: Any) -> Path:
     """Write a tape in the format that the end of the name tells; return the path.
 
-    Parquet, mapped and CSV hold all of it; what a neutral file cannot hold is refused. Raises UsageError
-    for another ending. A file is replaced only when the new one is whole.
+    Parquet, mapped and CSV hold all of it; what a neutral file cannot hold is refused. Raises
+    UsageError for another ending. A file is replaced only when the new one is whole.
     """
     name = Path(path).name.lower()
     for suffix, format in SUFFIXES.items():

@@ -142,7 +142,9 @@ def _write_columns(
         starts = {name: _start(file, DTYPES[name], 0) for name, file in files.items()}
         for part in parts:
             for name, file in files.items():
-                content = np.ascontiguousarray(part[name]).data.cast("B") if len(part[name]) else b""
+                content = (
+                    np.ascontiguousarray(part[name]).data.cast("B") if len(part[name]) else b""
+                )
                 sums[name] = zlib.crc32(content, sums[name])
                 file.write(content)
             rows += len(part[name])
@@ -174,7 +176,9 @@ def _load(folder: Path) -> dict[str, Any]:
         )
     header = load_header(file.read_text("utf-8", errors="replace"), file)
     try:
-        names = {name: (about["dtype"], about["crc32"]) for name, about in header["columns"].items()}
+        names = {
+            name: (about["dtype"], about["crc32"]) for name, about in header["columns"].items()
+        }
         damaged = header["file_rows"] < 0 or header["crossed_rows"] < 0
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"the header is damaged ({error!r})", where=str(file), fix=AGAIN) from None
