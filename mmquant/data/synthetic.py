@@ -198,20 +198,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mmquant.data.synthetic", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="tape to write")
     parser.add_argument("--rows", type=int, help="a random mapped tape of so many rows")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--rate-scale", type=float)
-    parser.add_argument("--instruments", type=int, default=1)
-    parser.add_argument("--symbol", default="DEMO")
-    parser.add_argument("--date", default="2024-01-02")
+    kinds = {"seed": int, "minutes": float, "rate-scale": float, "instruments": int}
+    for name, kind in (kinds | {"symbol": str, "date": str}).items():
+        parser.add_argument(f"--{name}", type=kind, default=argparse.SUPPRESS)
     options = vars(parser.parse_args(argv))
     out: Path = options.pop("out")
     rows = options.pop("rows")
-    if options["rate_scale"] is None:
-        options["rate_scale"] = 1.0 if rows is None else RANDOM_RATE
     if rows is not None:
-        shared = {name: options[name] for name in ("seed", "rate_scale", "symbol", "date")}
-        write_random_tape(out, rows, **shared)
+        for name in ("minutes", "instruments"):
+            _require(name not in options, f"--{name} is given with --rows", "leave one of them out")
+        write_random_tape(out, rows, **options)
         size = sum(file.stat().st_size for file in out.iterdir())
         sys.stdout.write(json.dumps({"bytes": size, "rows": rows}) + "\n")
         return 0
