@@ -120,11 +120,11 @@ def data_import(
 ) -> None:
     """Read market data of a format and write it as a tape of our own."""
     from mmquant.config_sources import parse_options
-    from mmquant.data.readers import read_tape
-    from mmquant.data.readers.own import write_tape
+    from mmquant.data.readers import import_tape
 
-    tape = read_tape(source_format, _one_or_all(paths), lenient=lenient, **parse_options(options))
-    write_tape(tape, out)
+    tape = import_tape(
+        source_format, _one_or_all(paths), out, lenient=lenient, **parse_options(options)
+    )
     result = {**_facts(tape), "tape": str(out)}
     console.emit(result, console.table(result), str(out), as_json=as_json)
 

@@ -114,7 +114,7 @@ def fills_table(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> pd
         data[name] = rows[name]
     for name in ("spread_capture", "position", "reason"):
         data[name] = rows[name]
-    return pd.DataFrame(data)
+    return pd.DataFrame(data, copy=False)
 
 
 def orders_table(
@@ -145,7 +145,8 @@ def orders_table(
             "cancel_time": np.where(ended, rows["end_ts"], 0),
             "reason": rows["reason"],
             "position": rows["position"],
-        }
+        },
+        copy=False,
     )
 
 
@@ -170,7 +171,8 @@ def quotes_table(
             "tif": rows["tif"],
             "reason": rows["reason"],
             "position": rows["position"],
-        }
+        },
+        copy=False,
     )
 
 

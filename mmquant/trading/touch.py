@@ -90,8 +90,8 @@ def touches_of(tape: xr.Dataset, contracts: Sequence[Contract]) -> list[Touch]:
     last = int(columns[0][-1]) if n else 0
     made = []
     for kept, one in zip(found, scan, strict=True):
-        rows, met, ts, mid = (column.column() for column in kept)
-        made.append(Touch(rows, met, ts, mid, last, int(one["unsided"]), int(one["unsided_lots"])))
+        seen, met, ts, mid = (column.column() for column in kept)
+        made.append(Touch(seen, met, ts, mid, last, int(one["unsided"]), int(one["unsided_lots"])))
     return made
 
 

@@ -17,7 +17,7 @@ import mmquant as mm
 from mmquant.core.dtypes import RowKind
 from mmquant.data import mapping
 from mmquant.data.mapping import map_of, rising_order
-from mmquant.data.readers import read_tape, write_tape
+from mmquant.data.readers import import_tape, read_tape, write_tape
 from mmquant.data.readers.mapped import HEADER, write_chunks
 from mmquant.data.synthetic import main, make_random_tape, write_random_tape
 from mmquant.data.tape import COLUMNS, make_tape
@@ -200,3 +200,29 @@ def test_what_is_written_to_a_column_stays_out_of_the_file(tmp_path: Path) -> No
     read_tape("mapped", path)["tick"].values[:] = 7
     assert bytes_of(path) == before
     assert read_tape("mapped", path).identical(small_tape())
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_parquet_is_imported_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmquant.data.readers.parquet.PIECE_ROWS", 4)
+    tape = small_tape()
+    source = write_tape(tape, tmp_path / "a.parquet")
+    found = import_tape("parquet", source, tmp_path / "a.tape")
+    assert found.identical(read_tape("parquet", source)) and found.identical(tape)
+    assert map_of(found["tick"].values) is not None
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_bad_parquet_is_refused_as_it_is_read(tmp_path: Path) -> None:
+    tape = small_tape()
+    tape["size"].values[5] = -3
+    frame = tape.to_dataframe()[list(COLUMNS)]
+    frame.to_parquet(tmp_path / "a.parquet", index=False)
+    told = {"contracts": contracts(3), "date": "2023-11-14"}
+    with pytest.raises(DataError, match="size is negative"):
+        import_tape("parquet", tmp_path / "a.parquet", tmp_path / "a.tape", **told)
+    with pytest.raises(UsageError, match="no option 'colour'"):
+        import_tape("parquet", tmp_path / "a.parquet", tmp_path / "a.tape", colour="red")
+    assert [one.name for one in tmp_path.iterdir()] == ["a.parquet"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,10 +44,15 @@ def read_tape(format: str, path: PathLike, *, lenient: bool = False, **options: 
     UsageError
         for an unknown format or option.
     """
-    module = reader(format)
+    _check_options(format, options)
+    tape: xr.Dataset = reader(format).read(path, lenient=lenient, **options)
+    return tape
+
+
+def _check_options(format: str, options: Mapping[str, Any]) -> None:
     known = [
         name
-        for name, parameter in inspect.signature(module.read).parameters.items()
+        for name, parameter in inspect.signature(reader(format).read).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and name != "lenient"
     ]
     for name in options:
@@ -56,7 +61,21 @@ def read_tape(format: str, path: PathLike, *, lenient: bool = False, **options: 
                 f"format {format!r} has no option {name!r}",
                 fix=f"use {', '.join(known)}" if known else "leave it out",
             )
-    tape: xr.Dataset = module.read(path, lenient=lenient, **options)
+
+
+def import_tape(
+    format: str, path: PathLike, out: str | Path, *, lenient: bool = False, **options: Any
+) -> xr.Dataset:
+    """Read a file and write it as a tape of our own; arguments as for ``read_tape``.
+
+    Parquet goes to a mapped tape piece by piece, all else through memory.
+    """
+    if format == "parquet" and Path(out).suffix == ".tape" and not lenient:
+        _check_options("parquet", options)
+        reader("mapped").from_parquet(path, out, **options)
+        return read_tape("mapped", out, allow_crossed=True)
+    tape = read_tape(format, path, lenient=lenient, **options)
+    write_tape(tape, out)
     return tape
 
 

@@ -20,7 +20,7 @@ import xarray as xr
 from mmquant.data.crossing import CROSSED_FIX, crossed_rows
 from mmquant.data.files import put_in_place
 from mmquant.data.mapping import is_rising, map_column, pieces
-from mmquant.data.readers import PathLike
+from mmquant.data.readers import PathLike, own, parquet
 from mmquant.data.readers.own import header_of, load_header
 from mmquant.data.readers.parquet import one_path
 from mmquant.data.tape import (
@@ -28,6 +28,7 @@ from mmquant.data.tape import (
     complete,
     contracts_of,
     local_order_pieces,
+    tape_attributes,
     tape_of,
     validate_tape,
 )
@@ -74,8 +75,33 @@ def write(tape: xr.Dataset, path: str | Path) -> None:
     write_chunks(parts, path, tape.attrs)
 
 
+def from_parquet(source: PathLike, path: str | Path, **options: Any) -> None:
+    """Write a Parquet tape as a mapped one, never holding more than a part.
+
+    ``options`` are those of the Parquet reader. Raises DataError at the first bad row.
+    """
+    allow_crossed = bool(options.pop("allow_crossed", False))
+    attrs, chunks = parquet.chunks(source, **options)
+    made = tape_attributes(
+        own.as_contracts(attrs["contracts"]),
+        rows=0,
+        level=attrs.get("level", "L2"),
+        source=json.loads(attrs.get("source", "{}")) or {"format": "tape", "files": []},
+        date=attrs["date"],
+        timezone=attrs.get("timezone", "UTC"),
+        notes=json.loads(attrs.get("notes", "[]")),
+        counts=json.loads(attrs.get("counts", "{}")),
+    )
+    kept = {name: attrs[name] for name in ("quarantine",) if name in attrs}
+    write_chunks(chunks, path, made | kept, allow_crossed=allow_crossed)
+
+
 def write_chunks(
-    chunks: Iterable[Mapping[str, np.ndarray]], path: str | Path, attrs: Mapping[str, Any]
+    chunks: Iterable[Mapping[str, np.ndarray]],
+    path: str | Path,
+    attrs: Mapping[str, Any],
+    *,
+    allow_crossed: bool = True,
 ) -> None:
     """Write a tape from its columns in chunks of rows, such as those of ``make_tape``, in order.
 
@@ -85,7 +111,8 @@ def write_chunks(
     Raises
     ------
     DataError
-        where the rows are no tape, or not in order of (exch_ts, seq).
+        where the rows are no tape, or not in order of (exch_ts, seq), or leave a book crossed
+        without ``allow_crossed``.
     UsageError
         where something else has that name.
     """
@@ -98,14 +125,17 @@ def write_chunks(
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         temporary.chmod(0o755)
-        _fill(temporary, chunks, attrs)
+        _fill(temporary, chunks, attrs, allow_crossed)
         put_in_place(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _fill(
-    folder: Path, chunks: Iterable[Mapping[str, np.ndarray]], attrs: Mapping[str, Any]
+    folder: Path,
+    chunks: Iterable[Mapping[str, np.ndarray]],
+    attrs: Mapping[str, Any],
+    allow_crossed: bool,
 ) -> None:
     """Write columns, check what stands there, and write the header last."""
     rows, sums = _write_columns(folder, COLUMNS, _completed(chunks))
@@ -119,7 +149,12 @@ def _fill(
     validate_tape(tape)
     crossed = 0
     if tape.attrs["level"] == "L2":
-        crossed = crossed_rows(columns, len(contracts_of(tape)))[1]["crossed_rows"]
+        bad, found = crossed_rows(columns, len(contracts_of(tape)))
+        crossed = found["crossed_rows"]
+        if crossed and not allow_crossed:
+            raise DataError(
+                "the book is crossed", where=f"row {int(bad.argmax()) + 1}", fix=CROSSED_FIX
+            )
     about = {name: {"dtype": str(DTYPES[name]), "crc32": value} for name, value in sums.items()}
     header = header_of(tape) | {"columns": about, "crossed_rows": crossed}
     (folder / HEADER).write_text(json.dumps(header, indent=1, sort_keys=True) + "\n", "utf-8")
