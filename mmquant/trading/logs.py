@@ -114,7 +114,7 @@ def fills_table(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> pd
         data[name] = rows[name]
     for name in ("spread_capture", "position", "reason"):
         data[name] = rows[name]
-    return pd.DataFrame(data, copy=False)
+    return pd.DataFrame(data)
 
 
 def orders_table(
@@ -146,7 +146,6 @@ def orders_table(
             "reason": rows["reason"],
             "position": rows["position"],
         },
-        copy=False,
     )
 
 
@@ -172,7 +171,6 @@ def quotes_table(
             "reason": rows["reason"],
             "position": rows["position"],
         },
-        copy=False,
     )
 
 
