@@ -10,7 +10,8 @@ STAMP := $(VENV)/.installed-$(shell { cat pyproject.toml; pwd; } | cksum | cut -
 help:
 	@echo "make demo    set up, then the main job on the bundled tape; ends with the report's path"
 	@echo "make test    set up, then all tests"
-	@echo "make bench   benchmarks; PEER_PYTHON=path/to/python adds the one against hftbacktest"
+	@echo "make bench   benchmarks; PEER_PYTHON=path/to/python adds the one against hftbacktest,"
+	@echo "             LARGE=1 a tape of 200 million rows (15 GB of disk)"
 	@echo "make soak    long runs"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make setup   only the environment, in .venv"
@@ -27,7 +28,7 @@ test: setup
 	@$(PY) -m pytest -n $(WORKERS) -q
 
 bench: setup
-	@$(PY) -m tests.benchmarks $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
+	@$(PY) -m tests.benchmarks $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON)) $(if $(LARGE),--large)
 
 soak: setup
 	@$(PY) -m pytest -m soak -q -rs

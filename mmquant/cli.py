@@ -43,7 +43,7 @@ Options = Annotated[
     ),
 ]
 Format = Annotated[
-    str, typer.Argument(metavar="FORMAT", help="lobster, binance, neutral, parquet or csv.")
+    str, typer.Argument(metavar="FORMAT", help="lobster, binance, neutral, parquet, mapped or csv.")
 ]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="The file or files.")]
 MaybeConfigFile = Annotated[
@@ -110,7 +110,7 @@ def demo(
 def data_import(
     source_format: Format,
     paths: Paths,
-    out: Annotated[Path, typer.Option("--out", help="Parquet tape to write.")],
+    out: Annotated[Path, typer.Option("--out", help="Tape to write: .parquet, or .tape (mapped).")],
     options: Options = NONE,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Put bad rows aside and count them.")
@@ -118,13 +118,13 @@ def data_import(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Read market data of a format and write it as a Parquet tape."""
+    """Read market data of a format and write it as a tape of our own."""
     from mmquant.config_sources import parse_options
-    from mmquant.data.readers import read_tape
-    from mmquant.data.readers.own import write_tape
+    from mmquant.data.readers import import_tape
 
-    tape = read_tape(source_format, _one_or_all(paths), lenient=lenient, **parse_options(options))
-    write_tape(tape, out)
+    tape = import_tape(
+        source_format, _one_or_all(paths), out, lenient=lenient, **parse_options(options)
+    )
     result = {**_facts(tape), "tape": str(out)}
     console.emit(result, console.table(result), str(out), as_json=as_json)
 
@@ -269,9 +269,9 @@ def _one_or_all(paths: list[Path]) -> Path | list[Path]:
 def _tape(path: Path | None) -> xr.Dataset | None:
     if path is None:
         return None
-    from mmquant.data.readers import read_tape
+    from mmquant.data.readers import read_own
 
-    return read_tape("parquet", path)
+    return read_own(path)
 
 
 def _facts(tape: xr.Dataset) -> dict[str, Any]:
@@ -292,5 +292,6 @@ def _finish(run: Run, settings: Config, out: Path | None, overwrite: bool, as_js
     """Save the run and print its summary; a folder of its own digest may be written again."""
     folder = out or Path(settings.output.dir) / f"{settings.name}-{run.manifest['digest'][:8]}"
     run.save(folder, overwrite=overwrite or out is None)
-    result = {**run.summary, "digest": run.manifest["digest"], "run": str(folder)}
-    console.emit(result, console.table(run.summary), str(folder), as_json=as_json)
+    peak = {"peak_memory_mb": console.peak_memory_mb()}
+    result = {**run.summary, "digest": run.manifest["digest"], "run": str(folder), **peak}
+    console.emit(result, console.table(run.summary | peak), str(folder), as_json=as_json)

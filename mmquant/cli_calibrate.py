@@ -179,9 +179,9 @@ def micro_price(
 
 
 def _tape(path: Path) -> xr.Dataset:
-    from mmquant.data.readers import read_tape
+    from mmquant.data.readers import read_own
 
-    return read_tape("parquet", path)
+    return read_own(path)
 
 
 def _thinned(rates: pd.DataFrame) -> pd.DataFrame:

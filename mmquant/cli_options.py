@@ -12,7 +12,8 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Sets = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="Set a key; repeatable.")]
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file.")]
 TapeFile = Annotated[
-    Path | None, typer.Option("--tape", help="Parquet tape to use instead of the configured one.")
+    Path | None,
+    typer.Option("--tape", help="Tape to use instead of the configured one: .parquet or .tape."),
 ]
-Tape = Annotated[Path, typer.Argument(metavar="TAPE", help="Parquet tape.")]
+Tape = Annotated[Path, typer.Argument(metavar="TAPE", help="A tape: .parquet or .tape.")]
 NONE: list[str] = []

@@ -47,10 +47,10 @@ def feasible(
     debug: Debug = False,
 ) -> None:
     """Would joining the best prices have paid, after adverse selection and fees?"""
-    from mmquant.data.readers import read_tape
+    from mmquant.data.readers import read_own
     from mmquant.trading.feasibility import feasible as look_at
 
-    found = look_at(read_tape("parquet", tape), fees=fees)
+    found = look_at(read_own(tape), fees=fees)
     console.emit(by_symbol(found), *(block(one) for one in found), as_json=as_json)
 
 

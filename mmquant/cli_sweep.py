@@ -34,12 +34,12 @@ def sweep(
     """Run a strategy with each combination of settings; prints the points that kept most."""
     from mmquant.config import Config
     from mmquant.data.files import written_whole
-    from mmquant.data.readers import read_tape
+    from mmquant.data.readers import read_own
     from mmquant.research.grid import parse_grid
     from mmquant.research.sweep import sweep as run_sweep
 
     settings = Config.load(config, sets=sets)
-    market = None if tape is None else read_tape("parquet", tape)
+    market = None if tape is None else read_own(tape)
     with console.progress("Sweep") as step:
         found = run_sweep(settings, market, grid=parse_grid(grid), threads=threads, progress=step)
     points = found.to_dataframe().reset_index()

@@ -47,7 +47,7 @@ class Section(BaseModel):
 class TapeConfig(Section):
     """The recorded market."""
 
-    format: Literal["parquet", "csv", "lobster", "binance", "neutral"] = "parquet"
+    format: Literal["parquet", "mapped", "csv", "lobster", "binance", "neutral"] = "parquet"
     """Format of the file."""
     path: str | None = None
     """The file; a relative path starts at the folder of this YAML file."""

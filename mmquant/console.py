@@ -101,6 +101,25 @@ def _told(error: Exception) -> Exception:
     )
 
 
+def peak_memory_mb() -> float | None:
+    """Most memory that this process has had so far, None where the system does not tell. [MB]
+
+    Linux's own number is asked first: ``ru_maxrss`` also counts who started the process.
+    """
+    try:
+        with open("/proc/self/status") as status:
+            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        return round(peak * 1024 / 1e6, 1)
+    except (OSError, StopIteration, ValueError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
 def note(text: str) -> None:
     """A line for people, on stderr."""
     print(text, file=sys.stderr, flush=True)

@@ -9,7 +9,9 @@ from mmquant.core.book import grow_book
 from mmquant.core.dtypes import NEVER, ActionKind, Status
 from mmquant.core.engine import AT_RESPONSE, Tape, empty_message
 from mmquant.core.exchange import Exchange, grow_rings, send_request
+from mmquant.data.mapping import PIECE_ROWS, give_back
 from mmquant.trading.compiled import no_room
+from mmquant.trading.halves import receipt
 
 
 class SimBroker:
@@ -18,9 +20,8 @@ class SimBroker:
     def __init__(self, exchange: Exchange, tape: Tape) -> None:
         self._exchange, self._tape = exchange, tape
         self._rows = len(tape.exch_ts)
-        self._order = tape.order if len(tape.order) else np.arange(self._rows)
         self._received = 0
-        self._last_ts = int(tape.local_ts.max())
+        self._last_ts, _ = receipt(tape)
         self._message = empty_message()
 
     @property
@@ -35,9 +36,9 @@ class SimBroker:
 
     def next_message(self, until: int) -> np.ndarray | None:
         """The next row or answer received by ``until``, or None."""
-        row_ts = NEVER
+        row_ts, order = NEVER, self._tape.order
         if self._received < self._rows:
-            row = int(self._order[self._received])
+            row = int(order[self._received]) if len(order) else self._received
             row_ts = int(self._tape.local_ts[row])
         at = self._live_until(min(until, row_ts))
         if at == AT_RESPONSE and self._response_ts() < row_ts:
@@ -46,6 +47,8 @@ class SimBroker:
             return None
         engine.row_message(self._tape, row, self._message[0])
         self._received += 1
+        if self._received % PIECE_ROWS == 0:
+            give_back(self._tape, self._received - 2 * PIECE_ROWS, self._received)
         return self._message
 
     def send(self, actions: np.ndarray, n: int, ts: int) -> None:

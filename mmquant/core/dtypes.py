@@ -232,6 +232,7 @@ class Status(IntEnum):
     BAD_ROW = 5
     QUOTES_OVERRUN = 6
     NODES_FULL = 7
+    PAUSED = 8
 
 
 def _codes(enum: type[IntEnum]) -> Any:

@@ -50,12 +50,14 @@ RUN_CLOCK = np.dtype(
         ("deciding", np.int64),
         ("inbox", np.int64),
         ("changed", np.int64),
+        ("pause_row", np.int64),
     ],
     align=True,
 )
 """Cursors of a run, which can resume in the middle of a decision.
 
 ``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked.
+Before the exchange takes ``pause_row``, the shell is told.
 """
 
 
@@ -171,7 +173,8 @@ def bring_to(local, exchange, tape, clock, ring, until):
     """Bring the exchange to a time, keeping the views that later decisions will need.
 
     A strategy with a constant feed latency needs no book of its own: what it sees is the
-    exchange's book before the first row that it has not yet received.
+    exchange's book before the first row that it has not yet received. Returns as ``exchange_step``
+    does, or PAUSED.
     """
     react = clock["react"] != 0
     rows = tape.exch_ts.shape[0]
@@ -181,9 +184,11 @@ def bring_to(local, exchange, tape, clock, ring, until):
             row = clock["snap_row"]
             if clock["next_snap"] <= until or (row < rows and tape.exch_ts[row] <= until):
                 stop_row = row
-        at = exchange_step(exchange, tape, until, stop_row, react)
+        at = exchange_step(exchange, tape, until, min(stop_row, clock["pause_row"]), react)
         if at != AT_ROW:
             return at
+        if exchange.state[0]["row"] >= clock["pause_row"]:
+            return STATUS.PAUSED
         take_snapshot(local, exchange, tape, clock, ring)
 
 
@@ -257,8 +262,9 @@ def prepare_decision(local, exchange, tape, clock, ring, inbox, actions, msg):
 def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
     """Pair the two halves over a tape until nothing is left to come.
 
-    Returns END, or a Status that asks the shell to make room (LOG_FULL, BOOK_FULL) and call again:
-    all state is in the arguments, so that the run goes on where it stopped.
+    Returns END, or a Status that asks the shell to make room (LOG_FULL, BOOK_FULL) or to move the
+    pause on (PAUSED) and call again: all state is in the arguments, so that the run goes on where
+    it stopped.
     """
     clock = clocks[0]
     msg = message[0]
@@ -312,25 +318,31 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
 
 
 def run_clock(
-    tape: Tape, *, interval: int, triggers: int, two_books: bool, start: int | None = None
+    tape: Tape, *, interval: int, triggers: int, two_books: bool, last_local_ts: int
 ) -> np.ndarray:
-    """Fresh cursors: the first timer decision is one interval after the first row."""
+    """Fresh cursors: the first timer decision is one interval after the first row.
+
+    ``last_local_ts`` is the largest local time of the tape. [ns]
+    """
     clock = np.zeros(1, RUN_CLOCK)
-    origin = int(tape.exch_ts[0]) if start is None else start
+    origin = int(tape.exch_ts[0])
     clock["interval"] = interval
     clock["triggers"] = triggers
     clock["two_books"] = two_books
     clock["react"] = bool(triggers & TRIGGER.OWN)
     clock["next_timer"] = origin + interval if triggers & TRIGGER.TIMER else NEVER
     clock["next_snap"] = NEVER if two_books else origin + interval
-    clock["last_local_ts"] = int(tape.local_ts.max())
+    clock["last_local_ts"] = last_local_ts
+    clock["pause_row"] = NEVER
     clock["snap_row"] = int(np.searchsorted(tape.local_ts, origin + interval, side="right"))
     if two_books:
         clock["snap_row"] = len(tape.exch_ts)
     return clock
 
 
-def view_ring(tape: Tape, *, interval: int, instruments: int) -> np.ndarray:
-    """Room for the views of all decisions that can be on their way at once."""
-    latency = int((tape.local_ts - tape.exch_ts).max())
-    return make_views((latency // interval + 3) * instruments)
+def view_ring(*, longest_ns: int, interval: int, instruments: int) -> np.ndarray:
+    """Room for the views of all decisions that can be on their way at once.
+
+    ``longest_ns`` is the longest latency of a row of the tape.
+    """
+    return make_views((longest_ns // interval + 3) * instruments)

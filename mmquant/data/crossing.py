@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mmquant.core.book import make_book
+from mmquant.core.book import Book, make_book
 from mmquant.core.book_scan import SCAN_COUNTS, scan_rows
+from mmquant.data.mapping import packets
 
 BOOK_COLUMNS = ("kind", "side", "tick", "size", "inst")
 """Columns that a book is made of, in the order of the kernels' arguments."""
@@ -21,16 +22,25 @@ def crossed_rows(data: Mapping[str, np.ndarray], n_inst: int) -> tuple[np.ndarra
     ``crossed_rows``, ``crossed_in_packet`` and ``locked_rows``.
     """
     n = len(data["exch_ts"])
-    undo = np.zeros((5, _longest_packet(data["exch_ts"])), np.int64)
     columns = kernel_columns(data, ("exch_ts", *BOOK_COLUMNS))
     far = 1 << 13
     while True:
         bad = np.zeros(n, np.bool_)
         counts = np.zeros(len(SCAN_COUNTS), np.int64)
         book = make_book(max(n_inst, 1), far=far)
-        if scan_rows(book, *columns, undo, bad, counts) == n:
+        if _scanned(book, columns, bad, counts):
             return bad, dict(zip(SCAN_COUNTS, counts.tolist(), strict=True))
         far *= 4
+
+
+def _scanned(book: Book, columns: list[np.ndarray], bad: np.ndarray, counts: np.ndarray) -> bool:
+    """Scan all rows by pieces; False where the book has too little room for far levels."""
+    for rows in packets(columns[0], columns[1:]):
+        some = [values[rows] for values in columns]
+        undo = np.zeros((5, _longest_packet(some[0])), np.int64)
+        if scan_rows(book, *some, undo, bad[rows], counts) < len(some[0]):
+            return False
+    return True
 
 
 def kernel_columns(data: Mapping[str, np.ndarray], names: Sequence[str]) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmquant.core.dtypes import RowKind
 from mmquant.data.crossing import crossed_rows
+from mmquant.data.mapping import pieces
 from mmquant.data.quarantine import Quarantine, quarantine_of
 from mmquant.data.readers import PathLike, read_tape
 from mmquant.data.tape import COLUMNS, contracts_of
@@ -77,19 +78,25 @@ def tape_facts(tape: xr.Dataset, *, gap_s: float = 60.0) -> dict[str, Any]:
     data = {name: tape[name].values for name in COLUMNS}
     ts, kind = data["exch_ts"], data["kind"]
     contracts = contracts_of(tape)
-    gaps = np.diff(ts)
+    trades = status = gaps = largest = 0
+    for rows in pieces([ts, kind]):
+        trades += int((kind[rows] == RowKind.TRADE).sum())
+        status += int((kind[rows] == RowKind.STATUS).sum())
+        steps = np.diff(ts[max(rows.start - 1, 0) : rows.stop])
+        gaps += int((steps >= gap_s * 1e9).sum())
+        largest = max(largest, int(steps.max(initial=0)))
     _, crossing = crossed_rows(data, len(contracts))
     facts: dict[str, Any] = {
         "rows": len(ts),
-        "trades": int((kind == RowKind.TRADE).sum()),
-        "status_rows": int((kind == RowKind.STATUS).sum()),
+        "trades": trades,
+        "status_rows": status,
         "symbols": ", ".join(contract.symbol for contract in contracts),
         "date": tape.attrs["date"],
         "level": tape.attrs["level"],
         "first_time": iso_time(int(ts[0])) if ts.size else "",
         "last_time": iso_time(int(ts[-1])) if ts.size else "",
-        "gaps": int((gaps >= gap_s * 1e9).sum()),
-        "largest_gap_s": float(gaps.max() / 1e9) if gaps.size else 0.0,
+        "gaps": gaps,
+        "largest_gap_s": largest / 1e9,
         **(crossing if tape.attrs["level"] == "L2" else dict.fromkeys(crossing, 0)),
     }
     counts = json.loads(tape.attrs["counts"])

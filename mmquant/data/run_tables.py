@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
+from mmquant.data.mapping import PIECE_ROWS, give_back_all
 from mmquant.errors import DataError
 from mmquant.schema import table
 
@@ -23,13 +24,18 @@ ARROW = {"str": pa.string()}
 
 def write_frame(frame: pd.DataFrame, name: str, path: Path, header: dict[str, Any]) -> None:
     """Write the columns of a table (schema ``name``) to Parquet; NaN stays NaN."""
+    _write({str(column): values for column, values in frame.items()}, name, path, header)
+
+
+def _write(columns: Mapping[str, Any], name: str, path: Path, header: dict[str, Any]) -> None:
+    """Write columns, Series or arrays, as they stand: a copy of all would double a long run."""
     wanted = {column.name: column.dtype for column in table(name).columns}
     arrays = {
-        str(column): pa.array(
-            values.to_numpy(object if wanted.get(str(column)) == "str" else None),
-            type=ARROW.get(wanted.get(str(column), "")),
+        column: pa.array(
+            values if wanted.get(column) == "str" else np.asarray(values),
+            type=ARROW.get(wanted.get(column, "")),
         )
-        for column, values in frame.items()
+        for column, values in columns.items()
     }
     data = pa.table(arrays).replace_schema_metadata({KEY: json.dumps(header).encode()})
     pq.write_table(data, path, compression="zstd")
@@ -68,7 +74,8 @@ def write_path(path: xr.Dataset, file: Path) -> None:
         "attrs": _plain(path.attrs),
         "variables": attrs,
     }
-    write_frame(pd.DataFrame(columns), "path", file, header)
+    _write(columns, "path", file, header)
+    give_back_all(path)
 
 
 def read_path(file: Path) -> xr.Dataset:
@@ -103,20 +110,27 @@ def digest_of(tables: Mapping[str, pd.DataFrame | xr.Dataset]) -> str:
         columns: Any = obj.variables.items() if isinstance(obj, xr.Dataset) else obj.items()
         for column, values in sorted(columns, key=lambda item: str(item[0])):
             _add(total, str(column), values)
+        if isinstance(obj, xr.Dataset):
+            give_back_all(obj)
     return total.hexdigest()
 
 
 def _add(total: Any, name: str, values: Any) -> None:
+    kind = np.asarray(values[:0]).dtype
+    kind = kind if kind.kind in "biuf" else np.dtype(object)
+    total.update(f"{name}|{kind.str}|{values.shape}|".encode())
+    for start in range(0, len(values), PIECE_ROWS):
+        total.update(_content(values[start : start + PIECE_ROWS], start == 0))
+
+
+def _content(values: Any, is_first: bool) -> bytes:
+    """Some rows of a column as the digest takes them: little-endian numbers, or separated texts."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
-        array = np.array([str(value) for value in array.reshape(-1)], object).reshape(array.shape)
-        content = "\0".join(array.reshape(-1)).encode()
-    else:
-        if array.dtype.kind == "f":
-            array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
-        content = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
-    total.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-    total.update(content)
+        return ("" if is_first else "\0").encode() + "\0".join(map(str, array.reshape(-1))).encode()
+    if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
 
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:

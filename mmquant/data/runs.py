@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmquant.data.files import put_in_place
 from mmquant.data.hand import hand_text
 from mmquant.data.run_tables import digest_of, read_frame, read_path, write_frame, write_path
 from mmquant.errors import DataError, UsageError
@@ -85,7 +85,7 @@ class Run:
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             self._write(temporary)
-            _put_in_place(temporary, folder)
+            put_in_place(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return folder
@@ -185,17 +185,3 @@ def _check_target(folder: Path, overwrite: bool) -> None:
         raise UsageError(
             "there is a run already", where=str(folder), fix="name another, or overwrite it"
         )
-
-
-def _put_in_place(new: Path, folder: Path) -> None:
-    if not folder.exists():
-        os.replace(new, folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    os.replace(folder, old)
-    try:
-        os.replace(new, folder)
-    except OSError:
-        os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

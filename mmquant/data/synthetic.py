@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -22,8 +23,9 @@ import xarray as xr
 from mmquant.core.dtypes import RowKind
 from mmquant.core.zero_intelligence import ROW
 from mmquant.data.contracts import Contract
+from mmquant.data.mapping import PIECE_ROWS
 from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
-from mmquant.data.tape import make_tape
+from mmquant.data.tape import make_tape, tape_attributes
 from mmquant.data.tape_facts import facts
 from mmquant.errors import UsageError
 
@@ -109,14 +111,41 @@ def make_random_tape(
     chunks = random_chunks(
         rows, seed, chunk_rows=rows, rate_scale=rate_scale, jitter_ns=jitter_ns, date=date
     )
-    parameters = {"rows": rows, "seed": seed, "rate_scale": rate_scale, "jitter_ns": jitter_ns}
-    return make_tape(
-        next(chunks),
-        [_contract(0, symbol, "0.01")],
-        source=_source("random", parameters, DEMO),
-        date=date,
-        notes=NOTES,
+    about = _random_facts(rows, seed, rate_scale, jitter_ns, symbol, date)
+    return make_tape(next(chunks), **about)
+
+
+def write_random_tape(
+    path: str | Path,
+    rows: int,
+    seed: int = 0,
+    *,
+    rate_scale: float = RANDOM_RATE,
+    jitter_ns: int = 0,
+    symbol: str = "RANDOM",
+    date: str = "2024-01-02",
+) -> None:
+    """Write the tape of ``make_random_tape`` as a mapped tape, never holding more than a part."""
+    from mmquant.data.readers.mapped import write_chunks
+
+    chunks = random_chunks(
+        rows, seed, chunk_rows=PIECE_ROWS, rate_scale=rate_scale, jitter_ns=jitter_ns, date=date
     )
+    about = _random_facts(rows, seed, rate_scale, jitter_ns, symbol, date)
+    write_chunks(chunks, path, tape_attributes(rows=rows, **about))
+
+
+def _random_facts(
+    rows: int, seed: int, rate_scale: float, jitter_ns: int, symbol: str, date: str
+) -> dict[str, Any]:
+    """What a random tape says of itself."""
+    parameters = {"rows": rows, "seed": seed, "rate_scale": rate_scale, "jitter_ns": jitter_ns}
+    return {
+        "contracts": [_contract(0, symbol, "0.01")],
+        "source": _source("random", parameters, DEMO),
+        "date": date,
+        "notes": NOTES,
+    }
 
 
 def random_chunks(
@@ -161,17 +190,27 @@ def column_digests(tape: xr.Dataset) -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the demo tape and print its facts: ``python -m mmquant.data.synthetic --out FILE``."""
+    """Write the demo tape and print its facts: ``python -m mmquant.data.synthetic --out FILE``.
+
+    With ``--rows`` a random tape of so many rows is written instead, as a mapped tape and never
+    whole in memory: ``--rows 200000000 --out big.tape``.
+    """
     parser = argparse.ArgumentParser(prog="python -m mmquant.data.synthetic", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--rate-scale", type=float, default=1.0)
-    parser.add_argument("--instruments", type=int, default=1)
-    parser.add_argument("--symbol", default="DEMO")
-    parser.add_argument("--date", default="2024-01-02")
+    parser.add_argument("--out", type=Path, required=True, help="tape to write")
+    parser.add_argument("--rows", type=int, help="a random mapped tape of so many rows")
+    kinds = {"seed": int, "minutes": float, "rate-scale": float, "instruments": int}
+    for name, kind in (kinds | {"symbol": str, "date": str}).items():
+        parser.add_argument(f"--{name}", type=kind, default=argparse.SUPPRESS)
     options = vars(parser.parse_args(argv))
     out: Path = options.pop("out")
+    rows = options.pop("rows")
+    if rows is not None:
+        for name in ("minutes", "instruments"):
+            _require(name not in options, f"--{name} is given with --rows", "leave one of them out")
+        write_random_tape(out, rows, **options)
+        size = sum(file.stat().st_size for file in out.iterdir())
+        sys.stdout.write(json.dumps({"bytes": size, "rows": rows}) + "\n")
+        return 0
     from mmquant.data.readers import write_tape
 
     tape = make_demo_tape(**options)

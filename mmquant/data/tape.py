@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import xarray as xr
 from mmquant.core.dtypes import NO_ASK, NO_BID, RowKind
 from mmquant.data.contracts import Contract
 from mmquant.data.ladders import as_date
+from mmquant.data.mapping import PIECE_ROWS, give_back, is_rising, pieces, rising_order
 from mmquant.errors import DataError
 from mmquant.schema import VERSION, table, validate
 
@@ -45,13 +46,44 @@ def make_tape(
     DataError
         where a column is missing, unknown, beyond the range of its type, or inconsistent.
     """
-    data = _complete(columns)
+    data = complete(columns)
     data = _sorted(data)
     order = local_order(data["local_ts"])
     if order is not None:
         data["local_order"] = order
-    ds = xr.Dataset({name: ("event", values) for name, values in data.items()})
-    ds.attrs = {
+    attrs = tape_attributes(
+        contracts,
+        rows=len(data["exch_ts"]),
+        level=level,
+        source=source,
+        date=date,
+        timezone=timezone,
+        notes=notes,
+        counts=counts,
+    )
+    ds = tape_of(data, attrs)
+    validate_tape(ds)
+    return ds
+
+
+def tape_of(columns: Mapping[str, np.ndarray], attrs: Mapping[str, Any]) -> xr.Dataset:
+    """The Dataset of a tape's columns as they are, unchecked."""
+    return xr.Dataset({name: ("event", values) for name, values in columns.items()}, attrs=attrs)
+
+
+def tape_attributes(
+    contracts: Sequence[Contract],
+    *,
+    rows: int,
+    level: str = "L2",
+    source: Mapping[str, Any],
+    date: str,
+    timezone: str = "UTC",
+    notes: Sequence[str] = (),
+    counts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The attributes of a tape, as ``make_tape`` is given them."""
+    return {
         "schema": "tape",
         "schema_version": VERSION,
         "level": level,
@@ -60,14 +92,12 @@ def make_tape(
         "date": date,
         "timezone": timezone,
         "notes": json.dumps(list(notes)),
-        "counts": json.dumps({**(counts or {}), "rows": ds.sizes["event"]}, sort_keys=True),
+        "counts": json.dumps({**(counts or {}), "rows": rows}, sort_keys=True),
     }
-    validate_tape(ds)
-    return ds
 
 
-def _complete(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """All columns in their tape types, with defaults."""
+def complete(columns: Mapping[str, np.ndarray], *, rows_before: int = 0) -> dict[str, np.ndarray]:
+    """All columns in their tape types, with defaults; ``rows_before`` is where ``seq`` begins."""
     for name in REQUIRED:
         if name not in columns:
             raise DataError(f"column {name!r} of a tape is missing", fix=f"give {name!r}")
@@ -77,7 +107,7 @@ def _complete(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     n = len(columns["exch_ts"])
     given = dict(columns)
     given.setdefault("local_ts", given["exch_ts"])
-    given.setdefault("seq", np.arange(n, dtype=np.int64))
+    given.setdefault("seq", np.arange(rows_before, rows_before + n, dtype=np.int64))
     out = {}
     for name, dtype in COLUMNS.items():
         values = given.get(name)
@@ -138,6 +168,13 @@ def local_order(local_ts: np.ndarray) -> np.ndarray | None:
     return np.argsort(local_ts, kind="stable").astype(np.int64)
 
 
+def local_order_pieces(local_ts: np.ndarray, exch_ts: np.ndarray) -> Iterator[np.ndarray]:
+    """The row numbers of ``local_order`` bit by bit: nothing is received before it happened."""
+    return rising_order(
+        (local_ts[rows], int(exch_ts[rows][-1])) for rows in pieces([local_ts, exch_ts])
+    )
+
+
 def contracts_of(ds: xr.Dataset) -> list[Contract]:
     """The contracts of a tape, by id."""
     return [Contract.from_dict(value) for value in json.loads(ds.attrs["contracts"])]
@@ -151,19 +188,29 @@ def validate_tape(ds: xr.Dataset, *, where: str = "") -> None:
     DataError
         naming the first row (1-based) that does not fit. Crossed books are not looked for here.
     """
-    validate(ds, "tape", where=where)
+    validate(ds.isel(event=slice(0, 0)), "tape", where=where)
     _check_attributes(ds, where)
-    data = {name: ds[name].values for name in COLUMNS}
     ids = [contract.id for contract in contracts_of(ds)]
     if ids != list(range(len(ids))):
         raise DataError(
             f"contract ids of a tape are {ids}", where=where, fix="number contracts 0 to n-1"
         )
-    late = np.concatenate([[False], ~in_order(data["exch_ts"], data["seq"])])[: len(data["seq"])]
-    _refuse(late, "rows are not in order of (exch_ts, seq)", "sort them", where)
-    for mask, what, fix in row_faults(data, len(ids)):
-        _refuse(mask, what, fix, where)
+    columns = {name: ds[name].values for name in COLUMNS}
+    for rows in pieces(list(columns.values())):
+        validate(ds.isel(event=rows), "tape", where=where, rows_before=rows.start)
+        _check_rows(columns, rows, len(ids), where)
     _check_local_order(ds, where)
+
+
+def _check_rows(columns: Mapping[str, np.ndarray], rows: slice, n_inst: int, where: str) -> None:
+    """Check some rows, and that they follow on the row before them."""
+    first = max(rows.start - 1, 0)
+    order = in_order(columns["exch_ts"][first : rows.stop], columns["seq"][first : rows.stop])
+    late = np.concatenate([[False] if rows.start == 0 else [], ~order]).astype(bool)
+    _refuse(late, "rows are not in order of (exch_ts, seq)", "sort them", where, rows.start)
+    data = {name: values[rows] for name, values in columns.items()}
+    for mask, what, fix in row_faults(data, n_inst):
+        _refuse(mask, what, fix, where, rows.start)
 
 
 def row_faults(data: Mapping[str, np.ndarray], n_inst: int) -> list[tuple[np.ndarray, str, str]]:
@@ -202,9 +249,9 @@ def row_faults(data: Mapping[str, np.ndarray], n_inst: int) -> list[tuple[np.nda
     ]
 
 
-def _refuse(mask: np.ndarray, what: str, fix: str, where: str) -> None:
+def _refuse(mask: np.ndarray, what: str, fix: str, where: str, rows_before: int) -> None:
     if mask.any():
-        row = f"row {int(np.flatnonzero(mask)[0]) + 1}"
+        row = f"row {rows_before + int(np.flatnonzero(mask)[0]) + 1}"
         raise DataError(f"tape: {what}", where=f"{where}, {row}" if where else row, fix=fix)
 
 
@@ -223,12 +270,15 @@ def _check_attributes(ds: xr.Dataset, where: str) -> None:
 
 
 def _check_local_order(ds: xr.Dataset, where: str) -> None:
-    wanted = local_order(ds["local_ts"].values)
+    local_ts, exch_ts = ds["local_ts"].values, ds["exch_ts"].values
     given = ds["local_order"].values if "local_order" in ds else None
-    if given is None or wanted is None:
-        good = given is wanted
-    else:
-        good = np.array_equal(given, wanted)
+    good = is_rising(local_ts) == (given is None)
+    if good and given is not None:
+        done = 0
+        for wanted in local_order_pieces(local_ts, exch_ts):
+            good = good and np.array_equal(given[done : done + len(wanted)], wanted)
+            give_back([given], done - PIECE_ROWS, done)
+            done += len(wanted)
     if not good:
         raise DataError(
             "tape: local_order does not order local_ts", where=where, fix="use make_tape"

@@ -33,11 +33,12 @@ class LiveLoop:
         interval_ns: int,
         triggers: int,
         inbox: Inbox,
+        logs: Logs,
     ) -> None:
         self.inbox = inbox
         self.broker, self.step, self.strategy = broker, step, strategy
         self.interval_ns, self.triggers = interval_ns, triggers
-        self.logs = Logs()
+        self.logs = logs
         self.decisions = 0
         self._decision = empty_message()
         self._decision["kind"] = int(MsgKind.DECISION)

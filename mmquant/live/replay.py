@@ -26,6 +26,7 @@ from mmquant.trading.halves import (
     tape_columns,
     triggers_of,
 )
+from mmquant.trading.logs import Logs
 from mmquant.trading.ports import LiveStep
 from mmquant.trading.results import make_run
 from mmquant.trading.strategy import Strategy
@@ -85,6 +86,7 @@ def replay(
         interval_ns=settings.decision.interval_ns,
         triggers=triggers_of(settings),
         inbox=inbox,
+        logs=Logs(columns.exch_ts),
     )
     rows = len(columns.exch_ts)
     told = None if progress is None else lambda _: progress(broker.rows_received, rows)

@@ -52,7 +52,7 @@ def table(name: str) -> Table:
     return TABLES[name]
 
 
-def validate(obj: object, name: str, *, where: str = "") -> None:
+def validate(obj: object, name: str, *, where: str = "", rows_before: int = 0) -> None:
     """Check a Dataset, a pandas table or a dict against the table of that name.
 
     Missing and unknown columns, dims, dtypes, codes and empty values are checked.
@@ -60,6 +60,7 @@ def validate(obj: object, name: str, *, where: str = "") -> None:
     Raises
     ------
     DataError
-        naming table, column, what is wrong and the fix; ``where`` tells the file or object.
+        naming table, column, what is wrong and the fix; ``where`` tells the file or object, and
+        ``rows_before`` how many rows stand before it, where it is a part.
     """
-    check_table(obj, table(name), where)
+    check_table(obj, table(name), where, rows_before)

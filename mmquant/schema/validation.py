@@ -20,7 +20,7 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def check_table(obj: Any, table: Table, where: str) -> None:
+def check_table(obj: Any, table: Table, where: str, rows_before: int = 0) -> None:
     """Raise DataError where ``obj`` is not a ``table``."""
     if table.form == "dict":
         if not isinstance(obj, dict):
@@ -35,7 +35,7 @@ def check_table(obj: Any, table: Table, where: str) -> None:
     for column in table.columns:
         if column.name in columns:
             dims, values = columns[column.name]
-            _column(table, column, dims, values, where)
+            _column(table, column, dims, values, where, rows_before)
     if table.attrs:
         _names(table, table.attrs, obj.attrs, "attribute", where)
         for attr in table.attrs:
@@ -78,7 +78,14 @@ def _names(table: Table, known: tuple[Column, ...], given: Any, what: str, where
             _wrong(table, f"{what} {name!r} is not known", where, hint)
 
 
-def _column(table: Table, column: Column, dims: tuple[str, ...], values: Any, where: str) -> None:
+def _column(
+    table: Table,
+    column: Column,
+    dims: tuple[str, ...],
+    values: Any,
+    where: str,
+    rows_before: int,
+) -> None:
     name = f"column {column.name!r}"
     wanted = column.dims or table.dims
     if table.form == "dataset" and dims != wanted:
@@ -92,7 +99,8 @@ def _column(table: Table, column: Column, dims: tuple[str, ...], values: Any, wh
         _wrong(table, f"{name} is {values.dtype}, not {column.dtype}", where, fix)
     array = np.asarray(values)
     if column.dtype.startswith("float") and not column.nullable and np.isnan(array).any():
-        _wrong(table, f"{name} has NaN at {_first(np.isnan(array))}", where, "give every value")
+        at = _first(np.isnan(array), rows_before)
+        _wrong(table, f"{name} has NaN at {at}", where, "give every value")
     if column.codes is not None:
         codes = np.array([int(code) for code in column.codes], array.dtype)
         bad = ~np.isin(array, codes)
@@ -100,7 +108,7 @@ def _column(table: Table, column: Column, dims: tuple[str, ...], values: Any, wh
             value = int(array[bad][0])
             _wrong(
                 table,
-                f"{name} has the unknown code {value} at {_first(bad)}",
+                f"{name} has the unknown code {value} at {_first(bad, rows_before)}",
                 where,
                 f"use one of {code_list(column)}",
             )
@@ -125,12 +133,18 @@ def _value(table: Table, column: Column, value: Any, what: str, where: str) -> N
 def _is_text(values: Any) -> bool:
     if getattr(values.dtype, "kind", "O") in "UT" or str(values.dtype) == "string":
         return True
+    if str(values.dtype) == "str":
+        return not values.isna().any()
     return all(isinstance(value, str) for value in values)
 
 
-def _first(mask: np.ndarray) -> str:
+def _first(mask: np.ndarray, rows_before: int) -> str:
     at = np.argwhere(mask)[0]
-    return f"row {int(at[0]) + 1}" if len(at) == 1 else f"index {tuple(int(i) for i in at)}"
+    return (
+        f"row {rows_before + int(at[0]) + 1}"
+        if len(at) == 1
+        else f"index {tuple(int(i) for i in at)}"
+    )
 
 
 def code_list(column: Column) -> str:

@@ -13,6 +13,7 @@ from mmquant.core.dtypes import Reason, Status
 from mmquant.core.exchange import grow_rings
 from mmquant.core.jit import DISABLED, compile_for
 from mmquant.core.local import CANARY_ROWS
+from mmquant.data.mapping import PIECE_ROWS, give_back
 from mmquant.errors import DataError, MMQuantError, UsageError
 from mmquant.trading.halves import Halves
 from mmquant.trading.logs import Logs
@@ -59,14 +60,16 @@ def run_halves(
     MMQuantError
         where the strategy writes past its rows, or more messages are on their way than expected.
     """
-    logs = Logs()
+    logs = Logs(halves.tape.exch_ts)
     loop = loop or bind_loop(halves)
+    halves.clock["pause_row"] = PIECE_ROWS
     while True:
         status = int(loop(*loop_arguments(halves)))
         logs.drain(halves.local)
         check_sets(halves)
         if status == Status.END:
             logs.finish(halves.local)
+            give_back(halves.tape, 0, len(halves.tape.exch_ts))
             return halves, logs
         make_room(halves, status)
         if progress is not None:
@@ -76,6 +79,9 @@ def run_halves(
 def make_room(halves: Halves, status: int) -> None:
     """Give the loop what it asks for, or say why it cannot go on."""
     if status == Status.LOG_FULL:
+        return
+    if status == Status.PAUSED:
+        pass_on(halves)
         return
     if status == Status.BOOK_FULL:
         halves.exchange = halves.exchange._replace(book=grow_book(halves.exchange.book))
@@ -90,6 +96,17 @@ def make_room(halves: Halves, status: int) -> None:
     if status in (Status.RING_FULL, Status.NODES_FULL):
         raise no_room(Status(status), row)
     raise MMQuantError(f"the engine stopped with status {status}", where=f"row {row}")
+
+
+def pass_on(halves: Halves) -> None:
+    """Give back the tape's pages that both halves have passed, and move the pause on.
+
+    Rows that come late are looked at once more, hence those of the piece before too.
+    """
+    at, tape = int(halves.exchange.state[0]["row"]), halves.tape
+    passed = min(at, int(halves.clock[0]["local_row"])) if halves.clock[0]["two_books"] else at
+    give_back(tape, passed - 2 * PIECE_ROWS, passed)
+    halves.clock["pause_row"] = at + PIECE_ROWS
 
 
 def no_room(status: Status, row: int) -> MMQuantError:

@@ -31,6 +31,7 @@ from mmquant.data.contracts import instrument_rows
 from mmquant.data.fees import FeeRates, Fees, load_fees
 from mmquant.data.hand import read_hand
 from mmquant.data.latency_file import read_knots
+from mmquant.data.mapping import pieces
 from mmquant.data.micro_price import read_micro_price
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
@@ -123,6 +124,17 @@ def exchange_state(config: Config, slots: int, day_end: int) -> np.ndarray:
     row["peer_fills"] = FillMode[config.fill.mode.upper()] == FillMode.PEER
     row["slots"] = slots
     return row
+
+
+def receipt(tape: Tape) -> tuple[int, int]:
+    """The last time of receipt of a tape, and the longest latency of its rows. [ns]"""
+    last = int(tape.local_ts[0])
+    longest = last - int(tape.exch_ts[0])
+    for rows in pieces([tape.local_ts, tape.exch_ts]):
+        local = tape.local_ts[rows]
+        last = max(last, int(local.max()))
+        longest = max(longest, int((local - tape.exch_ts[rows]).max()))
+    return last, longest
 
 
 def day_end_of(tape: Tape) -> int:
@@ -305,13 +317,20 @@ def make_halves(
         knots=latency_knots(config),
     )
     interval = config.decision.interval_ns
+    last_local_ts, longest_ns = receipt(columns)
     return Halves(
         local,
         exchange,
         columns,
-        run_clock(columns, interval=interval, triggers=triggers, two_books=two_books),
-        view_ring(
+        run_clock(
             columns,
+            interval=interval,
+            triggers=triggers,
+            two_books=two_books,
+            last_local_ts=last_local_ts,
+        ),
+        view_ring(
+            longest_ns=longest_ns,
             interval=AT_END if two_books else interval,
             instruments=len(local.instrument),
         ),

@@ -9,11 +9,13 @@ the mean are too narrow. Draws are seeded: same events, same interval.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from mmquant.data.mapping import pieces
 from mmquant.trading.run_tables import Floats, Ints
 
 BLOCKS = 40
@@ -56,18 +58,40 @@ def mean_interval(
     far ahead a value looks. [s] Weights are equal where none are given.
     """
     length = block_ns(span_ns=max(end - start, 0), horizon_s=horizon_s)
-    block = (times - start) // length
-    block = block - block.min() if len(block) else block
-    weight = np.ones(len(values)) if weights is None else weights
-    mass = np.asarray(np.bincount(block, weight), np.float64)
+    columns = [times, values] if weights is None else [times, values, weights]
+    first = min((int(times[rows].min()) for rows in pieces(columns)), default=start)
+    first = (first - start) // length
+
+    def parts() -> Iterator[tuple[Ints, Floats, Floats]]:
+        """Block, value and weight of the events, piece by piece."""
+        for rows in pieces(columns):
+            block = (times[rows] - start) // length - first
+            yield block, values[rows], np.ones(len(block)) if weights is None else weights[rows]
+
+    mass = _by_block((block, weight) for block, _, weight in parts())
     filled = mass > 0.0
     blocks = int(filled.sum())
     if blocks < LEAST_BLOCKS:
         needed = f"{LEAST_BLOCKS} blocks of {length / 1e9:.3g} s"
         return Interval(np.nan, np.nan, f"{needed} with fills are needed, there are {blocks}")
-    mean = float((weight * values).sum() / weight.sum())
-    gaps = np.asarray(np.bincount(block, weight * (values - mean))[filled], np.float64)
-    return _interval(mean, gaps, mass[filled], float(np.abs(values).max()))
+    total, sizes, scale = 0.0, 0.0, 0.0
+    for _, value, weight in parts():
+        total += float((weight * value).sum())
+        sizes += float(weight.sum())
+        scale = max(scale, float(np.abs(value).max()))
+    mean = total / sizes
+    gaps = _by_block((block, weight * (value - mean)) for block, value, weight in parts())
+    return _interval(mean, gaps[filled], mass[filled], scale)
+
+
+def _by_block(parts: Iterable[tuple[Ints, Floats]]) -> Floats:
+    """Sums of values by block."""
+    total = np.zeros(0)
+    for block, values in parts:
+        sums = np.asarray(np.bincount(block, values, minlength=len(total)), np.float64)
+        sums[: len(total)] += total
+        total = sums
+    return total
 
 
 def _interval(mean: float, gaps: Floats, mass: Floats, scale: float) -> Interval:

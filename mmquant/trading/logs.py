@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,28 +14,29 @@ from mmquant.core.local import Local
 from mmquant.core.orders import FIRST_ENDED
 from mmquant.data.contracts import Contract
 from mmquant.data.ladders import prices_of
+from mmquant.data.mapping import Growing
+
+DTYPES = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": PATH}
 
 
 class Logs:
-    """All that a run logged, in order."""
+    """All that a run logged, in order; on disk where the tape is, whose column ``like`` is."""
 
-    def __init__(self) -> None:
-        self.fills: list[np.ndarray] = []
-        self.orders: list[np.ndarray] = []
-        self.instructions: list[np.ndarray] = []
-        self.path: list[np.ndarray] = []
+    def __init__(self, like: np.ndarray) -> None:
+        self.like = like
+        self._kept = {name: Growing(like, dtype) for name, dtype in DTYPES.items()}
 
     def drain(self, local: Local) -> None:
         """Take over what the buffers hold, and empty them."""
         log = local.log[0]
-        for name, buffer, kept in (
-            ("fills", local.fill_log, self.fills),
-            ("orders", local.order_log, self.orders),
-            ("instructions", local.instruction_log, self.instructions),
-            ("path", local.path_log, self.path),
+        for name, buffer in (
+            ("fills", local.fill_log),
+            ("orders", local.order_log),
+            ("instructions", local.instruction_log),
+            ("path", local.path_log),
         ):
             if log[name]:
-                kept.append(buffer[: log[name]].copy())
+                self._kept[name].append(buffer[: log[name]])
                 log[name] = 0
 
     def finish(self, local: Local) -> None:
@@ -43,45 +44,72 @@ class Logs:
         self.drain(local)
         rest = local.order[local.order["order_id"] != 0]
         if local.log[0]["keep_tables"] and len(rest):
-            self.orders.append(rest.copy())
+            self._kept["orders"].append(rest)
 
     def rows(self, name: str) -> np.ndarray:
         """One log as a record array."""
-        dtype = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": PATH}[name]
-        parts = getattr(self, name)
-        return np.concatenate(parts) if parts else np.zeros(0, dtype)
+        return self._kept[name].column()
+
+    def of(self, name: str, owner: int) -> LogColumns:
+        """One log of one set, for a table."""
+        return LogColumns(self._kept[name], DTYPES[name], owner)
 
 
-def _names(rows: np.ndarray, contracts: Sequence[Contract]) -> dict[str, Any]:
-    symbol = np.array([c.symbol for c in contracts], object)
-    venue = np.array([c.venue for c in contracts], object)
+class LogColumns:
+    """A log, column by column: put together as a whole it would stand in memory twice."""
+
+    def __init__(self, kept: Growing, dtype: np.dtype, owner: int) -> None:
+        self._kept, self._dtype, self._owner = kept, dtype, owner
+        self.sort: np.ndarray | None = None
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        column = np.concatenate([np.zeros(0, self._dtype[name]), *self._parts(name)])
+        return column if self.sort is None else column[self.sort]
+
+    def growing(self, name: str, like: np.ndarray) -> np.ndarray:
+        """A column that stands where ``like`` does: on disk or in memory."""
+        column = Growing(like, self._dtype[name])
+        for part in self._parts(name):
+            column.append(part)
+        return column.column()
+
+    def _parts(self, name: str) -> Iterator[np.ndarray]:
+        return (part[name][part["set"] == self._owner] for part in self._kept.parts())
+
+
+def _names(inst: np.ndarray, contracts: Sequence[Contract]) -> dict[str, Any]:
     return {
-        "inst": rows["inst"],
-        "symbol": pd.Series(symbol[rows["inst"]], dtype="str"),
-        "venue": pd.Series(venue[rows["inst"]], dtype="str"),
+        "inst": inst,
+        "symbol": _texts([c.symbol for c in contracts], inst),
+        "venue": _texts([c.venue for c in contracts], inst),
     }
 
 
-def _prices(rows: np.ndarray, contracts: Sequence[Contract], date: str) -> np.ndarray:
-    out = np.full(len(rows), np.nan)
+def _texts(values: Sequence[str], inst: np.ndarray) -> pd.Series:
+    return pd.Series(np.array(values, object)[inst], dtype="str")
+
+
+def _prices(
+    tick: np.ndarray, inst: np.ndarray, contracts: Sequence[Contract], date: str
+) -> np.ndarray:
+    out = np.full(len(tick), np.nan)
     for contract in contracts:
-        mine = rows["inst"] == contract.id
+        mine = inst == contract.id
         if mine.any():
-            out[mine] = prices_of(contract.ladder(date), rows["tick"][mine])
+            out[mine] = prices_of(contract.ladder(date), tick[mine])
     return out
 
 
 def _units(lots: np.ndarray, inst: np.ndarray, local: Local) -> np.ndarray:
-    what = local.instrument[inst]
-    return np.asarray(lots * what["lot_num"] / what["lot_den"])
+    what = local.instrument[["lot_num", "lot_den"]]
+    return np.asarray(lots * what["lot_num"][inst] / what["lot_den"][inst])
 
 
 def fills_table(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> pd.DataFrame:
     """Fills of one set, in order of booking."""
-    rows = logs.rows("fills")
-    rows = rows[rows["set"] == owner]
+    rows = logs.of("fills", owner)
     data = {"timestamp": rows["timestamp"], "exch_ts": rows["exch_ts"]}
-    data |= {"order_id": rows["order_id"], **_names(rows, contracts)}
+    data |= {"order_id": rows["order_id"], **_names(rows["inst"], contracts)}
     for name in ("side", "price", "size", "lots", "liquidity", "fee", "mid"):
         data[name] = rows[name]
     for name in ("spread_capture", "position", "reason"):
@@ -93,22 +121,22 @@ def orders_table(
     logs: Logs, local: Local, contracts: Sequence[Contract], date: str, owner: int = 0
 ) -> pd.DataFrame:
     """Orders of one set, in order of submission."""
-    rows = logs.rows("orders")
-    rows = rows[rows["set"] == owner]
-    rows = rows[np.argsort(rows["order_id"], kind="stable")]
-    filled = _units(rows["filled"], rows["inst"], local)
+    rows = logs.of("orders", owner)
+    rows.sort = np.argsort(rows["order_id"], kind="stable")
+    inst = rows["inst"]
+    filled = _units(rows["filled"], inst, local)
     with np.errstate(invalid="ignore", divide="ignore"):
         average = np.where(rows["filled"] > 0, rows["value"] / filled, np.nan)
     ended = rows["state"] >= FIRST_ENDED
     return pd.DataFrame(
         {
             "order_id": rows["order_id"],
-            **_names(rows, contracts),
+            **_names(inst, contracts),
             "side": rows["side"],
             "order_type": rows["order_type"],
             "tif": rows["tif"],
-            "price": _prices(rows, contracts, date),
-            "size": _units(rows["lots"], rows["inst"], local),
+            "price": _prices(rows["tick"], inst, contracts, date),
+            "size": _units(rows["lots"], inst, local),
             "status": rows["state"],
             "filled_qty": filled,
             "avg_price": average,
@@ -117,7 +145,7 @@ def orders_table(
             "cancel_time": np.where(ended, rows["end_ts"], 0),
             "reason": rows["reason"],
             "position": rows["position"],
-        }
+        },
     )
 
 
@@ -125,24 +153,24 @@ def quotes_table(
     logs: Logs, local: Local, contracts: Sequence[Contract], date: str, owner: int = 0
 ) -> pd.DataFrame:
     """Quote instructions of one set, in order."""
-    rows = logs.rows("instructions")
-    rows = rows[rows["set"] == owner]
-    price = _prices(rows, contracts, date)
+    rows = logs.of("instructions", owner)
+    inst = rows["inst"]
+    price = _prices(rows["tick"], inst, contracts, date)
     about_order = rows["order_id"] != 0
     return pd.DataFrame(
         {
             "timestamp": rows["timestamp"],
-            **_names(rows, contracts),
+            **_names(inst, contracts),
             "action": rows["action"],
             "order_id": rows["order_id"],
             "side": rows["side"],
             "price": np.where(about_order, price, np.nan),
-            "size": _units(rows["lots"], rows["inst"], local),
+            "size": _units(rows["lots"], inst, local),
             "order_type": rows["order_type"],
             "tif": rows["tif"],
             "reason": rows["reason"],
             "position": rows["position"],
-        }
+        },
     )
 
 
@@ -166,13 +194,15 @@ PATH_VARIABLES = (
 
 def path_dataset(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> xr.Dataset:
     """Step path of one set over (time, inst)."""
-    rows = logs.rows("path")
-    rows = rows[rows["set"] == owner].reshape(-1, len(contracts))
-    data = {name: (("time", "inst"), rows[name].copy()) for name in PATH_VARIABLES}
+    rows, count = logs.of("path", owner), len(contracts)
+    data = {
+        name: (("time", "inst"), rows.growing(name, logs.like).reshape(-1, count))
+        for name in PATH_VARIABLES
+    }
     return xr.Dataset(
         data,
         coords={
-            "time": ("time", rows["time"][:, 0].copy()),
+            "time": ("time", rows["time"].reshape(-1, count)[:, 0].copy()),
             "inst": ("inst", np.arange(len(contracts), dtype=np.int16)),
             "symbol": ("inst", np.array([c.symbol for c in contracts])),
         },

@@ -7,12 +7,20 @@ keeps the full tape.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from mmquant.config import Config
 from mmquant.data.contracts import OPTION_KINDS, Contract
+from mmquant.data.mapping import (
+    PIECE_ROWS,
+    give_back,
+    is_rising,
+    pieces,
+    rising_order,
+    room_like,
+)
 from mmquant.errors import ConfigError
 
 CRYPTO_KINDS = ("crypto_spot", "crypto_perp")
@@ -121,14 +129,41 @@ def received(
 
     ``order`` is the order of receipt that the tape has.
     """
-    offset = config.latency.feed_offset_ns
-    if config.profile.name == "ideal":
-        return (local_ts + offset if offset else local_ts), order
-    intervals = np.array([conflation_ns(config, c) for c in contracts], np.int64)[inst]
-    steps = np.maximum(intervals, 1)
-    sent = np.where(intervals > 0, -(-local_ts // steps) * steps, local_ts)
-    times = sent + offset + config.profile.ibkr.feed_ns
-    before = order if len(order) else np.arange(len(times))
-    if not len(order) and (np.diff(times) >= 0).all():
+    offset, ideal = config.latency.feed_offset_ns, config.profile.name == "ideal"
+    if ideal and not offset:
+        return local_ts, order
+    shift = offset if ideal else offset + config.profile.ibkr.feed_ns
+    intervals = np.array([0 if ideal else conflation_ns(config, c) for c in contracts], np.int64)
+    times = room_like(local_ts, len(local_ts), np.int64)
+    for rows in pieces([local_ts, inst, times]):
+        every, there = intervals[inst[rows]], local_ts[rows]
+        steps = np.maximum(every, 1)
+        times[rows] = np.where(every > 0, -(-there // steps) * steps, there) + shift
+    if ideal or (not len(order) and is_rising(times)):
         return times, order
-    return times, before[np.argsort(times[before], kind="stable")]
+    return times, _received_order(times, local_ts, shift, order)
+
+
+def _received_order(
+    times: np.ndarray, local_ts: np.ndarray, shift: int, order: np.ndarray
+) -> np.ndarray:
+    """Rows by their new times; those of one time as they were received before.
+
+    A row comes ``shift`` [ns] after its time on the tape or later, so none that was received later
+    than another comes before that.
+    """
+
+    def chunks() -> Iterator[tuple[np.ndarray, int]]:
+        for some in pieces([order] if len(order) else [times, local_ts]):
+            rows = order[some] if len(order) else some
+            yield times[rows], int(local_ts[rows][-1]) + shift
+            if len(order):
+                give_back([times, local_ts], some.start - PIECE_ROWS, some.stop)
+
+    found = room_like(times, len(times), np.int64)
+    done = 0
+    for places in rising_order(chunks()):
+        found[done : done + len(places)] = order[places] if len(order) else places
+        give_back([found], done - PIECE_ROWS, done)
+        done += len(places)
+    return found

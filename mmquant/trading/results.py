@@ -18,6 +18,7 @@ from mmquant.data.contracts import Contract
 from mmquant.data.fees import Fees
 from mmquant.data.hand import hand_lines
 from mmquant.data.latency_file import latency_note
+from mmquant.data.mapping import give_back_all
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
 from mmquant.trading.feasibility import feasibility, kept_in_run
@@ -94,7 +95,9 @@ def make_run(
         "feasibility": kept_in_run(feasibility(tape, fees)),
         "summary": summary | counted,
     }
-    return Run(manifest, path, fills, orders, quotes)
+    run = Run(manifest, path, fills, orders, quotes)
+    give_back_all(path)
+    return run
 
 
 def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from mmquant.data.mapping import give_back
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -33,7 +35,10 @@ def inst_ids(path: xr.Dataset) -> Ints:
 
 def path_column(path: xr.Dataset, name: str) -> Floats:
     """One path variable as float64, shape (time, inst)."""
-    return path[name].transpose("time", "inst").values.astype(np.float64)
+    values = path[name].transpose("time", "inst").values
+    taken = values.astype(np.float64)
+    give_back([values], 0, len(values))
+    return taken
 
 
 def column(table: pd.DataFrame, name: str, dtype: type = float) -> NDArray:

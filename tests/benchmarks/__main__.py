@@ -21,6 +21,7 @@ PEER = "python -m tests.benchmarks.peer_hftbacktest --peer-python PATH"
 FIRST = "python -m tests.benchmarks.first_result"
 MODELS = "python -m tests.benchmarks.models"
 SCALING = "python -m tests.benchmarks.scaling"
+LARGE = "python -m tests.benchmarks.large_tape"
 SWEEP = "python -m tests.benchmarks.sweep --peer-python PATH"
 
 
@@ -93,16 +94,24 @@ def scaling_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return rows
 
 
+def large_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    what = f"{result['rows']:,} rows from disk ({result['tape_gb']:.1f} GB), the whole command"
+    speed = f"{result['rows_per_s'] / 1e6:.1f} million rows/s, {plain(result['peak_memory_mb'])} MB"
+    return [(what, speed, LARGE)]
+
+
 def main(argv: list[str] | None = None) -> int:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("--peer-python", default=os.environ.get("PEER_PYTHON", ""), metavar="PATH")
+    p.add_argument("--large", action="store_true", help="a large tape too: 15 GB of disk")
     p.add_argument("--no-readme", action="store_true", help="leave the README as it is")
     a = p.parse_args(argv)
     first = run("first_result")
     models = run("models")
     scaling = run("scaling")
+    large = large_rows(run("large_tape")) if a.large else []
     if not a.peer_python:
         note("peer_hftbacktest: skipped, as neither --peer-python nor PEER_PYTHON is set")
         note("README.md: left as it is")
@@ -111,6 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     sweep = run("sweep", "--peer-python", a.peer_python)
     rows = [*peer_rows(peer), *sweep_rows(sweep), *first_rows(first), *model_rows(models)]
     rows += scaling_rows(scaling)
+    rows += large
     text = table(rows)
     machine = f"{peer['cores']} cores of {peer['cpu']}; Python {peer['python']}, "
     versions = f"numba {peer['numba']}, numpy {peer['numpy']}; a generated market of "

@@ -110,7 +110,7 @@ def test_a_failed_replacement_brings_the_old_run_back(
             raise OSError("no")
         replace(source, target)
 
-    monkeypatch.setattr("mmquant.data.runs.os.replace", second_fails)
+    monkeypatch.setattr("mmquant.data.files.os.replace", second_fails)
     with pytest.raises(OSError, match="no"):
         fake_run(5).save(folder, overwrite=True)
     assert len(Run.load(folder).fills) == 4

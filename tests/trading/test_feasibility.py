@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import mmquant as mm
 from mmquant.core.dtypes import RowKind
+from mmquant.data import mapping
 from mmquant.data.contracts import Contract
 from mmquant.data.tape import make_tape
 from mmquant.errors import DataError
@@ -217,21 +218,28 @@ def test_means_equal_the_slow_reference(seed: int, tmp_path) -> None:
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.integers(1, 2)), min_size=1, max_size=30),
     st.integers(0, 20),
+    st.sampled_from([1, 2, 7, 100]),
 )
-def test_windows_equal_a_count_at_every_moment(events: list[tuple[int, int]], rest: int) -> None:
+def test_windows_equal_a_count_at_every_moment(
+    events: list[tuple[int, int]], rest: int, rows: int
+) -> None:
     """Times in tenths of a second: the count is constant between two tenths."""
     events = sorted(events)
     ts = np.array([t for t, _ in events], np.int64) * (S // 10)
     messages = np.array([m for _, m in events], np.int64)
     end = events[-1][0] + rest
-    counts, seconds = feas.windows(ts, messages, end * (S // 10))
+    mapping.PIECE_ROWS, rows = rows, mapping.PIECE_ROWS
+    try:
+        seconds = feas.message_seconds(ts, messages, end * (S // 10))
+    finally:
+        mapping.PIECE_ROWS = rows
     slow = [sum(m for t, m in events if k - 10 < t <= k) for k in range(events[0][0], end)]
     assert seconds.sum() == pytest.approx(len(slow) / 10)
     for level in range(61):
-        assert seconds[counts == level].sum() == pytest.approx(slow.count(level) / 10, abs=1e-9)
+        assert seconds[level : level + 1].sum() == pytest.approx(slow.count(level) / 10, abs=1e-9)
     for share in (0.5, 0.99):
         wanted = sorted(slow)[math.ceil(share * len(slow)) - 1] if slow else None
-        assert feas.quantile(counts, seconds, share) == wanted
+        assert feas.quantile(seconds, share) == wanted
 
 
 def test_instruments_of_one_tape_do_not_mix() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,15 @@ from mmquant.errors import UsageError
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMATS = ("lobster", "binance", "neutral", "parquet", "csv")
+FORMATS = ("lobster", "binance", "neutral", "parquet", "mapped", "csv")
 """Formats that ``read_tape`` knows; each is a module of this package with a function ``read``."""
-SUFFIXES = {".parquet": "parquet", ".npz": "neutral", ".csv": "csv", ".csv.gz": "csv"}
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".tape": "mapped",
+    ".npz": "neutral",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+}
 """Formats that ``write_tape`` writes, by the end of the file name."""
 
 PathLike = str | Path | Sequence[str | Path]
@@ -38,10 +44,15 @@ def read_tape(format: str, path: PathLike, *, lenient: bool = False, **options: 
     UsageError
         for an unknown format or option.
     """
-    module = reader(format)
+    _check_options(format, options)
+    tape: xr.Dataset = reader(format).read(path, lenient=lenient, **options)
+    return tape
+
+
+def _check_options(format: str, options: Mapping[str, Any]) -> None:
     known = [
         name
-        for name, parameter in inspect.signature(module.read).parameters.items()
+        for name, parameter in inspect.signature(reader(format).read).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and name != "lenient"
     ]
     for name in options:
@@ -50,7 +61,21 @@ def read_tape(format: str, path: PathLike, *, lenient: bool = False, **options: 
                 f"format {format!r} has no option {name!r}",
                 fix=f"use {', '.join(known)}" if known else "leave it out",
             )
-    tape: xr.Dataset = module.read(path, lenient=lenient, **options)
+
+
+def import_tape(
+    format: str, path: PathLike, out: str | Path, *, lenient: bool = False, **options: Any
+) -> xr.Dataset:
+    """Read a file and write it as a tape of our own; arguments as for ``read_tape``.
+
+    Parquet goes to a mapped tape piece by piece, all else through memory.
+    """
+    if format == "parquet" and Path(out).suffix == ".tape" and not lenient:
+        _check_options("parquet", options)
+        reader("mapped").from_parquet(path, out, **options)
+        return read_tape("mapped", out, allow_crossed=True)
+    tape = read_tape(format, path, lenient=lenient, **options)
+    write_tape(tape, out)
     return tape
 
 
@@ -61,11 +86,16 @@ def reader(format: str) -> Any:
     return import_module(f"{__name__}.{format}")
 
 
-def write_tape(tape: xr.Dataset, path: str | Path, **options: Any) -> Path:
-    """Write a tape as Parquet, CSV or neutral file, by the end of the name; return the path.
+def read_own(path: str | Path) -> xr.Dataset:
+    """Read a tape that this package wrote: mapped where its name says so, else Parquet."""
+    return read_tape("mapped" if Path(path).suffix == ".tape" else "parquet", path)
 
-    Parquet and CSV hold all of it; what a neutral file cannot hold is refused. Raises UsageError
-    for another ending. A file is replaced only when the new one is whole.
+
+def write_tape(tape: xr.Dataset, path: str | Path, **options: Any) -> Path:
+    """Write a tape in the format that the end of the name tells; return the path.
+
+    Parquet, mapped and CSV hold all of it; what a neutral file cannot hold is refused. Raises
+    UsageError for another ending. A file is replaced only when the new one is whole.
     """
     name = Path(path).name.lower()
     for suffix, format in SUFFIXES.items():

@@ -1,4 +1,4 @@
-"""What our Parquet and CSV files share: attributes, columns, and rebuilding the tape."""
+"""What our own files share: attributes, columns, and rebuilding the tape."""
 
 from __future__ import annotations
 
@@ -25,8 +25,13 @@ IMPORT_FIX = "import the source again, or give the options contracts and date"
 def dump_header(ds: xr.Dataset) -> str:
     """All attributes of a checked tape as one line of JSON, for a file."""
     validate_tape(ds)
+    return json.dumps(header_of(ds), sort_keys=True)
+
+
+def header_of(ds: xr.Dataset) -> dict[str, Any]:
+    """All attributes of a tape as JSON holds them, and its number of rows."""
     attrs = dict(ds.attrs) | {"schema_version": int(ds.attrs["schema_version"])}
-    return json.dumps(attrs | {"file_rows": int(ds.sizes["event"])}, sort_keys=True)
+    return attrs | {"file_rows": int(ds.sizes["event"])}
 
 
 def load_header(text: str | None, path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import xarray as xr
 
 from mmquant.data.files import existing, written_whole
+from mmquant.data.mapping import PIECE_ROWS
 from mmquant.data.quarantine import Quarantine
 from mmquant.data.readers import PathLike
 from mmquant.data.readers.own import (
@@ -58,6 +60,42 @@ def read(
     return build(data, rows[keep], attrs, q, allow_crossed=allow_crossed)
 
 
+def chunks(
+    path: PathLike, *, contracts: Contracts | None = None, date: str | None = None
+) -> tuple[dict[str, Any], Iterator[dict[str, np.ndarray]]]:
+    """Attributes and columns of a file, part by part, for a strict reader that checks the rows.
+
+    Options as those of ``read``. Raises DataError, also on the way.
+    """
+    file = existing(one_path(path))
+    source = _open(file)
+    check_columns(source.schema_arrow.names, file)
+    header = (source.schema_arrow.metadata or {}).get(KEY)
+    attrs = load_header(header.decode() if header else None, file)
+    return with_options(attrs, file, contracts, date), _parts(source, file, attrs)
+
+
+def _parts(source: Any, file: Path, attrs: Mapping[str, Any]) -> Iterator[dict[str, np.ndarray]]:
+    done = 0
+    for batch in source.iter_batches(PIECE_ROWS):
+        part = {}
+        for name in batch.schema.names:
+            part[name], missing = _column(batch.column(name), name, file)
+            if missing.any():
+                row = done + int(np.flatnonzero(missing)[0]) + 1
+                raise DataError(
+                    f"{name} is empty or NaN", where=f"{file}, row {row}", fix="give every value"
+                )
+        done += batch.num_rows
+        yield part
+    if done != attrs.get("file_rows", done):
+        raise DataError(
+            f"{attrs['file_rows']} rows were written, {done} are there",
+            where=str(file),
+            fix="copy it again",
+        )
+
+
 def write(tape: xr.Dataset, path: str | Path) -> None:
     """Write a tape to Parquet; reading it gives the same tape, attributes included."""
     header = dump_header(tape)
@@ -83,8 +121,16 @@ def one_path(path: PathLike) -> str | Path:
 
 
 def _load(path: Path) -> Any:
+    return _read(path, lambda: pq.ParquetFile(path).read())
+
+
+def _open(path: Path) -> Any:
+    return _read(path, lambda: pq.ParquetFile(path))
+
+
+def _read(path: Path, how: Callable[[], Any]) -> Any:
     try:
-        return pq.ParquetFile(path).read()
+        return how()
     except (pa.ArrowException, OSError, EOFError) as error:
         raise DataError(
             f"this is not a whole Parquet file ({str(error).splitlines()[0]})",
@@ -104,7 +150,7 @@ def _column(column: Any, name: str, path: Path) -> tuple[np.ndarray, np.ndarray]
             fix="convert the column before writing the file",
         )
     empty = column.is_null().to_numpy(zero_copy_only=False)
-    values = column.fill_null(0).to_numpy()
+    values = column.fill_null(0).to_numpy(zero_copy_only=False)
     if real:
         values = values.astype(np.float32)
         return values, empty | np.isnan(values)
