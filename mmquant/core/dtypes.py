@@ -47,6 +47,10 @@ class MsgKind(IntEnum):
     CONTROL = 18
     THEO = 19
     LIMITS = 20
+    SESSION = 21
+    FEE = 22
+    POSITION = 23
+    EXTERNAL = 24
 
 
 class ActionKind(IntEnum):
@@ -57,6 +61,7 @@ class ActionKind(IntEnum):
     CANCEL = 3
     PULL = 4
     ALERT = 5
+    QUERY = 6
 
 
 class Control(IntEnum):
@@ -65,12 +70,30 @@ class Control(IntEnum):
     HALT = 1
     RESUME = 2
     KILL = 3
+    FLATTEN = 4
+
+
+class Session(IntEnum):
+    """Codes of a SESSION message (in its ``reason`` field): the link to the broker.
+
+    Between DOWN and RESYNCED nothing new is sent; RESYNCED says that all that was asked has been
+    answered to its end.
+    """
+
+    DOWN = 1
+    UP = 2
+    RESYNCED = 3
+    DATA_STALE = 4
+    DATA_FRESH = 5
 
 
 class OrderType(IntEnum):
     LIMIT = 0
     MARKET = 1
     POST_ONLY = 2
+    PEG_PRIMARY = 3
+    PEG_MID = 4
+    PEG_BEST = 5
 
 
 class TimeInForce(IntEnum):
@@ -158,6 +181,35 @@ class Reason(IntEnum):
     PULL_PRICE_BOUND = 31
     PULL_INVENTORY = 32
     PULL_NO_SIGNAL = 33
+    PULL_DISCONNECTED = 34
+    PULL_RECONCILING = 35
+    PULL_POSITION = 36
+    PULL_DRAWDOWN = 37
+    PULL_VOLATILITY = 38
+    PULL_SPREAD = 39
+    PULL_JUMP = 40
+    PULL_REPEATED = 41
+    PULL_PROTECTION = 42
+    PULL_GREEKS = 43
+    PULL_EXPOSURE = 44
+    PULL_QUOTA = 45
+    PULL_ORDER_RATIO = 46
+    PULL_OTHER_SIDE = 47
+    PULL_BAD_NUMBER = 48
+    PULL_FLATTEN = 49
+    OWN_CROSS = 50
+    TOO_SOON = 51
+    DUPLICATE_INTENT = 52
+    COLLAR = 53
+    TOO_LARGE = 54
+    ACK_TIMEOUT = 55
+    CANCEL_TIMEOUT = 56
+    OVERFILL = 57
+    EXTERNAL_ORDER = 58
+    HEDGE = 59
+    FLATTEN = 60
+    QUOTA_SLOW = 61
+    SOFT_LIMIT = 62
 
 
 class Requote(IntEnum):
@@ -185,6 +237,9 @@ class Hand(IntEnum):
 
     THEO = 0
     OFFSET = 1
+    DELTA = 2
+    GAMMA = 3
+    VEGA = 4
 
 
 class Limit(IntEnum):
@@ -244,6 +299,7 @@ ROW_KIND = _codes(RowKind)
 MSG_KIND = _codes(MsgKind)
 ACTION_KIND = _codes(ActionKind)
 CONTROL = _codes(Control)
+SESSION = _codes(Session)
 ORDER_TYPE = _codes(OrderType)
 TIME_IN_FORCE = _codes(TimeInForce)
 ORDER_STATE = _codes(OrderState)
