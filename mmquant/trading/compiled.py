@@ -11,8 +11,9 @@ from mmquant.core import tape_loop
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import Reason, Status
 from mmquant.core.exchange import grow_rings
+from mmquant.core.executions import grow_executions
 from mmquant.core.jit import DISABLED, compile_for
-from mmquant.core.local import CANARY_ROWS
+from mmquant.core.local import CANARY_ROWS, Local
 from mmquant.data.mapping import PIECE_ROWS, give_back
 from mmquant.errors import DataError, MMQuantError, UsageError
 from mmquant.trading.halves import Halves
@@ -83,6 +84,9 @@ def make_room(halves: Halves, status: int) -> None:
     if status == Status.PAUSED:
         pass_on(halves)
         return
+    if status == Status.EXECUTIONS_FULL:
+        halves.local = with_more_executions(halves.local)
+        return
     if status == Status.BOOK_FULL:
         halves.exchange = halves.exchange._replace(book=grow_book(halves.exchange.book))
         halves.local = halves.local._replace(book=grow_book(halves.local.book))
@@ -107,6 +111,11 @@ def pass_on(halves: Halves) -> None:
     passed = min(at, int(halves.clock[0]["local_row"])) if halves.clock[0]["two_books"] else at
     give_back(tape, passed - 2 * PIECE_ROWS, passed)
     halves.clock["pause_row"] = at + PIECE_ROWS
+
+
+def with_more_executions(local: Local) -> Local:
+    """The same local half with room for twice as many executions."""
+    return local._replace(executed=grow_executions(local.executed))
 
 
 def no_room(status: Status, row: int) -> MMQuantError:
