@@ -31,6 +31,7 @@ from mmquant.core.local import logs_have_room, on_order
 from mmquant.core.matching import exchange_row, expire_due
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.order_entry import exchange_request
+from mmquant.core.pegging import move_pegs
 from mmquant.core.step_log import record_path
 from mmquant.core.views import market_view, note_signals
 
@@ -288,6 +289,8 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
     clock = exchange.state[0]
     responses = clock["response_tail"]
     row = clock["row"]
+    if clock["pegs_due"] != 0 and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
+        return STATUS.BOOK_FULL
     while True:
         row = plain_rows(exchange.book, tape, row, stop_row, stop_time)
         clock["row"] = row
@@ -310,6 +313,8 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
             return status
         row += 1
         clock["row"] = row
+        if clock["pegs"] != 0 and move_pegs(exchange, inst) != 0:
+            return STATUS.BOOK_FULL
         if clock["response_tail"] != responses and (react or crowded(exchange)):
             return STATUS.OK
 
