@@ -19,7 +19,7 @@ from mmquant.brokers.faults import (
 from mmquant.brokers.link import MARKET, Link
 from mmquant.brokers.sim import SimBroker
 from mmquant.brokers.truth import Ledger, OpenOrder, duplicates, open_orders
-from mmquant.core.dtypes import ACTION, ActionKind, OrderEvent, Session
+from mmquant.core.dtypes import ACTION, ActionKind, MsgKind, OrderEvent, Session
 
 REQUEST_NAMES = {
     ActionKind.PLACE: "place",
@@ -85,6 +85,8 @@ class FaultyBroker:
             elif not self.link.run_event(horizon):
                 message = self.link.take(horizon)
                 if message is not None:
+                    if message[0]["kind"] == MsgKind.ORDER:
+                        self.ledger.note_heard(message[0])
                     return message
                 if horizon >= until:
                     return None
@@ -163,7 +165,10 @@ class FaultyBroker:
 
     def _look_up(self, ts: int, order_id: int, asked: set[int], partial: bool, of: int) -> None:
         """A query is at the exchange: what rests now is what the answer says."""
-        given = (order_id, asked, self.open, ts, partial, of)
+        resting = self.open
+        if order_id == 0:
+            asked &= self.ledger.unsettled(resting)
+        given = (order_id, asked, resting, ts, partial, of)
         self.link.at(ts + self._response, self._answer_query, *given)
 
     def _answer_query(
@@ -248,6 +253,7 @@ class FaultyBroker:
             order = self.open.get(order_id)
             if order is not None:
                 self._internal[order_id] = fault.kind
+                self.ledger.sent[order_id].unsaid = fault.kind == "close_unsaid"
                 self._cancel([order], ts)
         elif fault.kind == "false_cancel":
             message = self.answers.refusal(row, OrderEvent.CANCEL_ACK, ts + fault.for_ns)

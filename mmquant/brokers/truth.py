@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from mmquant.core.exchange import RESTING, Exchange
 
 FIRST_PEG = int(OrderType.PEG_PRIMARY)
 ENDS = (OrderEvent.CANCEL_ACK, OrderEvent.REJECT, OrderEvent.EXPIRE)
+FINAL = (*ENDS, OrderEvent.FOUND_CLOSED, OrderEvent.NOT_FOUND)
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,19 @@ class OpenOrder:
 
 @dataclass
 class Sent:
-    """An order that was sent: whether the broker knows it, and how it ended there."""
+    """An order that was sent: whether the broker knows it, and how it ended there.
+
+    ``unsaid``: it ended and nobody told; ``told``: we were told of its end; ``heard``: executions
+    that reached us.
+    """
 
     row: np.ndarray
     known: bool = True
     ended: bool = False
     reason: int = 0
+    unsaid: bool = False
+    told: bool = False
+    heard: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -56,6 +65,29 @@ class Ledger:
             self.executions[int(message["seq"])] = np.array(message)
         if order is not None and event in ENDS:
             order.ended, order.reason = True, int(message["reason"])
+
+    def note_heard(self, message: np.ndarray) -> None:
+        """Note what reached us."""
+        order = self.sent.get(int(message["order_id"]))
+        if order is None:
+            return
+        if message["event"] == int(OrderEvent.EXECUTION):
+            order.heard.add(int(message["seq"]))
+        elif message["event"] in FINAL:
+            order.told = True
+
+    def unsettled(self, resting: Container[int]) -> set[int]:
+        """Orders that rest, or of whose end or executions we have not heard."""
+        executed: dict[int, set[int]] = {}
+        for seq, row in self.executions.items():
+            executed.setdefault(int(row["order_id"]), set()).add(seq)
+        found = set()
+        for order_id, order in self.sent.items():
+            settled = order.told or (order.known and not order.ended and not order.unsaid)
+            missed = executed.get(order_id, set()) - order.heard
+            if order_id in resting or missed or not settled:
+                found.add(order_id)
+        return found
 
     def revise(self, message: np.ndarray) -> None:
         """Book a correction or a bust."""
