@@ -34,7 +34,8 @@ class Invariants:
         self.executions: dict[int, tuple[int, int, int]] = {}
         self.ended: dict[int, int] = {}
         self.sent_ts: list[int] = []
-        self.stopped = False
+        self.external: dict[tuple[int, int], int] = {}
+        self.stopped = self.killed = False
         self.link = 0
         self.actions = 0
         self.revised = False
@@ -65,7 +66,11 @@ class Invariants:
             self._note_execution(message)
         elif kind == MsgKind.CONTROL:
             what = int(message["reason"])
-            self.stopped = what != Control.RESUME or (self.stopped and self.killed)
+            self.killed |= what in (Control.KILL, Control.FLATTEN)
+            self.stopped = what != Control.RESUME or self.killed
+        elif kind == MsgKind.EXTERNAL:
+            place = (int(message["inst"]), int(message["side"]))
+            self.external[place] = int(message["lots"])
         elif kind == MsgKind.SESSION:
             what = int(message["reason"])
             if what in (Session.DOWN, Session.UP):
@@ -84,13 +89,6 @@ class Invariants:
         lots = 0 if event == OrderEvent.BUST else int(message["lots"])
         signed = lots * int(message["side"])
         self.executions[seq] = (revision, int(message["inst"]), signed)
-
-    @property
-    def killed(self) -> bool:
-        return any(
-            m["kind"][0] == MsgKind.CONTROL and m["reason"][0] in (Control.KILL, Control.FLATTEN)
-            for m in self.rig.heard
-        )
 
     # --- after each event
 
@@ -126,19 +124,11 @@ class Invariants:
         assert {int(o["order_id"]) for o in live} == self.rig.live(), "I3: the live list is wrong"
         for inst in range(len(self.rig.contracts)):
             for side, name in ((1, "open_buy"), (-1, "open_sell")):
-                open_lots = self.external(inst, side)
+                open_lots = self.external.get((inst, side), 0)
                 for o in live:
                     if o["inst"] == inst and o["side"] == side:
                         open_lots += max(int(o["lots"]), int(o["want_lots"])) - int(o["filled"])
                 assert local.position[inst][name] == open_lots, "I3: exposure is wrong"
-
-    def external(self, inst: int, side: int) -> int:
-        """Lots that others last had working on a side."""
-        for message in reversed(self.rig.heard):
-            row = message[0]
-            if row["kind"] == MsgKind.EXTERNAL and (row["inst"], row["side"]) == (inst, side):
-                return int(row["lots"])
-        return 0
 
     def exposure_is_within_limits(self, actions: list[Any]) -> None:
         """I3: if all that may fill on a side of a new order did, its limit would hold."""

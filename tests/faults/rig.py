@@ -6,7 +6,8 @@ The market is a tape of rows a millisecond apart that say nothing until a test f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -128,10 +129,11 @@ class Rig:
 
     def fresh_local(self) -> Any:
         """A local half as at the start."""
-        return make_local_half(
+        local = make_local_half(
             self.config, self._tape, WANTS, rates=[FeeRates()] * len(self.contracts),
-            params=[{}], with_book=True,
+            params=[{}], with_book=False,
         )  # fmt: skip
+        return local._replace(book=make_book(len(self.contracts), window=64, far=64))
 
     # --- the market
 
@@ -213,6 +215,30 @@ class Rig:
         """Let the link go down and come back, and all be asked and answered."""
         self.broker.add(Fault(kind="link_down", for_ns=round(ms * MS)), self.now + 1)
         self.advance(2 * ms + 2)
+
+    @contextmanager
+    def unsent(self) -> Iterator[None]:
+        """The process dies before what it decides is sent."""
+        send = self.broker.send
+        self.broker.send = self._lose_all  # type: ignore[method-assign]
+        yield
+        self.broker.send = send  # type: ignore[method-assign]
+
+    def _lose_all(self, actions: np.ndarray, n: int, ts: int) -> None:
+        for action in actions[:n]:
+            self.broker.ledger.note_sent(action)
+            if action["kind"] == ActionKind.PLACE:
+                self.broker.ledger.sent[int(action["order_id"])].known = False
+
+    def restart(self, down_ms: float = 3) -> None:
+        """Die, come back after a while with the state that the messages give, and ask for all."""
+        local = self.fresh_local()
+        for message, wants in zip(self.heard, self.wants, strict=True):
+            local.strategy_param[0] = wants
+            self.step(local, message)
+        assert local.order.tobytes() == self.local.order.tobytes()
+        self.local = local
+        self.bounce(down_ms)
 
     # --- what there is
 
