@@ -133,9 +133,13 @@ def apply_hand(local, owner, msg):
 
 @inner_kernel
 def on_control(local, owner, msg, actions):
-    """Halt, resume or kill a set. A kill is never resumed."""
+    """Halt, resume or kill a set. A kill is never resumed, but by a release.
+
+    A kill that comes again also asks the broker for all orders.
+    """
     state = local.set[owner]
     what = np.int64(msg["reason"])
+    again = what == CONTROL.KILL and state["blocked"] == REASON.PULL_KILLED
     if what == CONTROL.KILL:
         state["blocked"] = REASON.PULL_KILLED
     elif what == CONTROL.HALT:
@@ -143,9 +147,15 @@ def on_control(local, owner, msg, actions):
             state["blocked"] = REASON.PULL_HALTED
     elif what == CONTROL.RESUME and state["blocked"] == REASON.PULL_HALTED:
         state["blocked"] = 0
+    elif what == CONTROL.RELEASE and state["blocked"] == REASON.PULL_KILLED:
+        state["blocked"] = 0
     if state["blocked"] == 0:
         return 0
-    return pull_all(local, owner, msg["ts"], -1, state["blocked"], actions, 0)
+    n = pull_all(local, owner, msg["ts"], -1, state["blocked"], actions, 0)
+    if again:
+        query = ACTION_KIND.QUERY
+        n = notice(local, owner, msg["ts"], query, 0, REASON.PULL_KILLED, actions, n)
+    return n
 
 
 @inner_kernel
