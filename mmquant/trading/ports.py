@@ -15,7 +15,7 @@ from mmquant.core.jit import DISABLED
 from mmquant.core.local import Local
 from mmquant.core.message_block import apply_messages
 from mmquant.errors import MMQuantError
-from mmquant.trading.compiled import bind
+from mmquant.trading.compiled import bind, with_more_executions
 from mmquant.trading.logs import Logs
 from mmquant.trading.strategy import Strategy
 
@@ -67,6 +67,8 @@ class LiveStep:
         """Give the local half what it asks for. Raises MMQuantError where it asks for nothing."""
         if status == Status.LOG_FULL:
             logs.drain(self.local)
+        elif status == Status.EXECUTIONS_FULL:
+            self.local = with_more_executions(self.local)
         elif status == Status.BOOK_FULL:
             self.local = self.local._replace(book=grow_book(self.local.book))
         else:

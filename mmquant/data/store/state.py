@@ -15,6 +15,8 @@ from mmquant.errors import DataError
 _LENGTH = struct.Struct("<Q")
 SCRATCH = frozenset({"fill_log", "order_log", "instruction_log", "path_log", "log", "quote"})
 """Buffers that hold nothing between two messages, once the logs are drained."""
+GROWING = frozenset({"book.level", "book.far", "executed"})
+"""Arrays that become longer when they are full."""
 
 
 def pack_state(state: Any) -> bytes:
@@ -27,7 +29,7 @@ def pack_state(state: Any) -> bytes:
 
 
 def unpack_state(data: bytes, like: Any) -> Any:
-    """The packed state, with the SCRATCH of ``like``; arrays of the book may have grown.
+    """The packed state, with the SCRATCH of ``like``; GROWING arrays may have another length.
 
     Raises DataError where names, layouts or shapes are not those of ``like``.
     """
@@ -37,7 +39,8 @@ def unpack_state(data: bytes, like: Any) -> Any:
     for name, layout, shape in json.loads(data[_LENGTH.size : start]):
         array = known.get(name)
         fits = array is not None and _layout(array) == layout
-        if not fits or (tuple(shape) != array.shape and not name.startswith("book.")):
+        grows = name in GROWING
+        if not fits or (tuple(shape) != array.shape and not grows):
             raise DataError(
                 f"the checkpoint's {name!r} is not laid out as this run's",
                 fix="use the configuration and the version of mmquant that wrote it",
