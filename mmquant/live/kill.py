@@ -1,5 +1,8 @@
 """The kill switch: cancels first, verifies, tries again, escalates, and stays down.
 
+After the cancels the broker is asked for everything, as after a lost link: a kill is verified when
+all has been answered and no order is live.
+
 It is pressed by a call, by SIGUSR1, by the file ``KILL`` in the run's folder, or by whatever the
 loop dies of. SIGTERM is a stop in order: quotes are cancelled, and the run may be started again.
 """
@@ -11,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mmquant.core.dtypes import NEVER, ActionKind, Control, MsgKind, Reason
+import numpy as np
+
+from mmquant.core.dtypes import NEVER, ActionKind, Control, MsgKind, Reason, Session
 from mmquant.data.store.run_folder import RunFolder
 from mmquant.errors import MMQuantError
 
@@ -26,7 +31,7 @@ ESCALATE_NS = 5_000_000_000
 """After so long the broker is asked to cancel all that the account has."""
 STOP_NS = 10_000_000_000
 """A stop in order waits so long for its cancels."""
-CONTROL = int(MsgKind.CONTROL)
+CONTROL, SESSION = int(MsgKind.CONTROL), int(MsgKind.SESSION)
 
 
 class KillSwitch:
@@ -82,6 +87,8 @@ class KillSwitch:
             self.killed = True
             self._retry_ts, self._escalate_ts = loop.now + RETRY_NS, loop.now + ESCALATE_NS
             loop.tell(CONTROL, int(Control.KILL))
+            if loop.step.local.set[0]["link"] == 0:
+                loop.tell(SESSION, int(Session.UP))
             self._latch()
         elif self._stopping and self._stop_ts == NEVER:
             self._stop_ts = loop.now + STOP_NS
@@ -99,26 +106,27 @@ class KillSwitch:
             elif state["blocked"] == Reason.PULL_KILLED:
                 self.press("journal")
         elif not self.verified:
-            self._follow_up(loop, int(state["live"]))
+            self._follow_up(loop, state)
         if self._stopping and (state["live"] == 0 or now >= self._stop_ts):
             if not self._was_blocked and not self.killed:
                 loop.tell(CONTROL, int(Control.RESUME))
             self.ended = True
 
-    def _follow_up(self, loop: LiveLoop, live: int) -> None:
-        """Once all has been asked for and nothing is live, it is over; else try again."""
-        if loop.now >= self._escalate_ts and live and not self.escalated:
+    def _follow_up(self, loop: LiveLoop, state: np.void) -> None:
+        """It is over when the broker has said all, and nothing is live; else try again."""
+        if loop.now >= self._escalate_ts and not self.escalated:
             self.escalated = True
             loop.broker.cancel_account(loop.now)
             self._note(loop, "kill: the broker was asked to cancel all orders of the account")
-        if loop.now < self._retry_ts:
+        if state["link"] != 0 or loop.now < self._retry_ts:
             return
-        if live == 0 and self._retry_ts > self._escalate_ts - ESCALATE_NS + RETRY_NS:
+        if state["live"] == 0:
             self.verified = True
             self._note(loop, "kill: nothing is open")
             return
         self._retry_ts = loop.now + RETRY_NS
         loop.tell(CONTROL, int(Control.KILL))
+        loop.tell(SESSION, int(Session.UP))
 
     def abandon(self, loop: LiveLoop) -> None:
         """Cancel all after an error, with the journal or without it; raises nothing.

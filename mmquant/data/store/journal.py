@@ -114,7 +114,7 @@ class Journal:
         self._put(FrameKind.NOTE, text.encode())
 
     def wants_checkpoint(self, ts: int) -> bool:
-        """Whether a new segment is due."""
+        """Whether a new segment is due: by time, or by what was written since the last one."""
         return self._size >= self.rotate_bytes or ts >= self._checkpoint_due
 
     def checkpoint(self, state: bytes, ts: int) -> None:
@@ -148,9 +148,10 @@ class Journal:
             os.write(fd, header)
         except OSError as error:
             raise self._failure(error) from error
-        old, self._fd, self._size = self._fd, fd, len(header)
+        old, self._fd = self._fd, fd
         self._sync.follow(fd, old)
         self._put(FrameKind.CHECKPOINT, state)
+        self._size = 0
 
     def _put(self, kind: FrameKind, data: bytes) -> None:
         needed = FRAME_BYTES + len(data)
