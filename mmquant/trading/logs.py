@@ -22,9 +22,9 @@ DTYPES = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": P
 class Logs:
     """All that a run logged, in order; on disk where the tape is, whose column ``like`` is."""
 
-    def __init__(self, like: np.ndarray) -> None:
-        self.like = like
-        self._kept = {name: Growing(like, dtype) for name, dtype in DTYPES.items()}
+    def __init__(self, like: np.ndarray | None = None) -> None:
+        self.like = np.zeros(0) if like is None else like
+        self._kept = {name: Growing(self.like, dtype) for name, dtype in DTYPES.items()}
 
     def drain(self, local: Local) -> None:
         """Take over what the buffers hold, and empty them."""
