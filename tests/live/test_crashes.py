@@ -11,8 +11,10 @@ import pytest
 
 import mmquant as mm
 from mmquant.core.dtypes import OrderState, Reason
+from mmquant.core.engine import empty_message
 from mmquant.data.store.run_folder import RunFolder, kill, release
 from mmquant.live.journal_replay import replay_journal
+from mmquant.live.recovery import fresh_step
 from mmquant.trading.halves import open_session
 from tests.live.crashes import POINTS, run_child
 from tests.live.exchange_server import ExchangeServer
@@ -33,7 +35,11 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def tape():
-    return mm.make_demo_tape(seed=5, minutes=0.4)
+    """The market; the kernels that children need are compiled once, here."""
+    market = mm.make_demo_tape(seed=5, minutes=0.4)
+    step = fresh_step(open_session(mm.Config.from_dict(CONFIG), market), keep_logs=False)
+    step(empty_message(), 0, 0, 0, 0)
+    return market
 
 
 class Market:
