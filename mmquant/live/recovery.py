@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from mmquant.core.dtypes import NEVER, MsgKind, Status
 from mmquant.core.dtypes import Session as Link
+from mmquant.core.executions import FIRST_ROWS, make_executions
 from mmquant.data.store.journal import Journal
 from mmquant.data.store.journal_format import Frame, FrameKind
 from mmquant.data.store.journal_reader import (
@@ -99,6 +100,9 @@ def fresh_step(session: Session, *, keep_logs: bool) -> LiveStep:
         keep_tables=keep_logs,
         keep_path=keep_logs,
     )
+    if len(local.executed) == 0:
+        # A broker may repeat executions, whatever is kept of them.
+        local = local._replace(executed=make_executions(FIRST_ROWS))
     return LiveStep(local, session.strategy, action_rows(local))
 
 
