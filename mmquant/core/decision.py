@@ -6,6 +6,7 @@ import numpy as np
 
 from mmquant.core.dtypes import (
     ORDER_STATE,
+    PURPOSE,
     REASON,
     REQUOTE,
     STATUS,
@@ -30,7 +31,7 @@ WORKING = ORDER_STATE.WORKING
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
-    An order counts whatever its state: one that is on its way, or being cancelled, keeps its place.
+    Orders that are no quotes stay as they are. A quote counts whatever its state: one that is on its way, or being cancelled, keeps its place.
     One of a right size serves all quotes of its place, which count as one.
     """
     for q in range(wanted):
@@ -38,6 +39,9 @@ def keep_wanted(local, owner, wanted):
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         order["keep"] = 0
+        if order["purpose"] != PURPOSE.QUOTE:
+            order["keep"] = 0 if order["purpose"] == PURPOSE.UNWANTED else 1
+            continue
         for q in range(wanted):
             quote = local.quote[q]
             if at_place(order, quote) and right_size(local, owner, order, quote):
@@ -78,7 +82,8 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
-        if param["requote"] == REQUOTE.MODIFY and room >= 0:
+        mine = order["purpose"] == PURPOSE.QUOTE
+        if param["requote"] == REQUOTE.MODIFY and room >= 0 and mine:
             target = move_target(local, order, wanted)
         if target >= 0:
             quote = local.quote[target]

@@ -7,6 +7,7 @@ import numpy as np
 from mmquant.core.dtypes import (
     ACTION_KIND,
     ORDER_STATE,
+    PURPOSE,
     REASON,
 )
 from mmquant.core.jit import inner_kernel
@@ -91,6 +92,7 @@ def throttled(local, owner, ts, reserve):
         local.sent[owner], state["sent"], limit if limit > 0 else -1, state["message_window_ns"], ts
     ):
         state["throttled"] += 1
+        state["deny_reason"] = REASON.THROTTLED
         return True
     state["sent"] = note_sent(local.sent[owner], state["sent"], ts)
     return False
@@ -131,6 +133,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     slot = free_slot(local, owner)
     if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
         state["denied"] += 1
+        state["deny_reason"] = REASON.TOO_MANY_ORDERS
         return n
     if throttled(local, owner, ts, state["cancel_reserve"]):
         return n
@@ -159,6 +162,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["side"] = quote["side"]
     order["order_type"] = quote["order_type"]
     order["tif"] = quote["tif"]
+    order["purpose"] = PURPOSE.QUOTE
     order["state"] = ORDER_STATE.SENT
     local.live[owner, state["live"]] = slot
     state["live"] += 1
