@@ -31,8 +31,9 @@ WORKING = ORDER_STATE.WORKING
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
-    Orders that are no quotes stay as they are. A quote counts whatever its state: one that is on its way, or being cancelled, keeps its place.
-    One of a right size serves all quotes of its place, which count as one.
+    Orders that are no quotes stay. A quote counts whatever its state: one that is on its way, or
+    being cancelled, keeps its place. One of a right size serves all quotes of its place, which
+    count as one.
     """
     for q in range(wanted):
         local.quote[q]["served"] = 0

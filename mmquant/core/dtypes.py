@@ -386,10 +386,10 @@ MSG = _record(
 """All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent, and 1
 in a decision that an own message alone asked for.
 
-MANUAL is a request by hand: ``reason`` an ActionKind (PLACE, MODIFY, CANCEL). PLACE has ``inst``,
-``side``, ``tick``, ``lots``, the OrderType in ``liquidity``, the TimeInForce in ``seq`` and the end
-of a GTD order in ``exch_ts`` (0: none); MODIFY ``order_id``, ``tick`` and the ``lots`` that are to be
-left; CANCEL ``order_id`` and a Reason in ``seq``."""
+MANUAL is a request by hand: ``reason`` an ActionKind. PLACE has ``inst``, ``side``, ``tick``,
+``lots``, the OrderType in ``liquidity``, the TimeInForce in ``seq`` and the end of a GTD order in
+``exch_ts`` (0: none); MODIFY ``order_id``, ``tick`` and the ``lots`` that are to be left; CANCEL
+``order_id`` and a Reason in ``seq``."""
 
 ACTION = _record(
     ("ts", np.int64),
@@ -496,8 +496,8 @@ ORDER = _record(
     ("keep", np.int8),
     ("purpose", np.int8),
 )
-"""An own order as the local half knows it; ``purpose`` a Purpose, ``value`` is the sum of price times units filled,
-``filled_before`` what was filled when it was last moved."""
+"""An own order as the local half knows it; ``purpose`` a Purpose, ``value`` the sum of price times
+units filled, ``filled_before`` what was filled when it was last moved."""
 
 FILL = _record(
     ("timestamp", np.int64),

@@ -15,6 +15,7 @@ from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError
 from mmquant.live.inbox import Inbox
 from mmquant.live.loop import LiveLoop
+from mmquant.trading.event_bus import EventBus, live_step
 from mmquant.trading.halves import (
     action_rows,
     day_end_of,
@@ -26,7 +27,6 @@ from mmquant.trading.halves import (
     tape_columns,
     triggers_of,
 )
-from mmquant.trading.ports import LiveStep
 from mmquant.trading.results import make_run
 from mmquant.trading.strategy import Strategy
 
@@ -39,11 +39,12 @@ def replay(
     params: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
     follow: bool = False,
+    bus: EventBus | None = None,
 ) -> Run:
     """Run a strategy over a tape message by message, as live. Arguments as for ``backtest``.
 
     With ``follow``, lines that are added to the file ``hand.file`` while it runs are obeyed: it may
-    be empty or missing at first.
+    be empty or missing at first. ``bus`` is told what happens as it happens.
     The Run equals that of ``backtest`` bit for bit, but for its mode.
 
     Raises
@@ -72,11 +73,12 @@ def replay(
         knots=latency_knots(settings),
     )
     broker = SimBroker(exchange, columns)
-    step = LiveStep(local, session.strategy, action_rows(local))
+    contracts = contracts_of(session.tape)
+    step = live_step(local, session.strategy, action_rows(local), contracts, bus)
     inbox = Inbox(
         None if follow else read_inbox(settings, session.tape),
         follow=settings.hand_path() if follow else None,
-        contracts=contracts_of(session.tape),
+        contracts=contracts,
     )
     loop = LiveLoop(
         broker,
