@@ -30,6 +30,7 @@ PositiveInt = Annotated[Int, Field(ge=1)]
 PositiveFloat = Annotated[Float, Field(gt=0)]
 Lots = Annotated[Int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[Float, Field(gt=0, le=1e7)]
+DailyCount = Annotated[Int, Field(ge=1, le=10**9)]
 HOUR_NS = 3_600_000_000_000
 Latency = Annotated[Int, Field(ge=1, le=HOUR_NS)]
 
@@ -122,14 +123,32 @@ class OrdersConfig(Section):
 
     order_type: Literal["limit", "post_only"] = "post_only"
     """What is sent where the strategy does not say."""
-    tif: Literal["gtc", "day", "gtd"] = "gtc"
-    """Time in force; ``gtd`` needs ``lifetime_s``."""
+    tif: Literal["day", "gtd"] = "day"
+    """Time in force; ``gtd`` needs ``lifetime_s``. No quote is good till cancelled."""
     lifetime_s: Seconds | None = None
     """Life of a GTD order. [s]"""
     requote: Literal["replace", "modify"] = "replace"
     """Move a quote by cancelling and placing anew, or by modifying the order."""
     size_tolerance_lots: Annotated[Int, Field(ge=0, le=2**31 - 1)] | None = None
     """Largest difference between what is left of an order and the wanted size; null: any. [lots]"""
+
+    ack_timeout_s: Seconds | None = 2.0
+    """Time after which an order or change without answer counts as unknown and is asked after."""
+    cancel_timeout_s: Seconds | None = 3.0
+    """Time after which a cancel without answer is asked after and sent again. [s]"""
+    min_requote_interval_s: Seconds | None = None
+    """Shortest time between two new orders or prices of a side; cancels do not wait. [s]"""
+    duplicate_window_s: Seconds | None = None
+    """Time in which an order that was just rejected, or not yet answered, is not sent again. [s]"""
+
+    @field_validator("tif", mode="before")
+    @classmethod
+    def _quotes_end(cls, value: Any) -> Any:
+        if value == "gtc":
+            raise ValueError(
+                "quotes are never good till cancelled: they would outlive the program; use day or gtd"
+            )
+        return value
 
     @model_validator(mode="after")
     def _gtd_has_an_end(self) -> Self:
@@ -168,6 +187,30 @@ class LimitsConfig(Section):
     """Window of ``max_messages``, sliding. [s]"""
     cancel_reserve: Annotated[Int, Field(ge=0, le=100_000)] = 0
     """Messages of the window that only cancels may use."""
+    max_in_flight: Annotated[Int, Field(ge=1, le=65_536)] | None = None
+    """Most orders whose last request is unanswered; cancels still leave."""
+    max_messages_day: DailyCount | None = None
+    """Most order messages a day (UTC): slow from 80 %, no quotes at 100 %; cancels still leave."""
+    max_instrument_messages_day: DailyCount | None = None
+    """The same for each instrument."""
+    max_option_orders_day: DailyCount | None = None
+    """Most orders and changes of options a day; 390 and more make a professional customer."""
+    max_order_ratio: PositiveFloat | None = None
+    """Most messages for each executed order and one more, a day: slow from 80 %, then no quotes."""
+    order_ratio_from: Annotated[Int, Field(ge=1, le=10**9)] = 200
+    """Messages of a day from which the ratio counts."""
+    slow_tolerance_ticks: Annotated[Int, Field(ge=0, le=10_000)] = 2
+    """Near a limit of a day an order moves only if it is further off than this. [ticks]"""
+    one_side_per_option: bool = True
+    """Work one side of an option at a time: the one that reduces, else the one with more edge."""
+    prevent_own_cross: bool = False
+    """Send no order at a price of own orders of the other side; these are cancelled first."""
+    price_collar_bps: Annotated[Float, Field(gt=0, le=10_000)] | None = None
+    """Largest distance of an order's price from the mid, and from a given theo. [bps]"""
+    price_collar_ticks: Annotated[Float, Field(gt=0, le=1e6)] | None = None
+    """The same in ticks; where both are given, the wider one holds. [ticks]"""
+    max_order_value_ccy: PositiveFloat | None = None
+    """Largest value of an order, multiplier included. [currency]"""
 
     @model_validator(mode="after")
     def _reserve_fits(self) -> Self:

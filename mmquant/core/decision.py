@@ -13,8 +13,13 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY_ROWS, fail
+from mmquant.core.option_side import drop_other_sides
 from mmquant.core.order_actions import cancel_order, modify_order, place_order, pull_all
+from mmquant.core.order_checks import NONE, order_reason, refuse_order
+from mmquant.core.overdue import chase_overdue
+from mmquant.core.quotas import quota_reason
 from mmquant.core.risk import HOLD, instrument_reason, loss_reason, room_lots
+from mmquant.core.trouble import line_reason, link_reason
 from mmquant.core.views import hand_view, own_view
 from mmquant.core.wanted_quotes import (
     at_place,
@@ -25,6 +30,7 @@ from mmquant.core.wanted_quotes import (
 )
 
 WORKING = ORDER_STATE.WORKING
+NO_TARGET = -1
 
 
 @inner_kernel
@@ -71,12 +77,71 @@ def move_target(local, order, wanted):
 
 
 @inner_kernel
-def change_unwanted(local, owner, ts, wanted, actions, n):
-    """Cancel, or move to a quote that nothing serves yet, each working order not wanted."""
+def keep_near(local, owner, wanted):
+    """Near a limit of a day, let a working order serve a quote that is not far from it."""
+    most = local.set[owner]["slow_tolerance_ticks"]
+    count = local.instrument.shape[0]
+    for i in range(local.set[owner]["live"]):
+        order = local.order[local.live[owner, i]]
+        line = local.traffic[owner * count + np.int64(order["inst"])]
+        if order["keep"] != 0 or order["purpose"] != PURPOSE.QUOTE or line["slow"] == 0:
+            continue
+        target = move_target(local, order, wanted)
+        if target < 0:
+            continue
+        if abs(np.int64(local.quote[target]["tick"]) - np.int64(order["want_tick"])) <= most:
+            order["keep"] = 1
+            local.quote[target]["served"] = 1
+            local.refusals[owner, REASON.QUOTA_SLOW] += 1
+
+
+@inner_kernel
+def why_unwanted(local, order, room):
+    """Reason why a working order is cancelled."""
+    if room < 0:
+        return np.int64(REASON.PULL_LIMIT)
+    view = local.views[order["inst"]]
+    why = np.int64(view["why_no_bid"] if order["side"] > 0 else view["why_no_ask"])
+    return why if why != 0 else np.int64(REASON.NOT_WANTED)
+
+
+@inner_kernel
+def move_order(local, owner, ts, slot, target, actions, n):
+    """Move an order to a wanted quote; where that may not be for longer, cancel it."""
     param = local.set[owner]
+    order = local.order[slot]
+    quote = local.quote[target]
+    room = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
+    most = np.int64(order["lots"]) - np.int64(order["filled"]) + room
+    leaves = min(np.int64(quote["lots"]), min(param["max_order_lots"], most))
+    if param["checks"] != 0 or param["unknown"] != 0:
+        why = order_reason(local, owner, ts, slot, quote, leaves)
+        if why != 0:
+            n = refuse_order(local, owner, ts, quote, why, actions, n)
+            if why == REASON.TOO_SOON or order["state"] != WORKING:
+                return n
+            return cancel_order(local, owner, ts, slot, why, actions, n)
+    return modify_order(local, owner, ts, slot, quote, leaves, actions, n)
+
+
+@inner_kernel
+def reduces(local, owner, inst, side):
+    """Whether an order of a side makes the position smaller."""
+    return local.position[owner * local.instrument.shape[0] + inst]["lots"] * side < 0
+
+
+@inner_kernel
+def change_unwanted(local, owner, ts, wanted, actions, n):
+    """Cancel, or move to a quote that nothing serves yet, each working order not wanted.
+
+    Where messages are scarce, all cancels come first, then what reduces the position.
+    """
+    param = local.set[owner]
+    ranks = param["ranks"] != 0
     for i in range(param["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
+        order["target"] = NO_TARGET
         room = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
         if (order["keep"] != 0 and room >= 0) or order["state"] != WORKING:
             continue
@@ -87,45 +152,90 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         if param["requote"] == REQUOTE.MODIFY and room >= 0 and mine:
             target = move_target(local, order, wanted)
         if target >= 0:
-            quote = local.quote[target]
-            quote["served"] = 1
-            most = np.int64(order["lots"]) - np.int64(order["filled"]) + room
-            leaves = min(np.int64(quote["lots"]), min(param["max_order_lots"], most))
-            n = modify_order(local, owner, ts, slot, quote, leaves, actions, n)
+            local.quote[target]["served"] = 1
+            order["target"] = target
+            if not ranks:
+                n = move_order(local, owner, ts, slot, target, actions, n)
         else:
-            view = local.views[order["inst"]]
-            why = view["why_no_bid"] if order["side"] > 0 else view["why_no_ask"]
-            reason = REASON.PULL_LIMIT if room < 0 else np.int64(why)
-            if reason == 0:
-                reason = REASON.NOT_WANTED
-            n = cancel_order(local, owner, ts, slot, reason, actions, n)
+            why = why_unwanted(local, order, room)
+            n = cancel_order(local, owner, ts, slot, why, actions, n)
+    if not ranks:
+        return n
+    for rank in range(2):
+        for i in range(param["live"]):
+            slot = local.live[owner, i]
+            order = local.order[slot]
+            target = np.int64(order["target"])
+            if target == NO_TARGET or order["state"] != WORKING:
+                continue
+            inst, side = np.int64(order["inst"]), np.int64(order["side"])
+            if reduces(local, owner, inst, side) == (rank == 0):
+                n = move_order(local, owner, ts, slot, target, actions, n)
+    return n
+
+
+@inner_kernel
+def place_quote(local, owner, ts, q, wanted, actions, n):
+    """Place a quote that no order serves, as far as the limits allow."""
+    param = local.set[owner]
+    quote = local.quote[q]
+    inst = np.int64(quote["inst"])
+    room = room_lots(local, owner, inst, np.int64(quote["side"]))
+    lots = min(np.int64(quote["lots"]), min(param["max_order_lots"], room))
+    if lots <= 0:
+        local.set[owner]["denied"] += 1
+        return n
+    why = np.int64(0)
+    if param["checks"] != 0 or param["unknown"] != 0:
+        why = np.int64(order_reason(local, owner, ts, NONE, quote, lots))
+    if why != 0:
+        n = refuse_order(local, owner, ts, quote, why, actions, n)
+    else:
+        n = place_order(local, owner, ts, quote, lots, actions, n)
+    for other in range(q + 1, wanted):
+        twin = local.quote[other]
+        if (
+            twin["inst"] == quote["inst"]
+            and twin["side"] == quote["side"]
+            and twin["tick"] == quote["tick"]
+        ):
+            twin["served"] = 1
     return n
 
 
 @inner_kernel
 def place_missing(local, owner, ts, wanted, actions, n):
-    """Place each wanted quote that no order serves, as far as the limits allow."""
-    param = local.set[owner]
-    for q in range(wanted):
-        quote = local.quote[q]
-        if local.quote[q]["served"] != 0:
-            continue
-        inst = np.int64(quote["inst"])
-        room = room_lots(local, owner, inst, np.int64(quote["side"]))
-        lots = min(np.int64(quote["lots"]), min(param["max_order_lots"], room))
-        if lots <= 0:
-            local.set[owner]["denied"] += 1
-            continue
-        n = place_order(local, owner, ts, quote, lots, actions, n)
-        for other in range(q + 1, wanted):
-            twin = local.quote[other]
-            if (
-                twin["inst"] == quote["inst"]
-                and twin["side"] == quote["side"]
-                and twin["tick"] == quote["tick"]
+    """Place each wanted quote that no order serves; where messages are scarce, what reduces first."""
+    if local.set[owner]["ranks"] == 0:
+        for q in range(wanted):
+            if local.quote[q]["served"] == 0:
+                n = place_quote(local, owner, ts, q, wanted, actions, n)
+        return n
+    for rank in range(2):
+        for q in range(wanted):
+            quote = local.quote[q]
+            if local.quote[q]["served"] != 0:
+                continue
+            if reduces(local, owner, np.int64(quote["inst"]), np.int64(quote["side"])) == (
+                rank == 0
             ):
-                twin["served"] = 1
+                n = place_quote(local, owner, ts, q, wanted, actions, n)
+                quote["served"] = 1
     return n
+
+
+@inner_kernel
+def blocked_reason(local, owner, inst, ts):
+    """Reason why nothing may be quoted in an instrument: of the market, the broker or the day."""
+    reason = np.int64(instrument_reason(local, owner, inst, ts))
+    state = local.set[owner]
+    if reason <= 0 and state["troubled"] != 0:
+        why = np.int64(line_reason(local, owner, inst))
+        reason = why if why != 0 else reason
+    if reason <= 0 and state["counts"] != 0:
+        why = np.int64(quota_reason(local, owner, inst, ts))
+        reason = why if why != 0 and why != REASON.QUOTA_SLOW else reason
+    return reason
 
 
 @inner_kernel
@@ -139,16 +249,20 @@ def decide(local, owner, ts, quote, actions):
             state["blocked"] = reason
     else:
         reason = state["blocked"]
+    if reason == 0 and state["troubled"] != 0:
+        reason = link_reason(local, owner)
+    n = 0
+    if ts >= state["next_due"]:
+        n = chase_overdue(local, owner, ts, actions, n)
     count = local.instrument.shape[0]
     hand_view(local, owner, ts)
     usable = 0
     for inst in range(count):
-        local.views[inst]["blocked"] = instrument_reason(local, owner, inst, ts)
+        local.views[inst]["blocked"] = blocked_reason(local, owner, inst, ts)
         if local.views[inst]["blocked"] == 0:
             usable += 1
     if reason != 0:
-        return pull_all(local, owner, ts, -1, reason, actions, 0)
-    n = 0
+        return pull_all(local, owner, ts, -1, reason, actions, n)
     for inst in range(count):
         if local.views[inst]["blocked"] > 0:
             n = pull_all(local, owner, ts, inst, np.int64(local.views[inst]["blocked"]), actions, n)
@@ -163,9 +277,13 @@ def decide(local, owner, ts, quote, actions):
     if wanted < 0:
         return pull_all(local, owner, ts, -1, REASON.PULL_STRATEGY, actions, n)
     n = drop_bad_quotes(local, owner, ts, wanted, actions, n)
+    if state["one_side"] != 0:
+        drop_other_sides(local, owner, wanted)
     keep_wanted(local, owner, wanted)
     for q in range(wanted):
         if local.quote[q]["side"] == 0:
             local.quote[q]["served"] = 1
+    if state["counts"] != 0:
+        keep_near(local, owner, wanted)
     n = change_unwanted(local, owner, ts, wanted, actions, n)
     return place_missing(local, owner, ts, wanted, actions, n)

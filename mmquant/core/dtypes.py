@@ -302,6 +302,7 @@ class Status(IntEnum):
     BAD_ROW = 5
     QUOTES_OVERRUN = 6
     NODES_FULL = 7
+    EXECUTIONS_FULL = 8
 
 
 def _codes(enum: type[IntEnum]) -> Any:
@@ -354,6 +355,7 @@ INSTRUMENT = _record(
     ("taker_value_rate", np.float64),
     ("taker_unit_rate", np.float64),
     ("view_levels", np.int64),
+    ("option", np.int64),
     ("ladder_len", np.int64),
     ("tick_from", np.int64, (LADDER_STEPS,)),
     ("price_num", np.int64, (LADDER_STEPS,)),
@@ -362,7 +364,7 @@ INSTRUMENT = _record(
     ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; the tick ladder's steps as in LADDER,
+``view_levels``: levels a side that the views show; ``option``: 1 in an option; the tick ladder's steps as in LADDER,
 ``ladder_len`` of them, and each step in currency."""
 
 MSG = _record(
@@ -478,6 +480,7 @@ ORDER = _record(
     ("ack_ts", np.int64),
     ("end_ts", np.int64),
     ("expire_ts", np.int64),
+    ("due_ts", np.int64),
     ("value", np.float64),
     ("position", np.float64),
     ("tick", np.int32),
@@ -486,6 +489,8 @@ ORDER = _record(
     ("want_tick", np.int32),
     ("want_lots", np.int32),
     ("filled_before", np.int32),
+    ("queries", np.int32),
+    ("target", np.int32),
     ("set", np.int32),
     ("inst", np.int16),
     ("reason", np.int16),
@@ -495,9 +500,12 @@ ORDER = _record(
     ("state", np.int8),
     ("keep", np.int8),
     ("purpose", np.int8),
+    ("ending", np.int8),
 )
 """An own order as the local half knows it; ``purpose`` a Purpose, ``value`` the sum of price times
-units filled, ``filled_before`` what was filled when it was last moved."""
+units filled, ``filled_before`` what was filled when it was last moved, ``due_ts`` when its answer
+is overdue, ``queries`` how often it was asked after since, ``ending`` that a cancel was sent and
+not refused, ``target`` the wanted quote that a decision moves it to."""
 
 FILL = _record(
     ("timestamp", np.int64),
@@ -560,6 +568,53 @@ POSITION = _record(
 float sum that hftbacktest keeps.
 """
 
+EXECUTED = _record(
+    ("id", np.int64),
+    ("order_id", np.int64),
+    ("price", np.float64),
+    ("reference", np.float64),
+    ("fee", np.float64),
+    ("given_fee", np.float64),
+    ("lots", np.int32),
+    ("revision", np.int32),
+    ("fee_revision", np.int32),
+    ("set", np.int32),
+    ("inst", np.int16),
+    ("side", np.int8),
+    ("liquidity", np.int8),
+    ("used", np.int8),
+)
+"""One execution by its id, as last revised. ``reference``: the price that spread capture was
+measured from; ``revision`` -1: only its fee is known, ``fee_revision`` -1: no fee was given."""
+
+TRAFFIC = _record(
+    ("sent_buy_ts", np.int64),
+    ("sent_sell_ts", np.int64),
+    ("refused_buy_ts", np.int64),
+    ("refused_sell_ts", np.int64),
+    ("refused_buy_tick", np.int64),
+    ("refused_sell_tick", np.int64),
+    ("refused_buy_lots", np.int64),
+    ("refused_sell_lots", np.int64),
+    ("messages_day", np.int64),
+    ("external_buy", np.int64),
+    ("external_sell", np.int64),
+    ("broker_lots", np.int64),
+    ("why_buy", np.int16),
+    ("why_sell", np.int16),
+    ("differs", np.int8),
+    ("overfilled", np.int8),
+    ("stale", np.int8),
+    ("recovering", np.int8),
+    ("slow", np.int8),
+)
+"""What one set has sent in one instrument, and what the broker says of it.
+
+Per side: when a new order or price last left, the last refused order, and why nothing was sent.
+``external_buy``, ``external_sell``: lots that others have working; ``differs``: the broker's
+position, ``broker_lots``, is not ours; ``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
+"""
+
 SET = _record(
     ("max_position_lots", np.int64),
     ("max_order_lots", np.int64),
@@ -573,6 +628,28 @@ SET = _record(
     ("message_window_ns", np.int64),
     ("cancel_reserve", np.int64),
     ("size_tolerance_lots", np.int64),
+    ("ack_timeout_ns", np.int64),
+    ("cancel_timeout_ns", np.int64),
+    ("min_requote_ns", np.int64),
+    ("duplicate_window_ns", np.int64),
+    ("max_in_flight", np.int64),
+    ("max_messages_day", np.int64),
+    ("max_instrument_messages_day", np.int64),
+    ("max_option_orders_day", np.int64),
+    ("order_ratio_from", np.int64),
+    ("slow_tolerance_ticks", np.int64),
+    ("max_order_ratio", np.float64),
+    ("collar", np.float64),
+    ("collar_ticks", np.float64),
+    ("max_order_value", np.float64),
+    ("next_due", np.int64),
+    ("resync_due", np.int64),
+    ("resync_tries", np.int64),
+    ("unknown", np.int64),
+    ("day", np.int64),
+    ("messages_day", np.int64),
+    ("option_orders_day", np.int64),
+    ("executed_day", np.int64),
     ("next_number", np.int64),
     ("cursor", np.int64),
     ("live", np.int64),
@@ -585,6 +662,9 @@ SET = _record(
     ("denied", np.int64),
     ("deny_reason", np.int64),
     ("throttled", np.int64),
+    ("duplicates", np.int64),
+    ("overfills", np.int64),
+    ("timeouts", np.int64),
     ("sent", np.int64),
     ("bad_quotes", np.int64),
     ("touched", np.int64),
@@ -606,6 +686,13 @@ SET = _record(
     ("steady", np.int8),
     ("quiet", np.int8),
     ("shows_orders", np.int8),
+    ("checks", np.int8),
+    ("counts", np.int8),
+    ("ranks", np.int8),
+    ("one_side", np.int8),
+    ("own_cross", np.int8),
+    ("link", np.int8),
+    ("troubled", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
 ``deny_reason`` why the last order was not sent,
@@ -617,7 +704,14 @@ plain limit orders, ``start_ts`` where ``elapsed_s`` counts from, ``theo_collar`
 distance of a theo or an offset from the mid, as a part of it. At most ``max_messages`` (0: no
 limit) are sent in ``message_window_ns``, the last ``cancel_reserve`` of them cancels;
 ``size_tolerance_lots`` (-1: any) is how far the size of a working order may be from the wanted
-one."""
+one.
+
+``next_due`` is no later than the first answer that becomes overdue, ``unknown`` how many orders are
+UNKNOWN, ``link`` 0 or the Session code that keeps new orders back, ``troubled`` whether that or any
+instrument's TRAFFIC does. What is switched off costs one test: ``checks`` of what an order must
+pass before it leaves, ``counts`` of messages a day, ``ranks`` that cancels go before reductions and
+these before new orders, ``one_side`` that an option has one working side, ``own_cross`` that orders
+do not leave at a price of own ones. Limits a day are 0 where they do not bind."""
 
 PATH = _record(
     ("time", np.int64),

@@ -27,12 +27,15 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.exchange import send_request
 from mmquant.core.jit import inner_kernel, kernel
-from mmquant.core.local import logs_have_room, on_order
+from mmquant.core.local import logs_have_room, table_has_room
 from mmquant.core.manual import on_manual
 from mmquant.core.matching import exchange_row, expire_due
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.order_entry import exchange_request
+from mmquant.core.own_orders import on_fee, on_order
+from mmquant.core.session import on_external, on_position, on_session
 from mmquant.core.step_log import record_path
+from mmquant.core.trouble import note_trouble
 from mmquant.core.views import market_view, note_signals
 
 DEPTH = ROW_KIND.DEPTH
@@ -133,8 +136,18 @@ def apply_hand(local, owner, msg):
 
 
 @inner_kernel
+def end_overfills(local, owner):
+    """Quote again in instruments that were blocked as more was filled than ordered."""
+    count = local.instrument.shape[0]
+    for inst in range(count):
+        local.traffic[owner * count + inst]["overfilled"] = 0
+    if local.set[owner]["troubled"] != 0:
+        note_trouble(local, owner)
+
+
+@inner_kernel
 def on_control(local, owner, msg, actions):
-    """Halt, resume or kill a set. A kill is never resumed."""
+    """Halt, resume or kill a set. A kill is never resumed; a resume also ends overfill blocks."""
     state = local.set[owner]
     what = np.int64(msg["reason"])
     if what == CONTROL.KILL:
@@ -142,8 +155,10 @@ def on_control(local, owner, msg, actions):
     elif what == CONTROL.HALT:
         if state["blocked"] == 0:
             state["blocked"] = REASON.PULL_HALTED
-    elif what == CONTROL.RESUME and state["blocked"] == REASON.PULL_HALTED:
-        state["blocked"] = 0
+    elif what == CONTROL.RESUME:
+        if state["blocked"] == REASON.PULL_HALTED:
+            state["blocked"] = 0
+        end_overfills(local, owner)
     if state["blocked"] == 0:
         return 0
     return pull_all(local, owner, msg["ts"], -1, state["blocked"], actions, 0)
@@ -151,7 +166,7 @@ def on_control(local, owner, msg, actions):
 
 @inner_kernel
 def on_outside(local, owner, msg, actions):
-    """Apply a control, a theo or a limit. Returns the actions, or minus a Status."""
+    """Apply what is neither market nor own order. Returns the actions, or minus a Status."""
     kind = np.int64(msg["kind"])
     local.set[owner]["quiet"] = 0
     if kind == MSG_KIND.CONTROL:
@@ -162,7 +177,16 @@ def on_outside(local, owner, msg, actions):
         return 0
     if kind == MSG_KIND.LIMITS and apply_limit(local, owner, msg):
         return 0
-    return -STATUS.BAD_ROW
+    if kind == MSG_KIND.FEE and on_fee(local, owner, msg):
+        return 0
+    n = -1
+    if kind == MSG_KIND.SESSION:
+        n = on_session(local, owner, msg, actions)
+    elif kind == MSG_KIND.POSITION:
+        n = on_position(local, owner, msg, actions)
+    elif kind == MSG_KIND.EXTERNAL:
+        n = on_external(local, owner, msg)
+    return n if n >= 0 else -STATUS.BAD_ROW
 
 
 @inner_kernel
@@ -199,6 +223,8 @@ def local_step(local, owner, quote, msg, actions):
         return -market_row(local.book, msg, local.set[owner]["peer_arithmetic"] != 0)
     if not logs_have_room(local, actions.shape[0]):
         return -STATUS.LOG_FULL
+    if not table_has_room(local):
+        return -STATUS.EXECUTIONS_FULL
     if kind == MSG_KIND.ORDER:
         return on_own_message(local, owner, msg, actions)
     if kind == MSG_KIND.DECISION:

@@ -1,4 +1,4 @@
-"""State of the local half, and what order messages do to it."""
+"""State of the local half, its logs and its order slots."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from mmquant.core.dtypes import (
     INSTRUCTION,
     NEVER,
     ORDER,
-    ORDER_EVENT,
     ORDER_STATE,
     PATH,
     POSITION,
     QUOTE,
     REASON,
     STATUS,
+    TRAFFIC,
     VIEW,
+    Reason,
 )
+from mmquant.core.executions import FIRST_ROWS, executions_have_room, make_executions
 from mmquant.core.jit import inner_kernel
-from mmquant.core.orders import ILLEGAL, is_live, next_state
-from mmquant.core.portfolio import book_execution
+from mmquant.core.orders import is_live
 from mmquant.core.signal_state import make_signal_state, signal_params
 
 MEASURED = ("volatility", "imbalance", "order_flow", "trade_rate")
@@ -37,13 +38,15 @@ LOG = np.dtype(
         ("orders", np.int64),
         ("instructions", np.int64),
         ("path", np.int64),
+        ("executions", np.int64),
         ("keep_tables", np.int64),
         ("keep_path", np.int64),
         ("keep_summary", np.int64),
     ],
     align=True,
 )
-"""Rows written to each log since it was last drained, and which are kept at all."""
+"""Rows written to each log since it was last drained, and which are kept at all; ``executions``:
+rows of the table of executions that are in use."""
 
 
 class Local(NamedTuple):
@@ -58,6 +61,9 @@ class Local(NamedTuple):
     sent: np.ndarray
     position: np.ndarray
     settled: np.ndarray
+    executed: np.ndarray
+    traffic: np.ndarray
+    refusals: np.ndarray
     views: np.ndarray
     signal: np.ndarray
     signal_param: np.ndarray
@@ -87,7 +93,8 @@ def make_local(
 ) -> Local:
     """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set.
 
-    Signals are measured if ``signal_param`` (one SIGNAL_PARAM) is given.
+    Signals are measured if ``signal_param`` (one SIGNAL_PARAM) is given. Executions are told apart by
+    their ids where tables are kept: in a sweep the simulated exchange never repeats one.
     """
     count, instruments = len(sets), len(instrument)
     position = np.zeros(count * instruments, POSITION)
@@ -95,6 +102,11 @@ def make_local(
     position["theo"] = np.nan
     position["theo_expire_ts"] = position["offset_expire_ts"] = NEVER
     sets["next_number"] = 1
+    sets["next_due"] = sets["resync_due"] = NEVER
+    sets["day"] = -1
+    traffic = np.zeros(count * instruments, TRAFFIC)
+    for name in ("sent_buy_ts", "sent_sell_ts", "refused_buy_ts", "refused_sell_ts"):
+        traffic[name] = -NEVER // 2
     for name in ("equity", "spread_pnl", "inventory_pnl", "fees"):
         sets[name] = np.nan
     order = np.zeros(count * slots, ORDER)
@@ -114,6 +126,9 @@ def make_local(
         sent=np.zeros((count, max(1, int(sets["max_messages"].max()))), np.int64),
         position=position,
         settled=position.copy(),
+        executed=make_executions(FIRST_ROWS if keep_tables else 0),
+        traffic=traffic,
+        refusals=np.zeros((count, len(Reason)), np.int64),
         views=make_views(instruments),
         signal=make_signal_state(0 if signal_param is None else instruments),
         signal_param=signal_params() if signal_param is None else signal_param,
@@ -145,8 +160,8 @@ def log_order(local, slot):
 
 
 @inner_kernel
-def log_fill(local, owner, msg, lots, captured, fee, reason):
-    """Log an execution that was just booked; a bust has negative lots."""
+def log_fill(local, owner, msg, side, price, lots, captured, fee, reason):
+    """Log what was just booked; what is taken back has negative lots."""
     log = local.log[0]
     if log["keep_tables"] == 0:
         return
@@ -155,7 +170,7 @@ def log_fill(local, owner, msg, lots, captured, fee, reason):
     row["timestamp"] = msg["ts"]
     row["exch_ts"] = msg["exch_ts"]
     row["order_id"] = msg["order_id"]
-    row["price"] = msg["price"]
+    row["price"] = price
     what = local.instrument[inst]
     row["size"] = lots * what["lot_num"] / what["lot_den"]
     row["fee"] = fee
@@ -166,165 +181,9 @@ def log_fill(local, owner, msg, lots, captured, fee, reason):
     row["set"] = owner
     row["inst"] = inst
     row["reason"] = reason
-    row["side"] = msg["side"]
+    row["side"] = side
     row["liquidity"] = msg["liquidity"]
     log["fills"] += 1
-
-
-@inner_kernel
-def change_open(local, owner, inst, side, lots):
-    """Change the lots that live orders of a side could still fill."""
-    position = local.position[owner * local.instrument.shape[0] + inst]
-    if side > 0:
-        position["open_buy"] += lots
-    else:
-        position["open_sell"] += lots
-
-
-@inner_kernel
-def open_lots(order):
-    """Lots that an order could still fill, a change under way included."""
-    return max(np.int64(order["lots"]), np.int64(order["want_lots"])) - np.int64(order["filled"])
-
-
-@inner_kernel
-def end_order(local, owner, slot, ts, reason):
-    """Take an ended order out of the live list and out of the exposure."""
-    order = local.order[slot]
-    state = local.set[owner]
-    change_open(local, owner, np.int64(order["inst"]), order["side"], -open_lots(order))
-    order["end_ts"] = ts
-    order["reason"] = reason
-    live = local.live[owner]
-    last = state["live"] - 1
-    for i in range(state["live"]):
-        if live[i] == slot:
-            for j in range(i, last):
-                live[j] = live[j + 1]
-            break
-    state["live"] = last
-
-
-@inner_kernel
-def revive_order(local, owner, slot):
-    """Put an order that was given up, and is found working, back among the live ones."""
-    order = local.order[slot]
-    state = local.set[owner]
-    order["end_ts"] = 0
-    order["reason"] = REASON.NONE
-    local.live[owner, state["live"]] = slot
-    state["live"] += 1
-    change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order))
-
-
-@inner_kernel
-def on_execution(local, owner, slot, known, msg, lots):
-    """Book an execution (or its bust, with negative lots), whatever became of its order.
-
-    Position comes from executions alone.
-    """
-    inst = np.int64(msg["inst"])
-    state = local.set[owner]
-    captured, fee = book_execution(
-        local.position[owner * local.instrument.shape[0] + inst],
-        local.instrument[inst],
-        np.int64(msg["side"]),
-        lots,
-        msg["price"],
-        msg["mid"],
-        msg["liquidity"] > 0,
-        local.set[owner]["peer_arithmetic"] != 0,
-    )
-    position = local.position[owner * local.instrument.shape[0] + inst]
-    if lots > 0:
-        if msg["side"] > 0:
-            position["buy_fill_ts"] = msg["ts"]
-        else:
-            position["sell_fill_ts"] = msg["ts"]
-    reason = REASON.NONE
-    if not known:
-        state["orphans"] += 1
-        reason = REASON.ORPHAN_EXECUTION
-    else:
-        order = local.order[slot]
-        what = local.instrument[inst]
-        order["value"] += msg["price"] * (lots * what["lot_num"] / what["lot_den"])
-        if not is_live(order["state"]):
-            order["filled"] += lots
-            state["late"] += 1
-            reason = REASON.LATE_EXECUTION
-        else:
-            change_open(local, owner, inst, msg["side"], -lots)
-            order["filled"] += lots
-            order["state"] = next_state(order["state"], ORDER_EVENT.EXECUTION)
-            if order["filled"] >= order["lots"] and order["filled"] >= order["want_lots"]:
-                order["state"] = ORDER_STATE.FILLED
-                end_order(local, owner, slot, msg["ts"], REASON.NONE)
-    log_fill(local, owner, msg, lots, captured, fee, reason)
-
-
-@inner_kernel
-def confirm_terms(local, owner, order, msg):
-    """Take over the price and quantity that the broker says are working."""
-    inst = np.int64(order["inst"])
-    before = open_lots(order)
-    order["tick"] = msg["tick"]
-    order["lots"] = msg["lots"]
-    order["want_tick"] = msg["tick"]
-    order["want_lots"] = msg["lots"]
-    change_open(local, owner, inst, order["side"], open_lots(order) - before)
-
-
-@inner_kernel
-def on_order(local, owner, msg):
-    """Apply an order message. Returns a Reason where something needs saying, else 0.
-
-    A correction arrives as the bust of the old execution and then the new one.
-    """
-    slots = local.live.shape[1]
-    slot = owner * slots + (msg["order_id"] & (slots - 1))
-    order = local.order[slot]
-    local.set[owner]["touched"] = 1
-    known = order["order_id"] == msg["order_id"] and msg["order_id"] != 0
-    event = np.int64(msg["event"])
-    if event == ORDER_EVENT.EXECUTION or event == ORDER_EVENT.BUST:
-        late = known and not is_live(order["state"])
-        lots = np.int64(msg["lots"])
-        on_execution(
-            local, owner, slot, known, msg, lots if event == ORDER_EVENT.EXECUTION else -lots
-        )
-        if not known:
-            return REASON.ORPHAN_EXECUTION
-        return REASON.LATE_EXECUTION if late else REASON.NONE
-    state = local.set[owner]
-    if not known or event == ORDER_EVENT.CORRECTION:
-        state["illegal"] += 1
-        return REASON.ILLEGAL_EVENT if known else REASON.UNKNOWN_ORDER
-    was_live = is_live(order["state"])
-    after = next_state(order["state"], event)
-    if after == ILLEGAL:
-        state["illegal"] += 1
-        return REASON.ILLEGAL_EVENT
-    order["state"] = after
-    if was_live and not is_live(after):
-        end_order(local, owner, slot, msg["ts"], msg["reason"])
-        return REASON.NONE
-    if is_live(after) and not was_live:
-        revive_order(local, owner, slot)
-    if event == ORDER_EVENT.CONFIRM and was_live:
-        if order["ack_ts"] == 0:
-            order["ack_ts"] = msg["ts"]
-        confirm_terms(local, owner, order, msg)
-    elif event == ORDER_EVENT.MODIFY_REJECT and was_live:
-        before = open_lots(order)
-        order["want_tick"] = order["tick"]
-        order["want_lots"] = order["lots"]
-        order["filled_before"] = 0
-        change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order) - before)
-        if order["filled"] >= order["lots"]:
-            order["state"] = ORDER_STATE.FILLED
-            end_order(local, owner, slot, msg["ts"], REASON.NONE)
-    return REASON.NONE
 
 
 @inner_kernel
@@ -354,6 +213,12 @@ def logs_have_room(local, rows):
     if log["keep_path"] == 0:
         return True
     return log["path"] + rows * local.instrument.shape[0] <= local.path_log.shape[0]
+
+
+@inner_kernel
+def table_has_room(local):
+    """Whether one more execution can be told from all others; the shell doubles the table else."""
+    return executions_have_room(local.executed, np.int64(local.log[0]["executions"]))
 
 
 @inner_kernel

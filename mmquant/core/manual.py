@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmquant.core.decision import blocked_reason
 from mmquant.core.dtypes import ACTION_KIND, NEVER, ORDER_STATE, PURPOSE, REASON, STATUS
 from mmquant.core.jit import inner_kernel
 from mmquant.core.order_actions import cancel_order, modify_order, notice, place_order
+from mmquant.core.order_checks import NONE, order_reason
 from mmquant.core.orders import is_live
-from mmquant.core.risk import HOLD, instrument_reason, room_lots
+from mmquant.core.risk import HOLD, room_lots
+from mmquant.core.trouble import link_reason
 from mmquant.core.views import hand_view
 from mmquant.core.wanted_quotes import blank_quotes, valid_quote
 
@@ -21,6 +24,7 @@ from mmquant.core.wanted_quotes import blank_quotes, valid_quote
 def deny(local, owner, msg, inst, reason, actions, n):
     """Answer a request by why it is not sent."""
     local.set[owner]["denied"] += 1
+    local.refusals[owner, reason] += 1
     alert = ACTION_KIND.ALERT
     return notice(local, owner, msg["ts"], alert, inst, reason, actions, n)
 
@@ -39,20 +43,33 @@ def manual_quote(local, owner, msg, inst, side):
 
 
 @inner_kernel
-def barred(local, owner, msg, inst, quote):
-    """Reason why a quote's instrument, price or size may not be sent now; 0 if they may."""
+def barred(local, owner, msg, inst, slot, quote):
+    """Reason why a quote may not be sent now, in place of the order in ``slot`` or as a new one
+    (NONE); 0 if it may."""
     state = local.set[owner]
     if state["blocked"] != 0:
         return state["blocked"]
+    if state["troubled"] != 0:
+        reason = np.int64(link_reason(local, owner))
+        if reason != 0:
+            return reason
     hand_view(local, owner, msg["ts"])
-    reason = instrument_reason(local, owner, inst, msg["ts"])
+    reason = np.int64(blocked_reason(local, owner, inst, msg["ts"]))
     if reason != 0:
-        return REASON.PULL_ONE_SIDED if reason == HOLD else reason
+        return np.int64(REASON.PULL_ONE_SIDED) if reason == HOLD else reason
     if not valid_quote(local, quote):
-        return REASON.BAD_QUOTE
+        return np.int64(REASON.BAD_QUOTE)
     if quote["lots"] > state["max_order_lots"]:
-        return REASON.TOO_LARGE
-    return REASON.NONE
+        return np.int64(REASON.TOO_LARGE)
+    room = room_lots(local, owner, inst, np.int64(quote["side"]))
+    if slot != NONE:
+        order = local.order[slot]
+        room += np.int64(order["lots"]) - np.int64(order["filled"])
+    if quote["lots"] > room:
+        return np.int64(REASON.PULL_LIMIT)
+    if state["checks"] != 0 or state["unknown"] != 0:
+        return np.int64(order_reason(local, owner, msg["ts"], slot, quote, np.int64(quote["lots"])))
+    return np.int64(REASON.NONE)
 
 
 @inner_kernel
@@ -64,9 +81,7 @@ def place_manual(local, owner, msg, actions):
     quote["order_type"] = msg["liquidity"]
     quote["tif"] = msg["seq"]
     quote["expire_ts"] = np.int64(NEVER) if msg["exch_ts"] == 0 else msg["exch_ts"]
-    reason = barred(local, owner, msg, inst, quote)
-    if reason == 0 and quote["lots"] > room_lots(local, owner, inst, side):
-        reason = REASON.PULL_LIMIT
+    reason = barred(local, owner, msg, inst, NONE, quote)
     if reason != 0:
         return deny(local, owner, msg, inst, reason, actions, 0)
     n = place_order(local, owner, msg["ts"], quote, np.int64(msg["lots"]), actions, 0)
@@ -90,10 +105,7 @@ def modify_manual(local, owner, msg, slot, actions):
     quote = manual_quote(local, owner, msg, inst, side)
     quote["order_type"] = order["order_type"]
     quote["tif"] = order["tif"]
-    reason = barred(local, owner, msg, inst, quote)
-    left = np.int64(order["lots"]) - np.int64(order["filled"])
-    if reason == 0 and quote["lots"] > left + room_lots(local, owner, inst, side):
-        reason = REASON.PULL_LIMIT
+    reason = barred(local, owner, msg, inst, slot, quote)
     if reason != 0:
         return deny(local, owner, msg, inst, reason, actions, 0)
     n = modify_order(local, owner, msg["ts"], slot, quote, np.int64(msg["lots"]), actions, 0)

@@ -9,9 +9,13 @@ from mmquant.core.dtypes import (
     ORDER_STATE,
     PURPOSE,
     REASON,
+    SESSION,
+    TIME_IN_FORCE,
 )
 from mmquant.core.jit import inner_kernel
-from mmquant.core.local import change_open, free_slot, log_order
+from mmquant.core.local import free_slot, log_order
+from mmquant.core.own_orders import change_open, overdue_at, set_due, set_state
+from mmquant.core.quotas import count_message
 from mmquant.core.throttle import may_send, note_sent
 
 
@@ -20,6 +24,8 @@ def log_action(local, owner, action):
     """Log an action together with the inventory it was taken at."""
     local.set[owner]["actions"] += 1
     local.set[owner]["messages"] += 1 if action["kind"] <= ACTION_KIND.CANCEL else 0
+    if local.set[owner]["counts"] != 0:
+        count_message(local, owner, action)
     log = local.log[0]
     if log["keep_tables"] == 0:
         return
@@ -99,43 +105,121 @@ def throttled(local, owner, ts, reserve):
 
 
 @inner_kernel
+def in_flight(local, owner):
+    """Orders whose last request was not answered."""
+    count = 0
+    for i in range(local.set[owner]["live"]):
+        state = local.order[local.live[owner, i]]["state"]
+        if state != ORDER_STATE.ACKED and state != ORDER_STATE.WORKING:
+            count += 1
+    return count
+
+
+@inner_kernel
+def held_back(local, owner, ts):
+    """Whether a new order or change must wait: too many are unanswered, or were sent."""
+    state = local.set[owner]
+    if state["max_in_flight"] != 0 and in_flight(local, owner) >= state["max_in_flight"]:
+        state["throttled"] += 1
+        state["deny_reason"] = REASON.THROTTLED
+        return True
+    return throttled(local, owner, ts, state["cancel_reserve"])
+
+
+@inner_kernel
+def note_sent_side(local, owner, inst, side, ts):
+    """Note that a new order or price of a side leaves."""
+    if local.set[owner]["checks"] == 0:
+        return
+    line = local.traffic[owner * local.instrument.shape[0] + inst]
+    if side > 0:
+        line["sent_buy_ts"] = ts
+        line["why_buy"] = 0
+    else:
+        line["sent_sell_ts"] = ts
+        line["why_sell"] = 0
+
+
+@inner_kernel
+def is_routine(reason):
+    """Whether keeping an order back for this reason is all in a day's work, and only counted."""
+    return (
+        reason == REASON.TOO_SOON
+        or reason == REASON.DUPLICATE_INTENT
+        or reason == REASON.PULL_OTHER_SIDE
+    )
+
+
+@inner_kernel
+def refuse(local, owner, ts, inst, side, reason, actions, n):
+    """Count an order that is kept back, and tell of it once as long as the reason is the same."""
+    local.set[owner]["denied"] += 1
+    local.refusals[owner, reason] += 1
+    line = local.traffic[owner * local.instrument.shape[0] + inst]
+    known = line["why_buy"] if side > 0 else line["why_sell"]
+    if is_routine(reason) or known == reason:
+        return n
+    if side > 0:
+        line["why_buy"] = reason
+    else:
+        line["why_sell"] = reason
+    return notice(local, owner, ts, ACTION_KIND.ALERT, inst, reason, actions, n)
+
+
+@inner_kernel
 def cancel_order(local, owner, ts, slot, reason, actions, n):
-    """Ask to cancel a working order; one that the throttle holds back is asked for again."""
+    """Ask to cancel an order; one that the throttle holds back is asked for again.
+
+    An UNKNOWN order stays so: only the broker's answer ends it.
+    """
     if throttled(local, owner, ts, 0):
         return n
-    local.order[slot]["state"] = ORDER_STATE.CANCELLING
+    order = local.order[slot]
+    order["ending"] = 1
+    if order["state"] != ORDER_STATE.UNKNOWN:
+        set_state(local, owner, order, np.int64(ORDER_STATE.CANCELLING), ts)
+        set_due(
+            local, owner, order, overdue_at(ts, np.int64(local.set[owner]["cancel_timeout_ns"]))
+        )
     return order_action(local, owner, ts, slot, ACTION_KIND.CANCEL, reason, actions, n)
 
 
 @inner_kernel
 def modify_order(local, owner, ts, slot, quote, leaves, actions, n):
     """Ask to move a working order to a wanted quote, with so many lots left to fill."""
-    if throttled(local, owner, ts, local.set[owner]["cancel_reserve"]):
+    if held_back(local, owner, ts):
         return n
     order = local.order[slot]
     lots = np.int64(order["filled"]) + leaves
     before = max(np.int64(order["lots"]), np.int64(order["want_lots"]))
-    reason = REASON.RESIZE if quote["tick"] == order["tick"] else REASON.REPRICE
+    same = quote["tick"] == order["tick"]
+    reason = REASON.RESIZE if same else REASON.REPRICE
+    if not same or lots > before:
+        note_sent_side(local, owner, np.int64(order["inst"]), np.int64(order["side"]), ts)
     order["want_tick"] = quote["tick"]
     order["want_lots"] = lots
     order["filled_before"] = order["filled"]
     after = max(np.int64(order["lots"]), lots)
     change_open(local, owner, np.int64(order["inst"]), order["side"], after - before)
-    order["state"] = ORDER_STATE.MODIFYING
+    set_state(local, owner, order, np.int64(ORDER_STATE.MODIFYING), ts)
+    set_due(local, owner, order, overdue_at(ts, np.int64(local.set[owner]["ack_timeout_ns"])))
     kind = ACTION_KIND.MODIFY
     return order_action(local, owner, ts, slot, kind, reason, actions, n)
 
 
 @inner_kernel
 def place_order(local, owner, ts, quote, lots, actions, n):
-    """Place a new order for a wanted quote, if an order slot is free."""
+    """Place a new order for a wanted quote, if an order slot is free.
+
+    No quote outlives its day: one that is good till cancelled leaves as a DAY order.
+    """
     state = local.set[owner]
     slot = free_slot(local, owner)
     if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
         state["denied"] += 1
         state["deny_reason"] = REASON.TOO_MANY_ORDERS
         return n
-    if throttled(local, owner, ts, state["cancel_reserve"]):
+    if held_back(local, owner, ts):
         return n
     order = local.order[slot]
     if order["order_id"] != 0:
@@ -161,9 +245,13 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["reason"] = 0
     order["side"] = quote["side"]
     order["order_type"] = quote["order_type"]
-    order["tif"] = quote["tif"]
+    order["tif"] = max(np.int64(quote["tif"]), np.int64(TIME_IN_FORCE.DAY))
     order["purpose"] = PURPOSE.QUOTE
     order["state"] = ORDER_STATE.SENT
+    order["queries"] = 0
+    order["ending"] = 0
+    set_due(local, owner, order, overdue_at(ts, np.int64(state["ack_timeout_ns"])))
+    note_sent_side(local, owner, inst, np.int64(quote["side"]), ts)
     local.live[owner, state["live"]] = slot
     state["live"] += 1
     change_open(local, owner, inst, quote["side"], lots)
@@ -173,12 +261,17 @@ def place_order(local, owner, ts, quote, lots, actions, n):
 
 @inner_kernel
 def pull_all(local, owner, ts, inst, reason, actions, n):
-    """Cancel all orders of an instrument (all instruments: -1), those on their way too."""
+    """Cancel all orders of an instrument (all instruments: -1), those on their way too.
+
+    An UNKNOWN one is cancelled as well, once, while the link is up.
+    """
+    link_up = local.set[owner]["link"] != SESSION.DOWN
     count = 0
     for i in range(local.set[owner]["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
         can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
+        can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and link_up
         if can_cancel and (inst < 0 or order["inst"] == inst):
             before = n
             n = cancel_order(local, owner, ts, slot, reason, actions, n)

@@ -27,7 +27,7 @@ from mmquant.core.engine import (
 )
 from mmquant.core.exchange import requests_have_room
 from mmquant.core.jit import inner_kernel, kernel
-from mmquant.core.local import logs_have_room, make_views
+from mmquant.core.local import logs_have_room, make_views, table_has_room
 from mmquant.core.step_log import record_path
 from mmquant.core.views import market_view, note_signals
 
@@ -70,6 +70,8 @@ def drain_responses(local, exchange, until, actions):
             break
         if not logs_have_room(local, 2):
             return STATUS.LOG_FULL
+        if not table_has_room(local):
+            return STATUS.EXECUTIONS_FULL
         n = on_own_message(local, np.int64(msg["set"]), msg, actions)
         ts = msg["ts"]
         clock["response_head"] += 1
@@ -209,6 +211,8 @@ def take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg):
         rows = local.set.shape[0] * actions.shape[0]
         if not logs_have_room(local, rows):
             return STATUS.LOG_FULL
+        if not table_has_room(local):
+            return STATUS.EXECUTIONS_FULL
         if not requests_have_room(exchange, rows):
             return STATUS.RING_FULL
         for owner in range(local.set.shape[0]):
@@ -285,7 +289,7 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
             touched = state["touched"] != 0
             if changed:
                 state["quiet"] = 0
-            quiet = state["quiet"] != 0 and not touched
+            quiet = state["quiet"] != 0 and not touched and due < state["next_due"]
             if quiet and not keeps_path:
                 state["decisions"] += 1 if clock["own"] == 0 else 0
             elif clock["own"] == 0 or touched:

@@ -267,6 +267,7 @@ def instrument_rows(
         row = out[i]
         row["view_levels"] = VIEW_LEVELS
         row["multiplier"] = contract.multiplier
+        row["option"] = contract.kind in OPTION_KINDS
         row["lot_num"], row["lot_den"] = contract.lot_fraction()
         row["ladder_len"] = len(steps)
         for column, values in zip(LADDER.names or (), zip(*steps, strict=True), strict=True):

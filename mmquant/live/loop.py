@@ -12,7 +12,7 @@ from mmquant.core.engine import AT_END, empty_message
 from mmquant.core.local import CANARY_ROWS
 from mmquant.errors import MMQuantError
 from mmquant.live.inbox import Inbox
-from mmquant.trading.compiled import overrun
+from mmquant.trading.compiled import overrun, with_more_executions
 from mmquant.trading.logs import Logs
 from mmquant.trading.ports import Broker, LiveStep
 from mmquant.trading.strategy import Strategy
@@ -101,10 +101,12 @@ class LiveLoop:
     def _step(self, message: np.ndarray) -> int:
         """Apply a message, with more room where that is asked for."""
         n = self.step(message)
-        while n in (-Status.BOOK_FULL, -Status.LOG_FULL):
+        while n in (-Status.BOOK_FULL, -Status.LOG_FULL, -Status.EXECUTIONS_FULL):
             local = self.step.local
             if n == -Status.LOG_FULL:
                 self.logs.drain(local)
+            elif n == -Status.EXECUTIONS_FULL:
+                self.step.local = with_more_executions(local)
             else:
                 self.step.local = local._replace(book=grow_book(local.book))
             n = self.step(message)

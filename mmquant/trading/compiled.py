@@ -11,8 +11,9 @@ from mmquant.core import tape_loop
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import Reason, Status
 from mmquant.core.exchange import grow_rings
+from mmquant.core.executions import grow_executions
 from mmquant.core.jit import DISABLED, compile_for
-from mmquant.core.local import CANARY_ROWS
+from mmquant.core.local import CANARY_ROWS, Local
 from mmquant.errors import DataError, MMQuantError, UsageError
 from mmquant.trading.halves import Halves
 from mmquant.trading.logs import Logs
@@ -77,6 +78,9 @@ def make_room(halves: Halves, status: int) -> None:
     """Give the loop what it asks for, or say why it cannot go on."""
     if status == Status.LOG_FULL:
         return
+    if status == Status.EXECUTIONS_FULL:
+        halves.local = with_more_executions(halves.local)
+        return
     if status == Status.BOOK_FULL:
         halves.exchange = halves.exchange._replace(book=grow_book(halves.exchange.book))
         halves.local = halves.local._replace(book=grow_book(halves.local.book))
@@ -90,6 +94,11 @@ def make_room(halves: Halves, status: int) -> None:
     if status in (Status.RING_FULL, Status.NODES_FULL):
         raise no_room(Status(status), row)
     raise MMQuantError(f"the engine stopped with status {status}", where=f"row {row}")
+
+
+def with_more_executions(local: Local) -> Local:
+    """The same local half with room for twice as many executions."""
+    return local._replace(executed=grow_executions(local.executed))
 
 
 def no_room(status: Status, row: int) -> MMQuantError:

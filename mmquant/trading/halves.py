@@ -109,7 +109,40 @@ def set_rows(
     row["peer_arithmetic"] = config.fill.mode == "peer"
     row["no_post_only"] = config.profile.name == "ibkr" and config.profile.ibkr.smart
     row["start_ts"] = start_ts
+    _order_path_rows(config, row)
     return row
+
+
+def _order_path_rows(config: Config, row: np.ndarray) -> None:
+    """Time-outs, pace, quotas and order checks; the flags of what is switched on come last."""
+    limits, orders = config.limits, config.orders
+    for name in ("ack_timeout", "cancel_timeout", "min_requote_interval", "duplicate_window"):
+        seconds = getattr(orders, f"{name}_s")
+        field = {"min_requote_interval": "min_requote"}.get(name, name)
+        row[f"{field}_ns"] = 0 if seconds is None else round(seconds * 1e9)
+    quotas = ("max_messages_day", "max_instrument_messages_day", "max_option_orders_day")
+    for name in (*quotas, "max_in_flight"):
+        row[name] = getattr(limits, name) or 0
+    row["max_order_ratio"] = limits.max_order_ratio or 0.0
+    row["order_ratio_from"] = limits.order_ratio_from
+    row["slow_tolerance_ticks"] = limits.slow_tolerance_ticks
+    collars = (limits.price_collar_bps, limits.price_collar_ticks)
+    collared = collars != (None, None)
+    row["collar"] = (collars[0] or 0.0) / 1e4 if collared else np.inf
+    row["collar_ticks"] = collars[1] or 0.0
+    value = limits.max_order_value_ccy
+    row["max_order_value"] = np.inf if value is None else value
+    row["own_cross"] = limits.prevent_own_cross
+    row["one_side"] = limits.one_side_per_option
+    row["counts"] = any(row[0][name] for name in (*quotas, "max_order_ratio"))
+    row["ranks"] = bool(limits.max_messages or limits.max_in_flight) or row[0]["counts"] != 0
+    row["checks"] = (
+        collared
+        or value is not None
+        or limits.prevent_own_cross
+        or orders.min_requote_interval_s is not None
+        or orders.duplicate_window_s is not None
+    )
 
 
 def exchange_state(config: Config, slots: int, day_end: int) -> np.ndarray:
@@ -248,10 +281,13 @@ def make_local_half(
     instrument["view_levels"] = [shown_levels(config, c, strategy.levels) for c in contracts]
     given = [config.strategy.params] if params is None else list(params)
     rows = np.array([strategy.param_row(one) for one in given])
+    sets = set_rows(config, strategy, rows, start_ts=int(tape["exch_ts"].values[0]))
+    sets["one_side"] &= bool(instrument["option"].any())
+    sets["checks"] |= sets["one_side"]
     return make_local(
         book=make_book(len(contracts), window=1 << 15 if with_book else 64),
         instrument=instrument,
-        sets=set_rows(config, strategy, rows, start_ts=int(tape["exch_ts"].values[0])),
+        sets=sets,
         strategy_param=rows,
         memory=np.tile(strategy.memory_row(len(contracts)), (len(rows), 1)),
         slots=slots_of(config),

@@ -30,7 +30,7 @@ from mmquant.core.jit import DISABLED, kernel
 from mmquant.core.local import CANARY_ROWS, make_local
 from mmquant.data.contracts import Contract, instrument_rows
 from mmquant.data.fees import FeeRates
-from mmquant.trading.compiled import bind
+from mmquant.trading.compiled import bind, with_more_executions
 from mmquant.trading.halves import NO_LIMIT, action_rows
 from mmquant.trading.strategy import Strategy
 
@@ -307,7 +307,7 @@ class Desk:
         sets["max_loss"], sets["max_book_age_ns"] = np.inf, NEVER
         sets["size_tolerance_lots"] = -1
         sets["shows_orders"] = True
-        sets["theo_collar"] = np.inf
+        sets["theo_collar"] = sets["collar"] = sets["max_order_value"] = np.inf
         for name, value in limits.items():
             sets[name] = value
         self.local = make_local(
@@ -323,6 +323,7 @@ class Desk:
         self.actions = action_rows(self.local)
         self.message = empty_message()
         self.now = 0
+        self.executions = 0
         arguments = (self.local, 0, TOLD.quote, self.message[0], self.actions)
         self._step = bind(engine.local_step, arguments, 2)
         if book:
@@ -337,7 +338,10 @@ class Desk:
         self.message["kind"], self.message["ts"] = int(kind), self.now
         for name, value in fields.items():
             self.message[name] = value
-        n = self.status = int(self._step(self.local, 0, TOLD.quote, self.message[0], self.actions))
+        n = self.step()
+        while n == -Status.EXECUTIONS_FULL:
+            self.local = with_more_executions(self.local)
+            n = self.step()
         return [
             Action(
                 ActionKind(int(a["kind"])), int(a["order_id"]), int(a["side"]), int(a["tick"]),
@@ -345,6 +349,11 @@ class Desk:
             )
             for a in self.actions[: max(n, 0)]
         ]  # fmt: skip
+
+    def step(self) -> int:
+        """Apply the message in hand; returns the actions' number, or minus a Status."""
+        self.status = int(self._step(self.local, 0, TOLD.quote, self.message[0], self.actions))
+        return self.status
 
     def row(self, row: Row) -> list[Action]:
         """Receive a tape row."""
@@ -370,9 +379,12 @@ class Desk:
         self.now += 1
         return self.tell(MsgKind.ORDER, event=int(event), order_id=order_id, **fields)
 
-    def fill(self, order_id: int, side: int, lots: int, price: float = 1.0) -> list[Action]:
-        """Receive an execution."""
-        more = {"price": price, "mid": 1.0, "liquidity": 1}
+    def fill(
+        self, order_id: int, side: int, lots: int, price: float = 1.0, **fields: Any
+    ) -> list[Action]:
+        """Receive an execution; its id is the next one where none is given."""
+        self.executions += 1
+        more = {"price": price, "mid": 1.0, "liquidity": 1, "seq": self.executions} | fields
         return self.on(OrderEvent.EXECUTION, order_id, side=side, lots=lots, **more)
 
     def working(self, want: Want) -> int:
