@@ -20,6 +20,7 @@ from mmquant.config_sections import (
     FillConfig,
     HandConfig,
     Int,
+    JournalConfig,
     LatencyConfig,
     LimitsConfig,
     OrdersConfig,
@@ -52,6 +53,7 @@ class Config(Section):
     fees: FeesConfig = FeesConfig()
     limits: LimitsConfig = LimitsConfig()
     hand: HandConfig = HandConfig()
+    journal: JournalConfig = JournalConfig()
     report: ReportConfig = ReportConfig()
     output: OutputConfig = OutputConfig()
 
@@ -152,8 +154,9 @@ class Config(Section):
 
     @property
     def config_digest(self) -> str:
-        """sha256 of all settings that can change a result: all but ``report`` and ``output``."""
-        settings = self.model_dump(mode="json", exclude={"report", "output"})
+        """sha256 of all settings that can change a result: all but ``report``, ``output``
+        and ``journal``."""
+        settings = self.model_dump(mode="json", exclude={"report", "output", "journal"})
         text = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -72,6 +72,7 @@ class Control(IntEnum):
     RESUME = 2
     KILL = 3
     FLATTEN = 4
+    RELEASE = 5
 
 
 class Session(IntEnum):

@@ -147,7 +147,10 @@ def end_overfills(local, owner):
 
 @inner_kernel
 def on_control(local, owner, msg, actions):
-    """Halt, resume or kill a set. A kill is never resumed; a resume also ends overfill blocks."""
+    """Halt, resume or kill a set; a resume also ends overfill blocks.
+
+    A kill is never resumed: a person releases it between two runs.
+    """
     state = local.set[owner]
     what = np.int64(msg["reason"])
     if what == CONTROL.KILL:
@@ -155,6 +158,9 @@ def on_control(local, owner, msg, actions):
     elif what == CONTROL.HALT:
         if state["blocked"] == 0:
             state["blocked"] = REASON.PULL_HALTED
+    elif what == CONTROL.RELEASE:
+        if state["blocked"] == REASON.PULL_KILLED:
+            state["blocked"] = 0
     elif what == CONTROL.RESUME:
         if state["blocked"] == REASON.PULL_HALTED:
             state["blocked"] = 0

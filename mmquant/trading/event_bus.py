@@ -135,25 +135,30 @@ class WatchedStep(LiveStep):
         self._symbols = [c.symbol for c in contracts]
         self._listened = False
 
-    def __call__(self, message: np.ndarray) -> int:
-        """Apply a message, then tell what it did: fills first, then orders, then alerts."""
-        if not self._bus.active or message[0]["kind"] <= int(RowKind.STATUS):
-            self._listened &= self._bus.active
-            return super().__call__(message)
+    def __call__(
+        self, messages: np.ndarray, at: int, due: int, own: int, triggers: int
+    ) -> tuple[int, int, int, int, int]:
+        """As `LiveStep`; messages that are not of the market one by one, each told at once: fills
+        first, then orders, then alerts."""
+        if not self._bus.active:
+            self._listened = False
+            return super().__call__(messages, at, due, own, triggers)
+        own_kinds = np.flatnonzero(messages["kind"][at:] > int(RowKind.STATUS))
+        stop = at + max(int(own_kinds[0]), 1) if len(own_kinds) else len(messages)
         if not self._listened:
             self._listened = True
             self._ids = self.local.order["order_id"].copy()
             self._states = self.local.order["state"].copy()
         fills = int(self.local.log[0]["fills"])
-        n = super().__call__(message)
-        ts = int(message[0]["ts"])
-        if n >= 0:
+        done = super().__call__(messages[:stop], at, due, own, triggers)
+        n, now = done[0], done[4]
+        if n >= 0 and done[1] > at:
             self._tell_fills(fills)
             if self._bus.listens("order"):
-                self._tell_orders(ts)
+                self._tell_orders(now)
             if n and self._bus.listens("alert"):
                 self._tell_alerts(n)
-        return n
+        return done
 
     def _tell_fills(self, start: int) -> None:
         for row in self.local.fill_log[start : int(self.local.log[0]["fills"])]:

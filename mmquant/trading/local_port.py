@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 
 from mmquant.config import Config
-from mmquant.core.book import grow_book
-from mmquant.core.dtypes import RowKind, Status
+from mmquant.core.dtypes import NEVER, RowKind, Status
 from mmquant.core.local import Local
 from mmquant.data.contracts import Contract
 from mmquant.data.fees import load_fees
 from mmquant.data.grid import price_to_tick, size_to_lots
+from mmquant.data.store.journal import Journal, action_bytes
 from mmquant.data.tape import make_tape
 from mmquant.errors import DataError, MMQuantError, UsageError
 from mmquant.trading.halves import action_rows, make_local_half
@@ -58,8 +58,10 @@ class LocalPort:
         start_ts: int,
         params: Mapping[str, float] | None = None,
         broker: Broker | None = None,
+        journal: Journal | None = None,
     ) -> None:
-        self.contracts, self.date, self.broker = list(contracts), date, broker
+        self.contracts, self.date = list(contracts), date
+        self.broker, self.journal = broker, journal
         fees = load_fees(config.fee_schedule(), date)
         local = make_local_half(
             config,
@@ -71,6 +73,7 @@ class LocalPort:
         )
         self.step = LiveStep(local, strategy, action_rows(local))
         self.logs = Logs()
+        self._bytes = action_bytes(self.step.actions)
 
     @property
     def local(self) -> Local:
@@ -85,17 +88,17 @@ class LocalPort:
         UsageError
             where the local half refuses the message; it has then changed nothing.
         """
-        n = self.step(message)
-        while n in (-Status.BOOK_FULL, -Status.LOG_FULL):
-            if n == -Status.LOG_FULL:
-                self.logs.drain(self.local)
-            else:
-                self.step.local = self.local._replace(book=grow_book(self.local.book))
-            n = self.step(message)
+        n = self.step(message, 0, NEVER, 0, 0)[0]
+        while n < 0 and n != -Status.BAD_ROW:
+            self.step.make_room(-n, self.logs)
+            n = self.step(message, 0, NEVER, 0, 0)[0]
         if n < 0:
-            raise UsageError(f"the local half refuses a message: {Status(-n).name}")
+            raise UsageError("the local half refuses a message", fix="give it what it knows")
+        ts = int(message[0]["ts"])
+        if self.journal is not None:
+            self.journal.step(message, self._bytes, n, ts)
         if n and self.broker is not None:
-            self.broker.send(self.step.actions, n, int(message[0]["ts"]))
+            self.broker.send(self.step.actions, n, ts)
         return self.step.actions[:n].copy()
 
     def contract(self, symbol: str | None, venue: str | None = None) -> Contract:

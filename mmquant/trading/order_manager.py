@@ -126,10 +126,11 @@ class OrderManager:
     def pump(self, until: int) -> int:
         """Take all that the broker has up to a time [ns]; returns how many messages."""
         count = 0
-        while (message := self.broker.next_message(until)) is not None:
-            self.now = max(self.now, int(message[0]["ts"]))
-            self.port.tell(message)
-            count += 1
+        while (block := self.broker.next_message(until)) is not None:
+            for i in range(len(block)):
+                self.now = max(self.now, int(block[i]["ts"]))
+                self.port.tell(block[i : i + 1])
+            count += len(block)
         self.now = max(self.now, until)
         self.port.tell(messages.decision(self.now))
         return count
