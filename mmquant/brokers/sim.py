@@ -40,6 +40,16 @@ class SimBroker:
         return int(self._tape.exch_ts[0])
 
     @property
+    def last_ts(self) -> int:
+        """Time of the tape's last row here. [ns]"""
+        return self._last_ts
+
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange half as it is now."""
+        return self._exchange
+
+    @property
     def rows_received(self) -> int:
         """Tape rows handed over so far."""
         return self._received

@@ -71,6 +71,7 @@ def move_target(local, order, wanted):
             and quote["inst"] == order["inst"]
             and quote["side"] == order["side"]
             and quote["order_type"] == order["order_type"]
+            and quote["offset"] == order["offset"]
         ):
             return q
     return -1

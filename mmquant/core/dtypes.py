@@ -403,12 +403,13 @@ ACTION = _record(
     ("set", np.int32),
     ("inst", np.int16),
     ("reason", np.int16),
+    ("offset", np.int16),
     ("kind", np.int8),
     ("side", np.int8),
     ("order_type", np.int8),
     ("tif", np.int8),
 )
-"""All that leaves the local half."""
+"""All that leaves the local half; of a peg, ``tick`` is the cap and ``offset`` as in QUOTE."""
 
 QUOTE = _record(
     ("expire_ts", np.int64),
@@ -419,9 +420,13 @@ QUOTE = _record(
     ("order_type", np.int64),
     ("tif", np.int64),
     ("reason", np.int64),
+    ("offset", np.int64),
     ("served", np.int8),
 )
-"""One wanted quote, as a strategy writes it. Wide, so that what is no tick is seen and refused."""
+"""One wanted quote, as a strategy writes it. Wide, so that what is no tick is seen and refused.
+
+Of a peg, ``tick`` is the cap, and ``offset`` the ticks by which it betters the best price of its
+own side; a PEG_MID is so many ticks away from the mid instead."""
 
 VIEW = _record(
     ("now", np.int64),
@@ -495,6 +500,7 @@ ORDER = _record(
     ("set", np.int32),
     ("inst", np.int16),
     ("reason", np.int16),
+    ("offset", np.int16),
     ("side", np.int8),
     ("order_type", np.int8),
     ("tif", np.int8),

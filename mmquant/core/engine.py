@@ -33,6 +33,7 @@ from mmquant.core.matching import exchange_row, expire_due
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.order_entry import exchange_request
 from mmquant.core.own_orders import on_fee, on_order
+from mmquant.core.pegging import move_pegs
 from mmquant.core.session import on_external, on_position, on_session
 from mmquant.core.step_log import record_path
 from mmquant.core.trouble import note_trouble
@@ -323,6 +324,8 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
     clock = exchange.state[0]
     responses = clock["response_tail"]
     row = clock["row"]
+    if clock["pegs_due"] != 0 and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
+        return STATUS.BOOK_FULL
     while True:
         row = plain_rows(exchange.book, tape, row, stop_row, stop_time)
         clock["row"] = row
@@ -345,6 +348,8 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
             return status
         row += 1
         clock["row"] = row
+        if clock["pegs"] != 0 and move_pegs(exchange, inst) != 0:
+            return STATUS.BOOK_FULL
         if clock["response_tail"] != responses and (react or crowded(exchange)):
             return STATUS.OK
 

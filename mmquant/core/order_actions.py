@@ -59,6 +59,7 @@ def order_action(local, owner, ts, slot, kind, reason, actions, n):
     action["set"] = owner
     action["inst"] = order["inst"]
     action["reason"] = reason
+    action["offset"] = order["offset"]
     action["kind"] = kind
     action["side"] = order["side"]
     action["order_type"] = order["order_type"]
@@ -79,6 +80,7 @@ def notice(local, owner, ts, kind, inst, reason, actions, n):
     action["set"] = owner
     action["inst"] = inst
     action["reason"] = reason
+    action["offset"] = 0
     action["kind"] = kind
     action["side"] = 0
     action["order_type"] = 0
@@ -243,6 +245,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["set"] = owner
     order["inst"] = inst
     order["reason"] = 0
+    order["offset"] = quote["offset"]
     order["side"] = quote["side"]
     order["order_type"] = quote["order_type"]
     order["tif"] = max(np.int64(quote["tif"]), np.int64(TIME_IN_FORCE.DAY))

@@ -315,7 +315,7 @@ def test_a_strategy_that_leaves_its_rows_is_stopped(written: int, returned: int)
         Want(BUY, NO_ASK, 5),
         Want(BUY, 99, 5, -1),
         Want(BUY, 99, 5, 1),
-        Want(BUY, 99, 5, 0, 3),
+        Want(BUY, 99, 5, 0, 6),
         Want(BUY, 99, 5, 0, -1),
         Want(BUY, 99, 5, 0, 0, 5),
         Want(BUY, 99, 5, 0, 0, -1),
