@@ -24,6 +24,9 @@ class SimBroker:
     ``triggers`` is what asks for a decision: rows that do not are handed over in blocks.
     """
 
+    simulated = True
+    """No money is at stake: hard limits may be unset."""
+
     def __init__(self, exchange: Exchange, tape: Tape, *, triggers: int = ANY_ROW) -> None:
         self._exchange, self._tape = exchange, tape
         self._rows = len(tape.exch_ts)

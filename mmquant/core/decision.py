@@ -6,6 +6,7 @@ import numpy as np
 
 from mmquant.core.dtypes import (
     ORDER_STATE,
+    PURPOSE,
     REASON,
     REQUOTE,
     STATUS,
@@ -72,14 +73,18 @@ def note_spans(local, wanted):
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
-    An order counts whatever its state: one that is on its way, or being cancelled, keeps its place.
-    One of a right size serves all quotes of its place, which count as one.
+    Orders that are no quotes stay. A quote counts whatever its state: one that is on its way, or
+    being cancelled, keeps its place. One of a right size serves all quotes of its place, which
+    count as one.
     """
     for q in range(wanted):
         local.quote[q]["served"] = 0
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         order["keep"] = 0
+        if order["purpose"] != PURPOSE.QUOTE:
+            order["keep"] = 0 if order["purpose"] == PURPOSE.UNWANTED else 1
+            continue
         first = first_quote(local, order["inst"], order["side"])
         end = end_quote(local, order["inst"], order["side"], wanted)
         for q in range(first, end):
@@ -119,7 +124,7 @@ def keep_near(local, owner, wanted):
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         line = local.traffic[owner * count + np.int64(order["inst"])]
-        if order["keep"] != 0 or line["slow"] == 0:
+        if order["keep"] != 0 or order["purpose"] != PURPOSE.QUOTE or line["slow"] == 0:
             continue
         target = move_target(local, order, wanted)
         if target < 0:
@@ -183,7 +188,8 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
-        if param["requote"] == REQUOTE.MODIFY and room >= 0:
+        mine = order["purpose"] == PURPOSE.QUOTE
+        if param["requote"] == REQUOTE.MODIFY and room >= 0 and mine:
             target = move_target(local, order, wanted)
         if target >= 0:
             local.quote[target]["served"] = 1

@@ -51,6 +51,7 @@ class MsgKind(IntEnum):
     FEE = 22
     POSITION = 23
     EXTERNAL = 24
+    MANUAL = 25
 
 
 class ActionKind(IntEnum):
@@ -211,6 +212,20 @@ class Reason(IntEnum):
     FLATTEN = 60
     QUOTA_SLOW = 61
     SOFT_LIMIT = 62
+    MANUAL = 63
+    THROTTLED = 64
+    CHANGE_IN_FLIGHT = 65
+    TOO_MANY_ORDERS = 66
+
+
+class Purpose(IntEnum):
+    """What an own order is for. Quoting changes its own orders only; UNWANTED ones it cancels."""
+
+    QUOTE = 0
+    MANUAL = 1
+    HEDGE = 2
+    CLOSE = 3
+    UNWANTED = 4
 
 
 class Requote(IntEnum):
@@ -308,6 +323,7 @@ TIME_IN_FORCE = _codes(TimeInForce)
 ORDER_STATE = _codes(OrderState)
 ORDER_EVENT = _codes(OrderEvent)
 REASON = _codes(Reason)
+PURPOSE = _codes(Purpose)
 QUEUE_MODEL = _codes(QueueModel)
 STATUS = _codes(Status)
 REQUOTE = _codes(Requote)
@@ -372,7 +388,12 @@ MSG = _record(
     ("liquidity", np.int8),
 )
 """All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent, and 1
-in a decision that an own message alone asked for."""
+in a decision that an own message alone asked for.
+
+MANUAL is a request by hand: ``reason`` an ActionKind. PLACE has ``inst``, ``side``, ``tick``,
+``lots``, the OrderType in ``liquidity``, the TimeInForce in ``seq`` and the end of a GTD order in
+``exch_ts`` (0: none); MODIFY ``order_id``, ``tick`` and the ``lots`` that are to be left; CANCEL
+``order_id`` and a Reason in ``seq``."""
 
 ACTION = _record(
     ("ts", np.int64),
@@ -486,12 +507,13 @@ ORDER = _record(
     ("tif", np.int8),
     ("state", np.int8),
     ("keep", np.int8),
+    ("purpose", np.int8),
     ("ending", np.int8),
 )
-"""An own order as the local half knows it; ``value`` is the sum of price times units filled,
-``filled_before`` what was filled when it was last moved, ``due_ts`` when its answer is overdue,
-``queries`` how often it was asked after since, ``ending`` that a cancel was sent and not refused,
-``target`` the wanted quote that a decision moves it to."""
+"""An own order as the local half knows it; ``purpose`` a Purpose, ``value`` the sum of price times
+units filled, ``filled_before`` what was filled when it was last moved, ``due_ts`` when its answer
+is overdue, ``queries`` how often it was asked after since, ``ending`` that a cancel was sent and
+not refused, ``target`` the wanted quote that a decision moves it to."""
 
 FILL = _record(
     ("timestamp", np.int64),
@@ -646,6 +668,7 @@ SET = _record(
     ("orphans", np.int64),
     ("illegal", np.int64),
     ("denied", np.int64),
+    ("deny_reason", np.int64),
     ("throttled", np.int64),
     ("duplicates", np.int64),
     ("overfills", np.int64),
@@ -680,6 +703,7 @@ SET = _record(
     ("troubled", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
+``deny_reason`` why the last order was not sent,
 ``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
 ``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
 nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;

@@ -28,6 +28,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.exchange import send_request
 from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.local import logs_have_room, table_has_room
+from mmquant.core.manual import on_manual
 from mmquant.core.matching import exchange_row, expire_due
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.order_entry import exchange_request
@@ -177,6 +178,8 @@ def on_outside(local, owner, msg, actions):
     local.set[owner]["quiet"] = 0
     if kind == MSG_KIND.CONTROL:
         return on_control(local, owner, msg, actions)
+    if kind == MSG_KIND.MANUAL:
+        return on_manual(local, owner, msg, actions)
     if kind == MSG_KIND.THEO and apply_hand(local, owner, msg):
         return 0
     if kind == MSG_KIND.LIMITS and apply_limit(local, owner, msg):

@@ -7,6 +7,7 @@ import numpy as np
 from mmquant.core.dtypes import (
     ACTION_KIND,
     ORDER_STATE,
+    PURPOSE,
     REASON,
     SESSION,
     TIME_IN_FORCE,
@@ -99,6 +100,7 @@ def throttled(local, owner, ts, reserve):
         local.sent[owner], state["sent"], limit if limit > 0 else -1, state["message_window_ns"], ts
     ):
         state["throttled"] += 1
+        state["deny_reason"] = REASON.THROTTLED
         return True
     state["sent"] = note_sent(local.sent[owner], state["sent"], ts)
     return False
@@ -121,6 +123,7 @@ def held_back(local, owner, ts):
     state = local.set[owner]
     if state["max_in_flight"] != 0 and in_flight(local, owner) >= state["max_in_flight"]:
         state["throttled"] += 1
+        state["deny_reason"] = REASON.THROTTLED
         return True
     return throttled(local, owner, ts, state["cancel_reserve"])
 
@@ -216,6 +219,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     slot = free_slot(local, owner)
     if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
         state["denied"] += 1
+        state["deny_reason"] = REASON.TOO_MANY_ORDERS
         return n
     if held_back(local, owner, ts):
         return n
@@ -245,6 +249,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["side"] = quote["side"]
     order["order_type"] = quote["order_type"]
     order["tif"] = max(np.int64(quote["tif"]), np.int64(TIME_IN_FORCE.DAY))
+    order["purpose"] = PURPOSE.QUOTE
     order["state"] = ORDER_STATE.SENT
     order["queries"] = 0
     order["ending"] = 0
