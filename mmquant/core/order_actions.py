@@ -87,6 +87,17 @@ def notice(local, owner, ts, kind, inst, reason, actions, n):
 
 
 @inner_kernel
+def tell(local, owner, ts, inst, reason, on, actions, n):
+    """Log that a state of the guard begins (1 lot) or ends (0 lots)."""
+    n = notice(local, owner, ts, ACTION_KIND.ALERT, inst, reason, actions, n)
+    actions[n - 1]["lots"] = on
+    log = local.log[0]
+    if log["keep_tables"] != 0:
+        local.instruction_log[log["instructions"] - 1]["lots"] = on
+    return n
+
+
+@inner_kernel
 def throttled(local, owner, ts, reserve):
     """Whether one more message would be too many; it is counted then, and noted as sent else."""
     state = local.set[owner]
@@ -245,6 +256,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["state"] = ORDER_STATE.SENT
     order["queries"] = 0
     order["ending"] = 0
+    order["purpose"] = 0
     set_due(local, owner, order, overdue_at(ts, np.int64(state["ack_timeout_ns"])))
     note_sent_side(local, owner, inst, np.int64(quote["side"]), ts)
     local.live[owner, state["live"]] = slot
@@ -258,7 +270,8 @@ def place_order(local, owner, ts, quote, lots, actions, n):
 def pull_all(local, owner, ts, inst, reason, actions, n):
     """Cancel all orders of an instrument (all instruments: -1), those on their way too.
 
-    An UNKNOWN one is cancelled as well, once, while the link is up.
+    An UNKNOWN one is cancelled as well, once, while the link is up. What is no quote but reduces
+    a risk goes on, unless all instruments are meant.
     """
     link_up = local.set[owner]["link"] != SESSION.DOWN
     count = 0
@@ -267,7 +280,7 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
         order = local.order[slot]
         can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
         can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and link_up
-        if can_cancel and (inst < 0 or order["inst"] == inst):
+        if can_cancel and (inst < 0 or (order["inst"] == inst and order["purpose"] == 0)):
             before = n
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
             count += n - before
