@@ -61,6 +61,7 @@ QUOTE_WORDS: dict[str, tuple[str, str]] = {
         "code",
         "noted in place of `QUOTE`, or of `NOT_WANTED` where `lots` is 0; 0, or a `Reason`",
     ),
+    "offset": ("ticks", "of a pegged order: by how much it betters the best price of its side"),
     "served": ("", "the engine's own; leave it alone"),
 }
 REASON_WORDS: dict[str, str] = {
@@ -127,6 +128,7 @@ REASON_WORDS: dict[str, str] = {
     "FLATTEN": "placed to close the position",
     "QUOTA_SLOW": "most of the day's messages are used: quotes move less",
     "SOFT_LIMIT": "beyond a soft limit: smaller and wider",
+    "PULL_CAPTURE": "fills earn too little of the spread",
     "MANUAL": "asked for by hand",
     "THROTTLED": "too many messages just now",
     "CHANGE_IN_FLIGHT": "the order is not confirmed yet, or a change of it is on its way",

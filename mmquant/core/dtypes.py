@@ -212,19 +212,23 @@ class Reason(IntEnum):
     FLATTEN = 60
     QUOTA_SLOW = 61
     SOFT_LIMIT = 62
-    MANUAL = 63
-    THROTTLED = 64
-    CHANGE_IN_FLIGHT = 65
-    TOO_MANY_ORDERS = 66
+    PULL_CAPTURE = 63
+    MANUAL = 64
+    THROTTLED = 65
+    CHANGE_IN_FLIGHT = 66
+    TOO_MANY_ORDERS = 67
 
 
 class Purpose(IntEnum):
-    """What an own order is for. Quoting changes its own orders only; UNWANTED ones it cancels."""
+    """What an own order is for. Quoting changes its own orders only; UNWANTED ones it cancels.
+
+    HEDGE and FLATTEN go on when the quotes of an instrument are pulled.
+    """
 
     QUOTE = 0
-    MANUAL = 1
-    HEDGE = 2
-    CLOSE = 3
+    HEDGE = 1
+    FLATTEN = 2
+    MANUAL = 3
     UNWANTED = 4
 
 
@@ -323,10 +327,10 @@ TIME_IN_FORCE = _codes(TimeInForce)
 ORDER_STATE = _codes(OrderState)
 ORDER_EVENT = _codes(OrderEvent)
 REASON = _codes(Reason)
-PURPOSE = _codes(Purpose)
 QUEUE_MODEL = _codes(QueueModel)
 STATUS = _codes(Status)
 REQUOTE = _codes(Requote)
+PURPOSE = _codes(Purpose)
 LIMIT = _codes(Limit)
 HAND = _codes(Hand)
 THEO = _codes(Theo)
@@ -358,6 +362,7 @@ INSTRUMENT = _record(
     ("taker_unit_rate", np.float64),
     ("view_levels", np.int64),
     ("option", np.int64),
+    ("min_tick", np.int64),
     ("ladder_len", np.int64),
     ("tick_from", np.int64, (LADDER_STEPS,)),
     ("price_num", np.int64, (LADDER_STEPS,)),
@@ -366,7 +371,7 @@ INSTRUMENT = _record(
     ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; ``option``: 1 in an option; the tick ladder's steps as in LADDER,
+``view_levels``: levels a side that the views show; ``option``: 1 in an option; ``min_tick``: the lowest that is a price; the tick ladder's steps as in LADDER,
 ``ladder_len`` of them, and each step in currency."""
 
 MSG = _record(
@@ -610,6 +615,7 @@ TRAFFIC = _record(
     ("broker_lots", np.int64),
     ("why_buy", np.int16),
     ("why_sell", np.int16),
+    ("bad", np.int16),
     ("differs", np.int8),
     ("overfilled", np.int8),
     ("stale", np.int8),
@@ -620,7 +626,7 @@ TRAFFIC = _record(
 
 Per side: when a new order or price last left, the last refused order, and why nothing was sent.
 ``external_buy``, ``external_sell``: lots that others have working; ``differs``: the broker's
-position, ``broker_lots``, is not ours; ``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
+position, ``broker_lots``, is not ours; ``bad``: kinds of message that held a number that is none; ``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
 """
 
 SET = _record(
@@ -701,6 +707,7 @@ SET = _record(
     ("own_cross", np.int8),
     ("link", np.int8),
     ("troubled", np.int8),
+    ("guarded", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
 ``deny_reason`` why the last order was not sent,
@@ -719,7 +726,7 @@ UNKNOWN, ``link`` 0 or the Session code that keeps new orders back, ``troubled``
 instrument's TRAFFIC does. What is switched off costs one test: ``checks`` of what an order must
 pass before it leaves, ``counts`` of messages a day, ``ranks`` that cancels go before reductions and
 these before new orders, ``one_side`` that an option has one working side, ``own_cross`` that orders
-do not leave at a price of own ones. Limits a day are 0 where they do not bind."""
+do not leave at a price of own ones, ``guarded`` that the risk guard is on. Limits a day are 0 where they do not bind."""
 
 PATH = _record(
     ("time", np.int64),

@@ -14,7 +14,7 @@ from mmquant.core.jit import inner_kernel
 from mmquant.core.order_actions import cancel_order, modify_order, notice, place_order
 from mmquant.core.order_checks import NONE, order_reason
 from mmquant.core.orders import is_live
-from mmquant.core.risk import HOLD, room_lots
+from mmquant.core.risk import HOLD, room_lots, room_reason
 from mmquant.core.trouble import link_reason
 from mmquant.core.views import hand_view
 from mmquant.core.wanted_quotes import blank_quotes, valid_quote
@@ -57,6 +57,10 @@ def barred(local, owner, msg, inst, slot, quote):
     reason = np.int64(blocked_reason(local, owner, inst, msg["ts"]))
     if reason != 0:
         return np.int64(REASON.PULL_ONE_SIDED) if reason == HOLD else reason
+    if state["guarded"] != 0:
+        reason = np.int64(local.guard.line[owner * local.instrument.shape[0] + inst]["blocked"])
+        if reason != 0:
+            return reason
     if not valid_quote(local, quote):
         return np.int64(REASON.BAD_QUOTE)
     if quote["lots"] > state["max_order_lots"]:
@@ -66,6 +70,8 @@ def barred(local, owner, msg, inst, slot, quote):
         order = local.order[slot]
         room += np.int64(order["lots"]) - np.int64(order["filled"])
     if quote["lots"] > room:
+        if state["guarded"] != 0:
+            return np.int64(room_reason(local, owner, inst, np.int64(quote["side"])))
         return np.int64(REASON.PULL_LIMIT)
     if state["checks"] != 0 or state["unknown"] != 0:
         return np.int64(order_reason(local, owner, msg["ts"], slot, quote, np.int64(quote["lots"])))

@@ -90,6 +90,17 @@ def notice(local, owner, ts, kind, inst, reason, actions, n):
 
 
 @inner_kernel
+def tell(local, owner, ts, inst, reason, on, actions, n):
+    """Log that a state of the guard begins (1 lot) or ends (0 lots)."""
+    n = notice(local, owner, ts, ACTION_KIND.ALERT, inst, reason, actions, n)
+    actions[n - 1]["lots"] = on
+    log = local.log[0]
+    if log["keep_tables"] != 0:
+        local.instruction_log[log["instructions"] - 1]["lots"] = on
+    return n
+
+
+@inner_kernel
 def throttled(local, owner, ts, reserve):
     """Whether one more message would be too many; it is counted then, and noted as sent else."""
     state = local.set[owner]
@@ -266,7 +277,8 @@ def place_order(local, owner, ts, quote, lots, actions, n):
 def pull_all(local, owner, ts, inst, reason, actions, n):
     """Cancel all orders of an instrument (all instruments: -1), those on their way too.
 
-    An UNKNOWN one is cancelled as well, once, while the link is up.
+    An UNKNOWN one is cancelled as well, once, while the link is up. What is no quote but reduces
+    a risk goes on, unless all instruments are meant.
     """
     link_up = local.set[owner]["link"] != SESSION.DOWN
     count = 0
@@ -275,7 +287,8 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
         order = local.order[slot]
         can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
         can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and link_up
-        if can_cancel and (inst < 0 or order["inst"] == inst):
+        stays = order["purpose"] == PURPOSE.HEDGE or order["purpose"] == PURPOSE.FLATTEN
+        if can_cancel and (inst < 0 or (order["inst"] == inst and not stays)):
             before = n
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
             count += n - before

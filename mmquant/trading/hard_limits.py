@@ -32,9 +32,7 @@ def is_set(config: Config, key: str) -> bool:
 def unset_hard_limits(config: Config) -> list[str]:
     """Keys of the hard limits that a configuration leaves unset; of alternatives, the first."""
     return [
-        keys[0]
-        for keys in HARD_LIMITS.values()
-        if not any(is_set(config, key) for key in keys)
+        keys[0] for keys in HARD_LIMITS.values() if not any(is_set(config, key) for key in keys)
     ]
 
 

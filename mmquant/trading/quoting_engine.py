@@ -29,7 +29,8 @@ from mmquant.trading.strategy import Strategy
 Level = tuple[float, float]
 GREEKS = {"delta": Hand.DELTA, "gamma": Hand.GAMMA, "vega": Hand.VEGA}
 """Greeks that can be given, each for one unit of the instrument."""
-DAY_NS = 86_400_000_000_000
+UNSET = 1e300
+"""A number as large as this says that it is unset."""
 
 
 class QuotingEngine:
@@ -110,7 +111,7 @@ class QuotingEngine:
         unknown = sorted(set(greeks or {}) - set(GREEKS))
         if unknown:
             raise UsageError(f"there is no greek {unknown[0]!r}", fix=f"use {', '.join(GREEKS)}")
-        finite = np.isfinite(np.array(values, np.float64)).all()
+        finite = (np.abs(np.array(values, np.float64)) < UNSET).all()
         if isinstance(told, Reason) or lots is None or not finite:
             why = told if isinstance(told, Reason) else Reason.PULL_BAD_NUMBER
             return self._table(port, ts, inventory, [], why, date)

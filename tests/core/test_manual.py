@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 
 from mmquant.core.dtypes import (
     ActionKind,
     Control,
     MsgKind,
+    OrderEvent,
     OrderState,
     OrderType,
     Purpose,
@@ -15,7 +19,7 @@ from mmquant.core.dtypes import (
     Status,
     TimeInForce,
 )
-from tests.core.builders import BUY, SELL, Action, Desk, Want, depth
+from tests.core.builders import BUY, SELL, Action, Desk, Want, depth, instruments
 
 
 def place(desk: Desk, side: int, tick: int, lots: int, **more: int) -> list[Action]:
@@ -32,7 +36,7 @@ def cancel(desk: Desk, order_id: int, why: int = 0) -> list[Action]:
     return desk.tell(MsgKind.MANUAL, reason=int(ActionKind.CANCEL), order_id=order_id, seq=why)
 
 
-def opened(**limits: float) -> Desk:
+def opened(**limits: Any) -> Desk:
     """A desk that has decided once, and so has seen the market."""
     desk = Desk(**limits)
     desk.decide()
@@ -183,3 +187,52 @@ def test_a_request_that_makes_no_sense_is_refused(fields):
     assert desk.status == -Status.BAD_ROW
     desk.local.set["quiet"] = before["quiet"]
     assert desk.local.set.tobytes() == before.tobytes()
+
+
+CHECKS = {"checks": 1, "collar": math.inf, "max_order_value": math.inf}
+
+
+@pytest.mark.parametrize(
+    ("limits", "resting", "terms", "reason"),
+    [
+        ({"collar": 0.05, "collar_ticks": 0.0}, None, (BUY, 90, 1), Reason.COLLAR),
+        ({"max_order_value": 4.8}, None, (BUY, 98, 5), Reason.TOO_LARGE),
+        ({"own_cross": 1}, (SELL, 101, 5), (BUY, 101, 1), Reason.OWN_CROSS),
+        ({"duplicate_window_ns": 1_000}, (BUY, 99, 5), (BUY, 99, 5), Reason.DUPLICATE_INTENT),
+        ({"min_requote_ns": 1_000}, (BUY, 99, 5), (BUY, 98, 5), Reason.TOO_SOON),
+    ],
+)
+def test_the_order_checks_hold_for_orders_by_hand(limits, resting, terms, reason):
+    desk = opened(**(CHECKS | limits))
+    if resting is not None:
+        assert place(desk, *resting)[0].kind == ActionKind.PLACE
+        desk.now += 1
+    assert why(place(desk, *terms)) == reason
+    assert sum(desk.open_lots()) == (0 if resting is None else resting[2])
+
+
+def test_the_day_s_messages_run_out_for_orders_by_hand():
+    desk = opened(counts=1, max_messages_day=2)
+    mine = [working(desk, BUY, 99, 1), working(desk, BUY, 98, 1)]
+    assert why(place(desk, BUY, 97, 1)) == Reason.PULL_QUOTA
+    (sent,) = cancel(desk, mine[0])
+    assert sent.kind == ActionKind.CANCEL, "cancels still leave"
+    desk = opened(counts=1, max_order_ratio=2.0, order_ratio_from=2)
+    working(desk, BUY, 99, 1)
+    working(desk, BUY, 98, 1)
+    assert why(place(desk, BUY, 97, 1)) == Reason.PULL_ORDER_RATIO
+
+
+def test_one_side_of_an_option_and_its_orders_of_a_day():
+    what = instruments()
+    what["option"] = 1
+    desk = opened(what=what, **(CHECKS | {"one_side": 1}))
+    mine = working(desk, BUY, 99, 1)
+    assert why(place(desk, SELL, 101, 1)) == Reason.PULL_OTHER_SIDE
+    cancel(desk, mine)
+    assert why(place(desk, SELL, 101, 1)) == Reason.PULL_OTHER_SIDE, "not confirmed yet"
+    desk.on(OrderEvent.CANCEL_ACK, mine)
+    assert place(desk, SELL, 101, 1)[0].kind == ActionKind.PLACE
+    desk = opened(what=what, counts=1, max_option_orders_day=1)
+    working(desk, BUY, 99, 1)
+    assert why(place(desk, BUY, 98, 1)) == Reason.PULL_QUOTA

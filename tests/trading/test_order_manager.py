@@ -104,6 +104,9 @@ def test_orders_of_several_contracts_and_venues_live_side_by_side():
         ("limit", OrderType.LIMIT, TimeInForce.DAY),
         ("post_only", OrderType.POST_ONLY, TimeInForce.DAY),
         ("marketable", OrderType.LIMIT, TimeInForce.IOC),
+        ("peg_primary", OrderType.PEG_PRIMARY, TimeInForce.DAY),
+        ("peg_mid", OrderType.PEG_MID, TimeInForce.DAY),
+        ("peg_best", OrderType.PEG_BEST, TimeInForce.DAY),
     ],
 )
 def test_an_order_type_is_sent_as_what_it_means(name, kind, tif):
