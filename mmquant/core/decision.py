@@ -159,12 +159,12 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         for i in range(param["live"]):
             slot = local.live[owner, i]
             order = local.order[slot]
-            target = np.int64(order["target"])
-            if target == NO_TARGET or order["state"] != WORKING:
+            planned = np.int64(order["target"])
+            if planned == NO_TARGET or order["state"] != WORKING:
                 continue
             inst, side = np.int64(order["inst"]), np.int64(order["side"])
             if reduces(local, owner, inst, side) == (rank == 0):
-                n = move_order(local, owner, ts, slot, target, actions, n)
+                n = move_order(local, owner, ts, slot, planned, actions, n)
     return n
 
 
@@ -199,7 +199,10 @@ def place_quote(local, owner, ts, q, wanted, actions, n):
 
 @inner_kernel
 def place_missing(local, owner, ts, wanted, actions, n):
-    """Place each wanted quote that no order serves; where messages are scarce, what reduces first."""
+    """Place each wanted quote that no order serves.
+
+    Where messages are scarce, what reduces the position comes first.
+    """
     if local.set[owner]["ranks"] == 0:
         for q in range(wanted):
             if local.quote[q]["served"] == 0:
