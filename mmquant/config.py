@@ -14,12 +14,14 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from mmquant import config_sources as sources
 from mmquant.config_quoting import QuotingConfig, SignalsConfig
+from mmquant.config_risk import RiskConfig
 from mmquant.config_sections import (
     DecisionConfig,
     FeesConfig,
     FillConfig,
     HandConfig,
     Int,
+    JournalConfig,
     LatencyConfig,
     LimitsConfig,
     OrdersConfig,
@@ -51,7 +53,9 @@ class Config(Section):
     orders: OrdersConfig = OrdersConfig()
     fees: FeesConfig = FeesConfig()
     limits: LimitsConfig = LimitsConfig()
+    risk: RiskConfig = RiskConfig()
     hand: HandConfig = HandConfig()
+    journal: JournalConfig = JournalConfig()
     report: ReportConfig = ReportConfig()
     output: OutputConfig = OutputConfig()
 
@@ -152,8 +156,9 @@ class Config(Section):
 
     @property
     def config_digest(self) -> str:
-        """sha256 of all settings that can change a result: all but ``report`` and ``output``."""
-        settings = self.model_dump(mode="json", exclude={"report", "output"})
+        """sha256 of all settings that can change a result: all but ``report``, ``output``
+        and ``journal``."""
+        settings = self.model_dump(mode="json", exclude={"report", "output", "journal"})
         text = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -266,6 +266,17 @@ class ProfileConfig(Section):
     """What holds under the profile ibkr."""
 
 
+class JournalConfig(Section):
+    """How a live run's journal is kept."""
+
+    sync_ms: Annotated[Float, Field(gt=0, le=60_000)] = 50.0
+    """Time between two syncs to the disk; what is younger is lost with the power. [ms]"""
+    rotate_mb: Annotated[Int, Field(ge=1, le=1024)] = 64
+    """Size of a file at which the next one begins. [MB]"""
+    checkpoint_s: Annotated[Float, Field(ge=1, le=86_400)] = 60.0
+    """Time between two checkpoints: a restart replays at most that. [s]"""
+
+
 class ReportConfig(Section):
     """What the HTML report shows."""
 

@@ -6,22 +6,33 @@ import numpy as np
 
 from mmquant.core import engine
 from mmquant.core.book import grow_book
-from mmquant.core.dtypes import NEVER, ActionKind, Status
+from mmquant.core.dtypes import ACTION, MSG, ActionKind, Status, Trigger
 from mmquant.core.engine import AT_RESPONSE, Tape, empty_message
-from mmquant.core.exchange import Exchange, grow_rings, send_request
+from mmquant.core.exchange import RESTING, Exchange, grow_rings
+from mmquant.core.message_block import next_rows, rows_until, send_requests
 from mmquant.trading.compiled import no_room
+
+BLOCK_ROWS = 64
+ANY_ROW = int(Trigger.BOOK | Trigger.TRADE)
 
 
 class SimBroker:
-    """Feeds the live loop from a tape, and trades its orders at the simulated exchange."""
+    """Feeds the live loop from a tape, and trades its orders at the simulated exchange.
 
-    def __init__(self, exchange: Exchange, tape: Tape) -> None:
+    ``triggers`` is what asks for a decision: rows that do not are handed over in blocks.
+    """
+
+    simulated = True
+    """No money is at stake: hard limits may be unset."""
+
+    def __init__(self, exchange: Exchange, tape: Tape, *, triggers: int = ANY_ROW) -> None:
         self._exchange, self._tape = exchange, tape
         self._rows = len(tape.exch_ts)
-        self._order = tape.order if len(tape.order) else np.arange(self._rows)
         self._received = 0
         self._last_ts = int(tape.local_ts.max())
-        self._message = empty_message()
+        self._answer = empty_message()
+        self._block = np.zeros(BLOCK_ROWS, MSG)
+        self._triggers = triggers
 
     @property
     def start_ts(self) -> int:
@@ -29,32 +40,52 @@ class SimBroker:
         return int(self._tape.exch_ts[0])
 
     @property
+    def last_ts(self) -> int:
+        """Time of the tape's last row here. [ns]"""
+        return self._last_ts
+
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange half as it is now."""
+        return self._exchange
+
+    @property
     def rows_received(self) -> int:
         """Tape rows handed over so far."""
         return self._received
 
     def next_message(self, until: int) -> np.ndarray | None:
-        """The next row or answer received by ``until``, or None."""
-        row_ts = NEVER
-        if self._received < self._rows:
-            row = int(self._order[self._received])
-            row_ts = int(self._tape.local_ts[row])
-        at = self._live_until(min(until, row_ts))
-        if at == AT_RESPONSE and self._response_ts() < row_ts:
-            return self._take_response()
-        if row_ts > until:
+        """The next rows or the next answer received by ``until``, or None.
+
+        At equal times rows come before answers.
+        """
+        block = self._block
+        n = next_rows(self._tape, self._received, until, self._triggers, block)
+        if self._live_until(int(block[n - 1]["ts"]) if n else until) == AT_RESPONSE:
+            n = rows_until(block, n, self._response_ts())
+            if n == 0:
+                return self._take_response()
+        if n == 0:
             return None
-        engine.row_message(self._tape, row, self._message[0])
-        self._received += 1
-        return self._message
+        self._received += n
+        return block[:n]
 
     def send(self, actions: np.ndarray, n: int, ts: int) -> None:
         """Put orders, changes and cancels on their way to the exchange."""
-        for i in range(n):
-            if actions[i]["kind"] > int(ActionKind.CANCEL):
-                continue
-            while not send_request(self._exchange, actions[i], ts):
-                self._exchange = grow_rings(self._exchange)
+        sent = send_requests(self._exchange, ts, actions, 0, n)
+        while sent < n:
+            self._exchange = grow_rings(self._exchange)
+            sent = send_requests(self._exchange, ts, actions, sent, n)
+
+    def cancel_account(self, ts: int) -> None:
+        """Ask to cancel all that rests at the exchange."""
+        node = self._exchange.node[: int(self._exchange.state[0]["orders"])]
+        resting = node[node["state"] == RESTING]
+        cancels = np.zeros(len(resting), ACTION)
+        for name in ("order_id", "set", "inst", "side"):
+            cancels[name] = resting[name]
+        cancels["ts"], cancels["kind"] = ts, int(ActionKind.CANCEL)
+        self.send(cancels, len(cancels), ts)
 
     def more_after(self, ts: int) -> bool:
         """Whether a row, a request or an answer is still to come."""
@@ -80,6 +111,6 @@ class SimBroker:
         return int(state["response_head"]) & (len(self._exchange.response) - 1)
 
     def _take_response(self) -> np.ndarray:
-        self._message[0] = self._exchange.response[self._head()]
+        self._answer[0] = self._exchange.response[self._head()]
         self._exchange.state[0]["response_head"] += 1
-        return self._message
+        return self._answer

@@ -1,28 +1,31 @@
-"""The live loop: take a message, apply it, send what it asks for. It decides nothing itself."""
+"""The live loop: take messages, apply them, journal, send what they ask for. It decides nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmquant.core.book import grow_book
-from mmquant.core.dtypes import NEVER, MsgKind, RowKind, Status, Trigger
+from mmquant.core.dtypes import NEVER, MsgKind, Status, Trigger
 from mmquant.core.engine import AT_END, empty_message
 from mmquant.core.local import CANARY_ROWS
-from mmquant.errors import MMQuantError
+from mmquant.data.store.journal import Journal, action_bytes
+from mmquant.data.store.state import pack_state
 from mmquant.live.inbox import Inbox
-from mmquant.trading.compiled import overrun, with_more_executions
+from mmquant.live.kill import KillSwitch
+from mmquant.trading.compiled import overrun
 from mmquant.trading.logs import Logs
 from mmquant.trading.ports import Broker, LiveStep
 from mmquant.trading.strategy import Strategy
 
-MARKET = int(RowKind.STATUS)
 DRAIN_EVERY = 256
 
 
 class LiveLoop:
-    """One strategy against one broker."""
+    """One strategy against one broker; with a journal, all is journalled before it is sent.
+
+    ``opening`` are messages (kind, reason) of our own that come before all others.
+    """
 
     def __init__(
         self,
@@ -33,86 +36,125 @@ class LiveLoop:
         interval_ns: int,
         triggers: int,
         inbox: Inbox,
+        journal: Journal | None = None,
+        switch: KillSwitch | None = None,
+        opening: Sequence[tuple[int, int]] = (),
     ) -> None:
-        self.inbox = inbox
-        self.broker, self.step, self.strategy = broker, step, strategy
-        self.interval_ns, self.triggers = interval_ns, triggers
+        self.inbox, self.broker, self.step, self.strategy = inbox, broker, step, strategy
+        self.interval_ns, self.triggers, self.opening = interval_ns, triggers, opening
+        self.journal, self.switch = journal, switch or KillSwitch()
         self.logs = Logs()
-        self.decisions = 0
-        self._decision = empty_message()
+        self.decisions, self.unsent, self.now = 0, 0, broker.start_ts
+        self._bytes = action_bytes(step.actions)
+        self._told, self._decision = empty_message(), empty_message()
         self._decision["kind"] = int(MsgKind.DECISION)
+        self._due, self._own = AT_END, 0
 
     def run(self, progress: Callable[[int], None] | None = None) -> Logs:
-        """Run until nothing can come any more; returns what was logged."""
-        timer = NEVER
-        if self.triggers & Trigger.TIMER:
-            timer = self.broker.start_ts + self.interval_ns
-        due = min(timer, AT_END)
+        """Run until nothing can come any more; returns what was logged.
+
+        Whatever is raised on the way, all orders are cancelled before it goes on.
+        """
+        try:
+            self._run(progress)
+            if self.journal is not None:
+                self.journal.close()
+        except BaseException:
+            self.switch.abandon(self)
+            raise
+        self.logs.finish(self.step.local)
+        return self.logs
+
+    def kill(self, why: str = "call") -> None:
+        """Cancel all orders before anything else, and quote no more, after a restart neither."""
+        self.switch.press(why)
+
+    def tell(self, kind: int, reason: int) -> None:
+        """Apply a message of our own, now."""
+        told = self._told
+        told["ts"], told["kind"], told["reason"] = self.now, kind, reason
+        told["price"] = told["mid"] = np.nan
+        self._apply_one(told)
+
+    def _run(self, progress: Callable[[int], None] | None) -> None:
+        timer = self.broker.start_ts + self.interval_ns if self.triggers & Trigger.TIMER else NEVER
+        self._due, self._own = min(timer, AT_END), 0
+        self.switch.start(self)
+        for kind, reason in self.opening:
+            self.tell(kind, reason)
         self.inbox.poll(self.broker.start_ts)
-        while True:
-            message = self.broker.next_message(min(due, self.inbox.next_ts - 1))
-            if message is not None:
-                ts = int(message[0]["ts"])
-                kind = int(message[0]["kind"])
-                self._apply(message, ts)
-                if self._asks(kind) and ts < due:
-                    due = ts
-                    self._decision["event"] = kind > MARKET
+        left: np.ndarray | None = None
+        while not self.switch.ended:
+            if self.switch.asked:
+                self.switch.act(self)
+            outside, look = self.inbox.next_ts, self.switch.look_ts
+            if left is None:
+                left = self.broker.next_message(min(self._due, outside - 1, look))
+            if left is not None:
+                left = self._take(left)
+                if left is None:
+                    continue
+            elif look <= min(self._due, outside - 1):
+                self.switch.look(self, look)
                 continue
-            if self.inbox.next_ts <= due:
-                if self.broker.more_after(self.inbox.next_ts):
+            elif outside <= self._due:
+                if self.broker.more_after(outside):
                     self._take_outside(self.inbox.take())
                 else:
                     self.inbox.close()
                 continue
-            if due == AT_END or not self.broker.more_after(due):
+            elif self._due == AT_END or not self.broker.more_after(self._due):
                 break
-            self._decision["ts"] = due
-            self._apply(self._decision, due)
-            self._after_decision(progress)
-            timer += self.interval_ns if due == timer else 0
-            self._decision["event"] = 0
-            due = min(timer, AT_END)
-            self.inbox.poll(int(self._decision["ts"][0]) + 1)
-        self.logs.finish(self.step.local)
-        return self.logs
+            timer += self.interval_ns if self._due == timer else 0
+            self._decide(progress)
+            self._due, self._own = min(timer, AT_END), 0
 
-    def _asks(self, kind: int) -> bool:
-        """Whether a message of this kind asks for a decision."""
-        if kind == RowKind.TRADE:
-            return bool(self.triggers & Trigger.TRADE)
-        wanted = Trigger.BOOK if kind <= MARKET else Trigger.OWN
-        return bool(self.triggers & wanted)
+    def _take(self, messages: np.ndarray) -> np.ndarray | None:
+        """Apply the messages that come up to the next decision; returns the rest."""
+        at = 0
+        while at < len(messages):
+            start = at
+            n, at, self._due, self._own, now = self.step(
+                messages, at, self._due, self._own, self.triggers
+            )
+            if at > start:
+                self.now = now
+                self._hand_over(messages[start:at], max(n, 0))
+            elif n == 0:
+                return messages[at:]
+            if n < 0:
+                self.step.make_room(-n, self.logs)
+        return None
+
+    def _apply_one(self, message: np.ndarray, *, refusable: bool = False) -> None:
+        """Apply one message, whatever asks for a decision."""
+        n = self.step(message, 0, NEVER, 0, 0)[0]
+        while n < 0 and not (refusable and n == -Status.BAD_ROW):
+            self.step.make_room(-n, self.logs)
+            n = self.step(message, 0, NEVER, 0, 0)[0]
+        if n < 0:
+            message["event"] = 1
+        self._hand_over(message, max(n, 0))
+
+    def _hand_over(self, messages: np.ndarray, n: int) -> None:
+        """Journal messages with the ``n`` actions that the last of them caused; then send these."""
+        self.unsent = n
+        if self.journal is not None:
+            self.journal.step(messages, self._bytes, n, self.now)
+        if n:
+            self.broker.send(self.step.actions, n, self.now)
+        self.unsent = 0
 
     def _take_outside(self, message: np.ndarray) -> None:
         """Apply a message from outside; one that is refused changes nothing, and is noted."""
-        n = self._step(message)
-        message["event"] = n < 0
-        if n > 0:
-            self.broker.send(self.step.actions, n, int(message[0]["ts"]))
+        self.now = int(message[0]["ts"])
+        message["event"] = 0
+        self._apply_one(message, refusable=True)
 
-    def _apply(self, message: np.ndarray, ts: int) -> None:
-        n = self._step(message)
-        if n < 0:
-            raise MMQuantError(f"the local half refused a message: {Status(-n).name}")
-        if n:
-            self.broker.send(self.step.actions, n, ts)
-
-    def _step(self, message: np.ndarray) -> int:
-        """Apply a message, with more room where that is asked for."""
-        n = self.step(message)
-        while n in (-Status.BOOK_FULL, -Status.LOG_FULL, -Status.EXECUTIONS_FULL):
-            local = self.step.local
-            if n == -Status.LOG_FULL:
-                self.logs.drain(local)
-            elif n == -Status.EXECUTIONS_FULL:
-                self.step.local = with_more_executions(local)
-            else:
-                self.step.local = local._replace(book=grow_book(local.book))
-            n = self.step(message)
-        return n
-
-    def _after_decision(self, progress: Callable[[int], None] | None) -> None:
+    def _decide(self, progress: Callable[[int], None] | None) -> None:
+        self.now = self._due
+        self._decision["ts"], self._decision["event"] = self._due, self._own
+        self._apply_one(self._decision)
         self.decisions += 1
         local = self.step.local
         if local.set[0]["status"]:
@@ -121,3 +163,7 @@ class LiveLoop:
             self.logs.drain(local)
             if progress is not None:
                 progress(self.decisions)
+        if self.journal is not None and self.journal.wants_checkpoint(self.now):
+            self.logs.drain(local)
+            self.journal.checkpoint(pack_state(local), self.now)
+        self.inbox.poll(self.now + 1)

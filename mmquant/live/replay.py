@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import xarray as xr
 
@@ -11,10 +12,13 @@ from mmquant.config import Config
 from mmquant.core.book import make_book
 from mmquant.core.exchange import make_exchange
 from mmquant.data.runs import Run
+from mmquant.data.store.run_folder import RunFolder
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError
 from mmquant.live.inbox import Inbox
 from mmquant.live.loop import LiveLoop
+from mmquant.live.recovery import new_journal
+from mmquant.trading.event_bus import EventBus, live_step
 from mmquant.trading.halves import (
     DAY_END,
     action_rows,
@@ -26,7 +30,6 @@ from mmquant.trading.halves import (
     tape_columns,
     triggers_of,
 )
-from mmquant.trading.ports import LiveStep
 from mmquant.trading.results import make_run
 from mmquant.trading.strategy import Strategy
 
@@ -39,11 +42,14 @@ def replay(
     params: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
     follow: bool = False,
+    journal: str | Path | None = None,
+    bus: EventBus | None = None,
 ) -> Run:
     """Run a strategy over a tape message by message, as live. Arguments as for ``backtest``.
 
     With ``follow``, lines that are added to the file ``hand.file`` while it runs are obeyed: it may
-    be empty or missing at first.
+    be empty or missing at first. With ``journal``, a new folder, the run keeps a journal there as a
+    live one does. ``bus`` is told what happens as it happens.
     The Run equals that of ``backtest`` bit for bit, but for its mode.
 
     Raises
@@ -71,12 +77,14 @@ def replay(
         sets=1,
         knots=latency_knots(settings),
     )
-    broker = SimBroker(exchange, columns)
-    step = LiveStep(local, session.strategy, action_rows(local))
+    broker = SimBroker(exchange, columns, triggers=triggers_of(settings))
+    contracts = contracts_of(session.tape)
+    step = live_step(local, session.strategy, action_rows(local), contracts, bus)
+    kept = None if journal is None else new_journal(RunFolder(journal), session, step)
     inbox = Inbox(
         None if follow else read_inbox(settings, session.tape),
         follow=settings.hand_path() if follow else None,
-        contracts=contracts_of(session.tape),
+        contracts=contracts,
     )
     loop = LiveLoop(
         broker,
@@ -85,6 +93,7 @@ def replay(
         interval_ns=settings.decision.interval_ns,
         triggers=triggers_of(settings),
         inbox=inbox,
+        journal=kept,
     )
     rows = len(columns.exch_ts)
     told = None if progress is None else lambda _: progress(broker.rows_received, rows)

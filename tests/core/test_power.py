@@ -11,7 +11,6 @@ import pytest
 
 from mmquant.core.jit import kernel
 from mmquant.core.power import power
-
 from tests.core.plain import plain as plain_of
 
 

@@ -1,0 +1,80 @@
+"""A state of arrays as bytes and back: checkpoints of the local half."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from mmquant.errors import DataError
+
+_LENGTH = struct.Struct("<Q")
+SCRATCH = frozenset({"fill_log", "order_log", "instruction_log", "path_log", "log", "quote"})
+"""Buffers that hold nothing between two messages, once the logs are drained."""
+GROWING = frozenset({"book.level", "book.far", "executed"})
+"""Arrays that become longer when they are full."""
+
+
+def pack_state(state: Any) -> bytes:
+    """All arrays of a (nested) NamedTuple but SCRATCH, with their names, layouts and shapes."""
+    arrays = dict(_arrays(state))
+    names = [[name, _layout(array), list(array.shape)] for name, array in arrays.items()]
+    head = json.dumps(names).encode()
+    parts = [_LENGTH.pack(len(head)), head]
+    return b"".join(parts + [array.tobytes() for array in arrays.values()])
+
+
+def unpack_state(data: bytes, like: Any) -> Any:
+    """The packed state, with the SCRATCH of ``like``; GROWING arrays may have another length.
+
+    Raises DataError where names, layouts or shapes are not those of ``like``.
+    """
+    start = _LENGTH.size + _LENGTH.unpack_from(data)[0]
+    found: dict[str, np.ndarray] = {}
+    known = dict(_arrays(like))
+    for name, layout, shape in json.loads(data[_LENGTH.size : start]):
+        array = known.get(name)
+        fits = array is not None and _layout(array) == layout
+        grows = name in GROWING
+        if not fits or (tuple(shape) != array.shape and not grows):
+            raise DataError(
+                f"the checkpoint's {name!r} is not laid out as this run's",
+                fix="use the configuration and the version of mmquant that wrote it",
+            )
+        # Bytes are copied as they are: numpy's copy of records leaves out their padding.
+        size = int(np.prod(shape, dtype=np.int64)) * array.dtype.itemsize
+        raw = bytearray(data[start : start + size])
+        found[name] = np.frombuffer(raw, array.dtype).reshape(shape)
+        start += size
+    if found.keys() != known.keys():
+        raise DataError("the checkpoint lacks " + ", ".join(known.keys() - found.keys()))
+    return _rebuilt(like, "", found)
+
+
+def _arrays(state: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    for name in state._fields:
+        value = getattr(state, name)
+        if hasattr(value, "_fields"):
+            yield from _arrays(value, f"{prefix}{name}.")
+        elif name not in SCRATCH:
+            yield prefix + name, value
+
+
+def _rebuilt(like: Any, prefix: str, found: dict[str, np.ndarray]) -> Any:
+    values = {}
+    for name in like._fields:
+        value = getattr(like, name)
+        if hasattr(value, "_fields"):
+            values[name] = _rebuilt(value, f"{prefix}{name}.", found)
+        elif prefix + name in found:
+            values[name] = found[prefix + name]
+    return like._replace(**values)
+
+
+def _layout(array: np.ndarray) -> str:
+    text = repr((array.dtype.descr, array.dtype.itemsize))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

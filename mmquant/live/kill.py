@@ -1,0 +1,185 @@
+"""The kill switch: cancels first, verifies, tries again, escalates, and stays down.
+
+After the cancels the broker is asked for everything, as after a lost link: a kill is verified when
+all has been answered and no order is live.
+
+It is pressed by a call, by SIGUSR1, by the file ``KILL`` in the run's folder, or by whatever the
+loop dies of. SIGTERM is a stop in order: quotes are cancelled, and the run may be started again.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmquant.core.dtypes import NEVER, ActionKind, Control, MsgKind, Reason, Session
+from mmquant.data.store.run_folder import RunFolder
+from mmquant.errors import MMQuantError
+
+if TYPE_CHECKING:
+    from mmquant.live.loop import LiveLoop
+
+LOOK_NS = 50_000_000
+"""How often the file is looked for."""
+RETRY_NS = 1_000_000_000
+"""After so long without an end all orders are cancelled, and all of them asked for, again."""
+ESCALATE_NS = 5_000_000_000
+"""After so long the broker is asked to cancel all that the account has."""
+STOP_NS = 10_000_000_000
+"""A stop in order waits so long for its cancels."""
+CONTROL, SESSION = int(MsgKind.CONTROL), int(MsgKind.SESSION)
+
+
+class KillSwitch:
+    """State of a kill or a stop. All times are the broker's. ``folder``: where it is latched."""
+
+    def __init__(self, folder: RunFolder | None = None) -> None:
+        self.folder = folder
+        self.asked = self.ended = False
+        self.killed = self.verified = self.escalated = False
+        self.look_ts = NEVER
+        self._why, self._stopping, self._was_blocked = "", False, False
+        self._retry_ts = self._escalate_ts = self._stop_ts = NEVER
+
+    def press(self, why: str) -> None:
+        """Ask for a kill: it comes before all else, at the loop's next pass."""
+        self._why, self.asked = why, True
+
+    def stop(self) -> None:
+        """Ask for a stop in order."""
+        self._stopping = self.asked = True
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """SIGUSR1 kills and SIGTERM stops in order, as long as this lasts (main thread only)."""
+        before = {
+            signal.SIGUSR1: signal.signal(signal.SIGUSR1, lambda *_: self.press("SIGUSR1")),
+            signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: self.stop()),
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def start(self, loop: LiveLoop) -> None:
+        """Before the first message: a run that was killed stays so, one that was released quotes.
+
+        A release comes after all that the journal holds; the file ``KILL`` wins over it.
+        """
+        if self.folder is None:
+            return
+        self.look_ts = loop.now + LOOK_NS
+        if self.folder.kill_file.exists():
+            self.press(self.folder.kill_file.read_text().strip())
+        elif self.folder.release_file.exists():
+            loop.tell(CONTROL, int(Control.RELEASE))
+            self.folder.release_file.unlink()
+
+    def act(self, loop: LiveLoop) -> None:
+        """Do what was asked for."""
+        self.asked = False
+        if self._why and not self.killed:
+            self.killed = True
+            self._retry_ts, self._escalate_ts = loop.now + RETRY_NS, loop.now + ESCALATE_NS
+            loop.tell(CONTROL, int(Control.KILL))
+            if loop.step.local.set[0]["link"] == 0:
+                loop.tell(SESSION, int(Session.UP))
+            self._latch()
+        elif self._stopping and self._stop_ts == NEVER:
+            self._stop_ts = loop.now + STOP_NS
+            self._was_blocked = bool(loop.step.local.set[0]["blocked"])
+            loop.tell(CONTROL, int(Control.HALT))
+        self.look_ts = min(self.look_ts, loop.now + LOOK_NS)
+
+    def look(self, loop: LiveLoop, now: int) -> None:
+        """Look for the file, and after what was asked for."""
+        loop.now, self.look_ts = now, now + LOOK_NS
+        state = loop.step.local.set[0]
+        if not self.killed:
+            if self.folder is not None and self.folder.kill_file.exists():
+                self.press("file")
+            elif state["blocked"] == Reason.PULL_KILLED:
+                self.press("journal")
+        elif not self.verified:
+            self._follow_up(loop, state)
+        if self._stopping and (state["live"] == 0 or now >= self._stop_ts):
+            if not self._was_blocked and not self.killed:
+                loop.tell(CONTROL, int(Control.RESUME))
+            self.ended = True
+
+    def _follow_up(self, loop: LiveLoop, state: np.void) -> None:
+        """It is over when the broker has said all, and nothing is live; else try again."""
+        if loop.now >= self._escalate_ts and not self.escalated:
+            self.escalated = True
+            loop.broker.cancel_account(loop.now)
+            self._note(loop, "kill: the broker was asked to cancel all orders of the account")
+        if state["link"] != 0 or loop.now < self._retry_ts:
+            return
+        if state["live"] == 0:
+            self.verified = True
+            self._note(loop, "kill: nothing is open")
+            return
+        self._retry_ts = loop.now + RETRY_NS
+        loop.tell(CONTROL, int(Control.KILL))
+        loop.tell(SESSION, int(Session.UP))
+
+    def abandon(self, loop: LiveLoop) -> None:
+        """Cancel all after an error, with the journal or without it; raises nothing.
+
+        If even that fails, the broker is asked to cancel all that the account has.
+        """
+        try:
+            if loop.journal is not None and loop.journal.failed:
+                loop.journal = None
+            loop.broker = CancelsOnly(loop.broker)
+            loop.broker.send(loop.step.actions, loop.unsent, loop.now)
+            self.killed = True
+            loop.tell(CONTROL, int(Control.KILL))
+        except Exception:
+            self._cancel_account(loop)
+        self._why = self._why or "error"
+        self._latch()
+        if loop.journal is not None:
+            try:
+                loop.journal.close(in_order=False)
+            except MMQuantError:
+                pass
+
+    def _cancel_account(self, loop: LiveLoop) -> None:
+        try:
+            loop.broker.cancel_account(loop.now)
+        except Exception:
+            pass
+
+    def _latch(self) -> None:
+        if self.folder is not None:
+            try:
+                self.folder.latch(self._why)
+            except OSError:
+                pass
+
+    def _note(self, loop: LiveLoop, text: str) -> None:
+        if loop.journal is not None:
+            loop.journal.note(text)
+
+
+class CancelsOnly:
+    """A broker to which only cancels go."""
+
+    def __init__(self, broker: Any) -> None:
+        self._broker = broker
+
+    def send(self, actions: Any, n: int, ts: int) -> None:
+        """Send the cancels among the first ``n`` actions."""
+        kept = actions[:n][actions["kind"][:n] == int(ActionKind.CANCEL)]
+        if len(kept):
+            self._broker.send(kept.copy(), len(kept), ts)
+
+    def cancel_account(self, ts: int) -> None:
+        """Cancel all orders of the account."""
+        self._broker.cancel_account(ts)
