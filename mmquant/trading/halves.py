@@ -43,6 +43,8 @@ from mmquant.trading.profiles import check_depth, received, shown_levels, under_
 from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
+DAY_END = NEVER - 1
+"""When DAY orders end in a backtest: after all that the tape brings about, as its day does."""
 
 
 def tape_columns(tape: xr.Dataset, config: Config) -> Tape:
@@ -173,11 +175,6 @@ def receipt(tape: Tape) -> tuple[int, int]:
         last = max(last, int(local.max()))
         longest = max(longest, int((local - tape.exch_ts[rows]).max()))
     return last, longest
-
-
-def day_end_of(tape: Tape) -> int:
-    """When DAY orders end: after the tape's last row."""
-    return int(tape.exch_ts[-1]) + 1
 
 
 @dataclass(frozen=True)
@@ -355,7 +352,7 @@ def make_halves(
     exchange = make_exchange(
         book=make_book(len(local.instrument)),
         instrument=local.instrument,
-        state=exchange_state(config, slots, day_end_of(columns)),
+        state=exchange_state(config, slots, DAY_END),
         sets=len(local.set),
         knots=latency_knots(config),
     )

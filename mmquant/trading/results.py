@@ -38,6 +38,9 @@ COUNTERS = (
     "late",
     "orphans",
     "illegal",
+    "duplicates",
+    "overfills",
+    "timeouts",
 )
 
 
