@@ -234,7 +234,7 @@ def test_prices_may_be_below_zero_where_the_contract_says_so() -> None:
         desk.row(depth(0, SELL, 5, 5))
         assert (len(placed(desk.decide(Want(BUY, -6, 1)))) == 1) is fits
         desk.tell(MsgKind.THEO, reason=int(Hand.THEO), price=-0.05)
-        assert (desk.local.traffic[0]["bad"] == 0) is fits
+        assert bool(desk.local.traffic[0]["bad"] == 0) is fits
 
 
 @pytest.mark.parametrize("tick", [0, -1, NO_BID, NO_ASK, 2**40])
