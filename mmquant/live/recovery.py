@@ -27,8 +27,8 @@ from mmquant.live.inbox import Inbox
 from mmquant.live.kill import KillSwitch
 from mmquant.live.loop import LiveLoop
 from mmquant.live.session_file import run_name, write_session
-from mmquant.trading.hard_limits import check_hard_limits
 from mmquant.trading.halves import Session, action_rows, make_local_half, triggers_of
+from mmquant.trading.hard_limits import check_hard_limits
 from mmquant.trading.logs import Logs
 from mmquant.trading.ports import Broker, LiveStep
 

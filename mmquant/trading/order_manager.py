@@ -117,7 +117,7 @@ class OrderManager:
     def __init__(
         self, config: Config, contracts: Sequence[Contract], broker: Broker, *, date: str
     ) -> None:
-        self.now = broker.start_ts
+        self.now, self.config = broker.start_ts, config
         self.port = LocalPort(
             config, contracts, NOTHING, date=date, start_ts=self.now, broker=broker
         )
