@@ -370,8 +370,9 @@ INSTRUMENT = _record(
     ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; ``option``: 1 in an option; ``min_tick``: the lowest that is a price; the tick ladder's steps as in LADDER,
-``ladder_len`` of them, and each step in currency."""
+``view_levels``: levels a side that the views show; ``option``: 1 in an option; ``min_tick``: the
+lowest that is a price; the tick ladder's steps as in LADDER, ``ladder_len`` of them, and each step
+in currency."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -625,7 +626,8 @@ TRAFFIC = _record(
 
 Per side: when a new order or price last left, the last refused order, and why nothing was sent.
 ``external_buy``, ``external_sell``: lots that others have working; ``differs``: the broker's
-position, ``broker_lots``, is not ours; ``bad``: kinds of message that held a number that is none; ``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
+position, ``broker_lots``, is not ours; ``bad``: kinds of message that held a number that is none;
+``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
 """
 
 SET = _record(

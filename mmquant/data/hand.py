@@ -197,7 +197,7 @@ def _message(
 def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str, str]]:
     """Messages as lines of the file, with their times; ``refused`` says which changed nothing.
 
-    Orders by hand are none of these: they are among the quote instructions.
+    What the broker said has no line, nor have orders by hand: they are quote instructions.
     """
     names = {
         **{(int(MsgKind.THEO), int(code)): name for name, code in PRICES.items()},
@@ -206,7 +206,7 @@ def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str
     }
     symbols = [c.symbol for c in contracts]
     out = []
-    for row in rows[rows["kind"] != int(MsgKind.MANUAL)]:
+    for row in rows[rows["kind"] < int(MsgKind.SESSION)]:
         what, inst = names[int(row["kind"]), int(row["reason"])], int(row["inst"])
         holds_ns = int(row["exch_ts"]) - int(row["ts"])
         unique = symbols.count(symbols[inst]) == 1

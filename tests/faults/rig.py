@@ -34,8 +34,8 @@ from mmquant.data.fees import FeeRates
 from mmquant.data.tape import make_tape
 from mmquant.trading.compiled import bind
 from mmquant.trading.halves import (
+    DAY_END,
     action_rows,
-    day_end_of,
     exchange_state,
     make_local_half,
     tape_columns,
@@ -108,7 +108,7 @@ class Rig:
         self.exchange = make_exchange(
             book=make_book(len(self.contracts), window=256, far=64),
             instrument=self.local.instrument,
-            state=exchange_state(self.config, slots, day_end_of(self.columns)),
+            state=exchange_state(self.config, slots, DAY_END),
             sets=1,
         )
         self.broker = FaultyBroker(
