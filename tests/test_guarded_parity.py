@@ -93,6 +93,7 @@ def short(tape):
 @pytest.mark.parametrize(
     ("sets", "reason"),
     [
+        (["risk.limits=[{scope: instrument, max_position_units: 10}]"], "SOFT_LIMIT"),
         (["risk.repeated.max_fills=8"], "PULL_REPEATED"),
         (["risk.breakers.spread.max_ticks=1"], "PULL_SPREAD"),
         (["risk.breakers.jump.max_ticks=0.4"], "PULL_JUMP"),

@@ -16,7 +16,7 @@ from mmquant.data.contracts import instrument_rows
 from mmquant.data.tape import contracts_of
 from mmquant.trading.compiled import no_room
 from mmquant.trading.halves import (
-    day_end_of,
+    DAY_END,
     exchange_state,
     latency_knots,
     open_session,
@@ -143,7 +143,7 @@ def sim_broker(config: Config, tape: xr.Dataset) -> SimBroker:
     exchange = make_exchange(
         book=make_book(len(contracts)),
         instrument=instrument,
-        state=exchange_state(settings, slots_of(settings), day_end_of(columns)),
+        state=exchange_state(settings, slots_of(settings), DAY_END),
         sets=1,
         knots=latency_knots(settings),
     )
