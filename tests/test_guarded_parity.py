@@ -142,7 +142,7 @@ def test_orders_by_hand_among_the_quotes(tmp_path, tape, monkeypatch):
     told(rows)
     run = same_three_ways(tmp_path / "first", tape, *DEMO, *FREE)
     mine = run.quotes[(run.quotes["reason"] == mm.Reason.MANUAL)]
-    assert len(mine) > 5
+    assert len(mine) > 3
     changes = []
     for i, (ts, order) in enumerate(zip(mine["timestamp"], mine["order_id"], strict=True)):
         side = int(mine["side"].iloc[i])
