@@ -59,7 +59,7 @@ def jumped(param, view, line):
 
 @inner_kernel
 def is_volatile(param, line, volatility, ts):
-    """Whether volatility is too high, for itself or against its slow average; unknown is too high."""
+    """Whether volatility is too high, by itself or against its slow average, or not known."""
     if not math.isfinite(volatility):
         return True
     slow = line["slow"]

@@ -246,7 +246,7 @@ def shape_quotes(local, owner, wanted):
 
 @inner_kernel
 def guard_decide(local, owner, ts, actions, n):
-    """Find for each instrument whether the guard lets anything be quoted: ``blocked`` of its view."""
+    """Find for each instrument whether the guard lets it be quoted: ``blocked`` of its view."""
     guard = local.guard
     instruments = local.instrument.shape[0]
     for inst in range(instruments):

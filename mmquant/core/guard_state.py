@@ -93,7 +93,7 @@ RISK_INST = _record(
     ("stock", np.int64),
     ("option", np.int64),
 )
-"""Underlying of an instrument, the instrument that hedges it (-1: none), whether it is an option."""
+"""Underlying of an instrument, what hedges it (-1: nothing), and whether it is an option."""
 
 SCOPE_STATE = _record(
     ("up", np.float64, (MEASURES,)),

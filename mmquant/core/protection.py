@@ -110,7 +110,7 @@ def pull_group(local, owner, ts, g, reason, actions, n):
 
 @inner_kernel
 def guard_fill(local, owner, ts, inst, booked, order_lots, price, captured, actions, n):
-    """Look at a fill that was just booked (``booked`` lots, signed), and pull where it is too much."""
+    """Look at a fill that was just booked (signed lots), and pull where it is too much."""
     guard = local.guard
     if guard.recent.shape[1] == 0 or booked == 0:
         return n

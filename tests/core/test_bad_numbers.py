@@ -22,7 +22,7 @@ from mmquant.core.dtypes import (
     Status,
 )
 from mmquant.data.contracts import Contract, instrument_rows
-from tests.core.builders import BUY, SELL, Action, Desk, Want, depth, instruments
+from tests.core.builders import BUY, SELL, Action, Desk, Want, depth
 from tests.core.guard_desks import chain, guarded, placed
 
 UNSET_FLOAT, UNSET_INT, UNSET_LONG = 1.7976931348623157e308, 2**31 - 1, 2**63 - 1
@@ -44,7 +44,15 @@ def working(desk: Desk | None = None) -> Desk:
 
 def money_is_sound(desk: Desk) -> None:
     for position in desk.local.position:
-        for name in ("units", "cash", "fees", "spread_pnl", "inventory_pnl", "gross_value", "volume"):
+        for name in (
+            "units",
+            "cash",
+            "fees",
+            "spread_pnl",
+            "inventory_pnl",
+            "gross_value",
+            "volume",
+        ):
             assert abs(float(position[name])) < 1e9, name
         assert abs(int(position["lots"])) < 10**6
         assert 0 <= position["open_buy"] < 10**6 and 0 <= position["open_sell"] < 10**6
@@ -160,9 +168,7 @@ def test_lots_that_are_none_are_not_booked(event: OrderEvent, lots: int) -> None
     ("field", "value"),
     [*(("lots", x) for x in NO_COUNTS), *(("tick", x) for x in (UNSET_INT, 0, -1, -(2**31)))],
 )
-def test_terms_that_cannot_be_are_not_taken_over(
-    event: OrderEvent, field: str, value: int
-) -> None:
+def test_terms_that_cannot_be_are_not_taken_over(event: OrderEvent, field: str, value: int) -> None:
     desk = working()
     order_id = desk.live()[1]
     terms = {"tick": 101, "lots": 5} | {field: value}

@@ -155,7 +155,9 @@ def test_it_stays_until_a_human_resumes_and_comes_back_if_it_still_stands() -> N
 
 
 def test_one_bad_tick_is_no_loss_where_a_loss_must_last() -> None:
-    desk = guarded(limits("account", max_loss_ccy=1.0) | {"loss_confirm_s": 1e-8, "soft_widen_ticks": 0})
+    desk = guarded(
+        limits("account", max_loss_ccy=1.0) | {"loss_confirm_s": 1e-8, "soft_widen_ticks": 0}
+    )
     hold(desk, 10)
     desk.decide()
     for _ in range(2):

@@ -43,7 +43,10 @@ def open_orders(desk: Desk) -> list[Open]:
         left = max(int(order["lots"]), int(order["want_lots"])) - int(order["filled"])
         found.append(Open(int(order["inst"]), int(order["side"]), left))
     for inst, line in enumerate(desk.local.traffic):
-        found += [Open(inst, BUY, int(line["external_buy"])), Open(inst, SELL, int(line["external_sell"]))]
+        found += [
+            Open(inst, BUY, int(line["external_buy"])),
+            Open(inst, SELL, int(line["external_sell"])),
+        ]
     return [one for one in found if one.lots]
 
 
@@ -109,7 +112,11 @@ def test_no_order_of_fills_breaches_a_limit(seed: int) -> None:
         for order_id in desk.live():
             order = desk.order(order_id)
             kind = r.choice(["fill", "part", "unknown", "nothing", "cancelled"])
-            left, side, inst = int(order["lots"] - order["filled"]), int(order["side"]), int(order["inst"])
+            left, side, inst = (
+                int(order["lots"] - order["filled"]),
+                int(order["side"]),
+                int(order["inst"]),
+            )
             if kind == "fill" or (kind == "part" and left > 1):
                 desk.fill(order_id, side, left if kind == "fill" else r.randint(1, left - 1),
                           1.0, inst=inst)  # fmt: skip

@@ -130,7 +130,9 @@ def test_nothing_is_sent_into_a_market_that_is_none() -> None:
 
 def test_a_hedge_keeps_to_the_hard_limits() -> None:
     hedge = {"max_delta": 100.0}
-    desk = guarded(limits("instrument", name="0", max_position_units=20) | {"hedge": hedge}, chain())
+    desk = guarded(
+        limits("instrument", name="0", max_position_units=20) | {"hedge": hedge}, chain()
+    )
     greek(desk, CALL, Hand.DELTA, 0.5)
     hold(desk, 3, CALL)
     assert hedges(desk.decide()) == [(STOCK, SELL, 97, 20)]
