@@ -1,4 +1,4 @@
-"""Numbers that are none, into every input: nothing new leaves, the reason is told, money is sound."""
+"""Numbers that are none, into every input: nothing leaves, the reason is told, money is sound."""
 
 from __future__ import annotations
 
@@ -42,17 +42,12 @@ def working(desk: Desk | None = None) -> Desk:
     return desk
 
 
+MONEY = ("units", "cash", "fees", "spread_pnl", "inventory_pnl", "gross_value", "volume")
+
+
 def money_is_sound(desk: Desk) -> None:
     for position in desk.local.position:
-        for name in (
-            "units",
-            "cash",
-            "fees",
-            "spread_pnl",
-            "inventory_pnl",
-            "gross_value",
-            "volume",
-        ):
+        for name in MONEY:
             assert abs(float(position[name])) < 1e9, name
         assert abs(int(position["lots"])) < 10**6
         assert 0 <= position["open_buy"] < 10**6 and 0 <= position["open_sell"] < 10**6

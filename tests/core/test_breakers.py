@@ -1,4 +1,4 @@
-"""Circuit breakers: what trips each, what it keeps from the quotes, and what lets them out again."""
+"""Circuit breakers: what trips each, and what lets the quotes out again."""
 
 from __future__ import annotations
 

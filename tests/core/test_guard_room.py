@@ -90,9 +90,9 @@ def check(desk: Desk, scopes: list[tuple[list[int], dict[str, float]]], orders: 
 def test_no_order_of_fills_breaches_a_limit(seed: int) -> None:
     r = Random(seed)
     account, one = random_limits(r), random_limits(r)
-    risk = {"limits": [{"scope": "account", **account}, {"scope": "instrument", "name": "1", **one}],
-            "soft_fraction": 1.0, "soft_widen_ticks": 0, "soft_size_factor": 1.0}  # fmt: skip
-    desk = guarded(risk, chain())
+    bounds = [{"scope": "account", **account}, {"scope": "instrument", "name": "1", **one}]
+    soft = {"soft_fraction": 1.0, "soft_widen_ticks": 0, "soft_size_factor": 1.0}
+    desk = guarded({"limits": bounds} | soft, chain())
     scopes = [([STOCK, CALL, PUT], account), ([CALL], one)]
     tell_greeks(desk)
     sent = 0

@@ -162,7 +162,7 @@ def test_flatten_cancels_then_hedges_then_works_out_of_options_then_of_the_stock
     desk.fill(first[1].order_id, SELL, 2, inst=CALL)
     last = desk.decide(*WANTS)
     assert placed(last) == [(STOCK, BUY, 102, 100)]
-    desk.fill([a for a in last if a.kind == ActionKind.PLACE][0].order_id, BUY, 100)
+    desk.fill(next(a for a in last if a.kind == ActionKind.PLACE).order_id, BUY, 100)
     assert [int(p["lots"]) for p in desk.local.position] == [0, 0, 0]
     assert placed(desk.decide(*WANTS)) == []
     assert (Reason.PULL_FLATTEN, 0) in alerts(
