@@ -188,7 +188,7 @@ CONTROLS = (
         "NaN, infinities, unset values, prices and sizes off their grid.",
         (),
         (R.PULL_BAD_NUMBER, R.BAD_QUOTE),
-        f"{ENGINE}::test_a_number_that_is_none_leaves_nothing_quoted",
+        "tests/core/test_bad_numbers.py::test_what_comes_from_outside",
     ),
     Control(
         "lifetime",

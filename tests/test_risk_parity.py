@@ -12,6 +12,8 @@ import pytest
 import mmquant as mm
 from mmquant.core.dtypes import MSG, NEVER, Control, Hand, MsgKind
 from mmquant.data.tape import contracts_of
+from mmquant.research.sweep import sweep
+from tests.research.test_sweep import SHARED
 from tests.test_parity import assert_same, mean_reverting
 
 SECOND = 1_000_000_000
@@ -151,3 +153,18 @@ def test_random_settings(seed, monkeypatch):
     }  # fmt: skip
     several = len(contracts_of(tape)) > 1
     assert_same(config, tape, all_of_them if several else mean_reverting)
+
+
+def test_each_set_of_a_sweep_has_a_guard_of_its_own(monkeypatch):
+    tape = chain_tape(9, 0.5)
+    told(monkeypatch, inbox(tape, Random(3), flatten=False))
+    config = mm.Config.from_dict(BASE | {"risk": RISK, "profile": {"beside": []}})
+    grid = {"strategy.params.lots": [1.0, 4.0, 7.0]}
+    found = sweep(config, tape, grid=grid, strategy=all_of_them)
+    for lots in grid["strategy.params.lots"]:
+        one = found.sel({"strategy.params.lots": lots})
+        run = mm.backtest(config, tape, strategy=all_of_them, params={"lots": lots})
+        for name in SHARED:
+            assert float(one[name]) == run.summary[name], (lots, name)
+        assert float(one["denied"]) == run.summary["engine_denied"]
+    assert len(set(found["fills"].values)) > 1
