@@ -14,6 +14,7 @@ from mmquant.core.dtypes import NO_ASK, NO_BID, REASON
 from mmquant.core.guard_state import BREAKERS, JUMP, MARKET, SPREAD, VOLATILITY
 from mmquant.core.jit import inner_kernel
 from mmquant.core.order_actions import tell
+from mmquant.core.risk import instrument_reason
 from mmquant.core.signals import decay
 
 
@@ -96,6 +97,23 @@ def run_breaker(local, owner, inst, which, reason, ts, actions, n):
 
 
 @inner_kernel
+def market_reason(local, owner, inst, ts):
+    """Reason why not even a hedge may be sent: a market that is none, or a position in dispute.
+
+    What only keeps quotes back, a quota or a number that was none, does not keep a hedge back.
+    """
+    reason = np.int64(instrument_reason(local, owner, inst, ts))
+    if reason != 0 and reason != REASON.PULL_COLLAR:
+        return reason
+    line = local.traffic[owner * local.instrument.shape[0] + inst]
+    if line["stale"] != 0:
+        return np.int64(REASON.PULL_STALE)
+    if line["overfilled"] != 0:
+        return np.int64(REASON.OVERFILL)
+    return np.int64(REASON.PULL_POSITION if line["differs"] != 0 else REASON.NONE)
+
+
+@inner_kernel
 def judge_market(local, owner, inst, ts, actions, n):
     """Run the breakers of an instrument; the first that is tripped blocks it."""
     guard = local.guard
@@ -103,7 +121,7 @@ def judge_market(local, owner, inst, ts, actions, n):
     view = local.views[inst]
     line = guard.line[owner * local.instrument.shape[0] + inst]
     reason = np.int64(max(view["blocked"], 0))
-    line["market"] = view["blocked"]
+    line["market"] = market_reason(local, owner, inst, ts)
     sound = view["blocked"] == 0 and has_prices(view)
     if param["breaks"][MARKET] != 0:
         n = run_breaker(local, owner, inst, MARKET, reason, ts, actions, n)

@@ -13,7 +13,12 @@ from mmquant.core.protection import first_of
 
 @inner_kernel
 def begin_flatten(local, owner, ts, actions, n):
-    """Cancel everything; from the next decision on, hedge and close what is held."""
+    """Cancel everything; from the next decision on, hedge and close what is held.
+
+    That ends a halt, which would keep the closing orders back too.
+    """
+    if local.set[owner]["blocked"] == REASON.PULL_HALTED:
+        local.set[owner]["blocked"] = 0
     instruments = local.instrument.shape[0]
     for inst in range(instruments):
         local.guard.line[owner * instruments + inst]["flatten"] = 1

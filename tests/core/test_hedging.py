@@ -235,3 +235,38 @@ def test_a_flatten_without_the_guard_cancels_everything_and_stays_out() -> None:
     assert placed(desk.decide(Want(BUY, 99, 1))) == []
     desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
     assert len(placed(desk.decide(Want(BUY, 98, 1)))) == 1
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_flatten_works_when_halted_or_stopped_by_a_loss_but_not_when_killed(kill: bool) -> None:
+    desk = guarded({}, stock(), max_loss=1.0)
+    hold(desk, 10, price=1.2)
+    desk.decide()
+    assert desk.set["blocked"] == Reason.PULL_LOSS
+    if kill:
+        desk.tell(MsgKind.CONTROL, reason=int(Control.KILL))
+    flattening(desk)
+    assert placed(desk.decide()) == ([] if kill else [(STOCK, SELL, 94, 10)])
+
+
+def test_a_halt_before_a_flatten_gives_way_and_one_after_it_holds() -> None:
+    desk = guarded({}, stock())
+    hold(desk, 10)
+    desk.tell(MsgKind.CONTROL, reason=int(Control.HALT))
+    flattening(desk)
+    sent = desk.decide()
+    assert placed(sent) == [(STOCK, SELL, 94, 10)]
+    desk.on(OrderEvent.CANCEL_ACK, sent[0].order_id)
+    desk.tell(MsgKind.CONTROL, reason=int(Control.HALT))
+    assert placed(desk.decide()) == []
+
+
+def test_a_disputed_position_is_not_traded_and_a_bad_number_does_not_keep_a_close_back() -> None:
+    desk = guarded({}, stock())
+    hold(desk, 10)
+    desk.tell(MsgKind.THEO, reason=int(Hand.THEO), price=math.inf)
+    desk.tell(MsgKind.POSITION, lots=9)
+    flattening(desk)
+    assert placed(desk.decide()) == []
+    desk.tell(MsgKind.POSITION, lots=10)
+    assert placed(desk.decide()) == [(STOCK, SELL, 94, 10)]
