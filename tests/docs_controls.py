@@ -30,7 +30,10 @@ R = Reason
 LOCAL, MANUAL = "tests/core/test_local.py", "tests/core/test_manual.py"
 FAULTS, LINK = "tests/faults/test_order_faults.py", "tests/faults/test_link_faults.py"
 HAND, ENGINE = "tests/core/test_hand.py", "tests/trading/test_quoting_engine.py"
-ORDERS = "tests/trading/test_order_manager.py"
+ORDERS, PARITY = "tests/trading/test_order_manager.py", "tests/test_guarded_parity.py"
+ROOM, SCOPES = "tests/core/test_guard_room.py", "tests/core/test_guard_limits.py"
+HEDGING, BREAKERS = "tests/core/test_hedging.py", "tests/core/test_breakers.py"
+PROTECTION = "tests/core/test_protection.py"
 
 CONTROLS = (
     Control(
@@ -84,7 +87,7 @@ CONTROLS = (
     ),
     Control(
         "largest loss",
-        "Equity below zero by so much stops all quoting for good; so does a loss that cannot be known.",
+        "So much lost stops all quoting for good; a loss that cannot be known pulls.",
         ("limits.max_loss_ccy",),
         (R.PULL_LOSS, R.PULL_NO_MARK),
         "tests/test_parity.py::test_the_demo_tape_gives_the_same_in_both_pairings",
@@ -185,7 +188,7 @@ CONTROLS = (
         "NaN, infinities, unset values, prices and sizes off their grid.",
         (),
         (R.PULL_BAD_NUMBER, R.BAD_QUOTE),
-        f"{ENGINE}::test_a_number_that_is_none_leaves_nothing_quoted",
+        "tests/core/test_bad_numbers.py::test_what_comes_from_outside",
     ),
     Control(
         "lifetime",
@@ -242,6 +245,117 @@ CONTROLS = (
         ("limits.one_side_per_option",),
         (R.PULL_OTHER_SIDE,),
         f"{MANUAL}::test_one_side_of_an_option_and_its_orders_of_a_day",
+    ),
+    Control(
+        "position of a scope",
+        "By instrument, underlying, option type or account, at the worst of what may still fill.",
+        ("risk.limits",),
+        (R.PULL_LIMIT,),
+        f"{ROOM}::test_no_order_of_fills_breaches_a_limit",
+    ),
+    Control(
+        "exposure of a scope",
+        "Gross and net value, and the same by delta.",
+        ("risk.limits",),
+        (R.PULL_EXPOSURE,),
+        f"{ROOM}::test_a_size_is_cut_to_what_fits_and_else_denied_with_the_reason",
+    ),
+    Control(
+        "greeks of a scope",
+        "Delta, gamma, vega; one that is not known counts as beyond its limit.",
+        ("risk.limits",),
+        (R.PULL_GREEKS,),
+        f"{ROOM}::test_without_greeks_an_option_is_not_quoted_under_a_limit_of_them",
+    ),
+    Control(
+        "loss and drawdown of a scope",
+        "Realized and unrealized, at the price to close at; latched until a person resumes.",
+        ("risk.limits", "risk.loss_confirm_s"),
+        (R.PULL_LOSS, R.PULL_DRAWDOWN),
+        f"{SCOPES}::test_it_stays_until_a_human_resumes_and_comes_back_if_it_still_stands",
+    ),
+    Control(
+        "spread captured",
+        "What the fills of a window earned against the mid.",
+        ("risk.limits", "risk.capture_window_s", "risk.capture_fills"),
+        (R.PULL_CAPTURE,),
+        f"{SCOPES}::test_fills_that_capture_too_little_pull_until_they_leave_the_window",
+    ),
+    Control(
+        "soft limits",
+        "Near a limit the side that leads to it is smaller and wider.",
+        ("risk.soft_fraction", "risk.soft_size_factor", "risk.soft_widen_ticks"),
+        (R.SOFT_LIMIT,),
+        f"{SCOPES}::test_near_a_limit_the_side_that_leads_there_is_smaller_and_wider",
+    ),
+    Control(
+        "flatten",
+        "Cancel, hedge the delta, then work what is left out by limits; never a market order.",
+        ("risk.on_breach", "risk.flatten.max_slippage_ticks", "risk.flatten.order_life_s"),
+        (R.PULL_FLATTEN, R.FLATTEN),
+        f"{HEDGING}::test_flatten_cancels_then_hedges_then_works_out_of_options_then_of_the_stock",
+    ),
+    Control(
+        "hedging trigger",
+        "Delta outside its band is hedged in the underlying.",
+        (
+            "risk.hedge.min_delta",
+            "risk.hedge.max_delta",
+            "risk.hedge.min_interval_s",
+            "risk.hedge.max_tries",
+        ),
+        (R.HEDGE,),
+        f"{HEDGING}::test_delta_outside_its_band_is_hedged_by_a_collared_immediate_limit",
+    ),
+    Control(
+        "market-maker protection",
+        "Fills, lots, share, delta or vega in a rolling window pull an underlying.",
+        (
+            "risk.protection.window_s",
+            "risk.protection.max_fills",
+            "risk.protection.max_lots",
+            "risk.protection.max_share",
+            "risk.protection.max_delta",
+            "risk.protection.max_vega",
+            "risk.protection.cooldown_s",
+        ),
+        (R.PULL_PROTECTION,),
+        f"{PROTECTION}::test_each_bound_pulls_the_whole_underlying_at_once",
+    ),
+    Control(
+        "repeated executions",
+        "Fills of one side in a window latch an instrument off until a person resumes.",
+        ("risk.repeated.max_fills", "risk.repeated.window_s"),
+        (R.PULL_REPEATED,),
+        f"{PROTECTION}::test_a_latched_side_waits_for_a_human_and_leaves_other_instruments_alone",
+    ),
+    Control(
+        "breaker: market",
+        "After a market that could not be quoted, so many clean decisions before quotes leave.",
+        ("risk.breakers.market.on", "risk.breakers.market.clean_decisions"),
+        (),
+        f"{BREAKERS}::test_a_market_that_could_not_be_quoted_must_be_clean_for_a_while",
+    ),
+    Control(
+        "breaker: spread",
+        "An abnormal spread.",
+        ("risk.breakers.spread.max_ticks", "risk.breakers.spread.max_bps"),
+        (R.PULL_SPREAD,),
+        f"{BREAKERS}::test_a_wide_spread",
+    ),
+    Control(
+        "breaker: jump",
+        "A mid that jumps between two decisions.",
+        ("risk.breakers.jump.max_ticks", "risk.breakers.jump.max_bps"),
+        (R.PULL_JUMP,),
+        f"{BREAKERS}::test_one_bad_tick_trips_the_data_breaker_and_not_the_loss",
+    ),
+    Control(
+        "breaker: volatility",
+        "Volatility that is high or surges.",
+        ("risk.breakers.volatility.max_volatility_ticks", "risk.breakers.volatility.max_surge"),
+        (R.PULL_VOLATILITY,),
+        f"{BREAKERS}::test_volatility_that_surges_over_its_slow_average",
     ),
     Control(
         "hard limits are set",

@@ -14,6 +14,7 @@ from mmquant.core.dtypes import NO_ASK, NO_BID, REASON
 from mmquant.core.guard_state import BREAKERS, JUMP, MARKET, SPREAD, VOLATILITY
 from mmquant.core.jit import inner_kernel
 from mmquant.core.order_actions import tell
+from mmquant.core.risk import instrument_reason
 from mmquant.core.signals import decay
 
 
@@ -40,20 +41,26 @@ def spread_is_odd(param, view):
 
 
 @inner_kernel
-def jumped(param, view, last_mid):
+def mid_ticks(view):
+    """Middle of the best prices. [ticks]"""
+    return 0.5 * (np.float64(view["best_bid"]) + np.float64(view["best_ask"]))
+
+
+@inner_kernel
+def jumped(param, view, line):
     """Whether the mid moved further since the last decision than it may."""
-    if not math.isfinite(last_mid):
+    last = line["last_mid"]
+    if not math.isfinite(last):
         return False
-    move = abs(view["mid"] - last_mid)
-    fits = (
-        param["max_jump_ticks"] == math.inf or move <= param["max_jump_ticks"] * view["tick_size"]
-    ) and (param["max_jump"] == math.inf or move <= param["max_jump"] * abs(last_mid))
+    fits = abs(mid_ticks(view) - line["last_ticks"]) <= param["max_jump_ticks"] and (
+        param["max_jump"] == math.inf or abs(view["mid"] - last) <= param["max_jump"] * abs(last)
+    )
     return not fits
 
 
 @inner_kernel
 def is_volatile(param, line, volatility, ts):
-    """Whether volatility is too high, for itself or against its slow average; unknown is too high."""
+    """Whether volatility is too high, by itself or against its slow average, or not known."""
     if not math.isfinite(volatility):
         return True
     slow = line["slow"]
@@ -90,6 +97,23 @@ def run_breaker(local, owner, inst, which, reason, ts, actions, n):
 
 
 @inner_kernel
+def market_reason(local, owner, inst, ts):
+    """Reason why not even a hedge may be sent: a market that is none, or a position in dispute.
+
+    What only keeps quotes back, a quota or a number that was none, does not keep a hedge back.
+    """
+    reason = np.int64(instrument_reason(local, owner, inst, ts))
+    if reason != 0 and reason != REASON.PULL_COLLAR:
+        return reason
+    line = local.traffic[owner * local.instrument.shape[0] + inst]
+    if line["stale"] != 0:
+        return np.int64(REASON.PULL_STALE)
+    if line["overfilled"] != 0:
+        return np.int64(REASON.OVERFILL)
+    return np.int64(REASON.PULL_POSITION if line["differs"] != 0 else REASON.NONE)
+
+
+@inner_kernel
 def judge_market(local, owner, inst, ts, actions, n):
     """Run the breakers of an instrument; the first that is tripped blocks it."""
     guard = local.guard
@@ -97,7 +121,7 @@ def judge_market(local, owner, inst, ts, actions, n):
     view = local.views[inst]
     line = guard.line[owner * local.instrument.shape[0] + inst]
     reason = np.int64(max(view["blocked"], 0))
-    line["market"] = view["blocked"]
+    line["market"] = market_reason(local, owner, inst, ts)
     sound = view["blocked"] == 0 and has_prices(view)
     if param["breaks"][MARKET] != 0:
         n = run_breaker(local, owner, inst, MARKET, reason, ts, actions, n)
@@ -105,9 +129,10 @@ def judge_market(local, owner, inst, ts, actions, n):
         bad = REASON.PULL_SPREAD if spread_is_odd(param, view) else REASON.NONE
         n = run_breaker(local, owner, inst, SPREAD, bad, ts, actions, n)
     if sound and param["breaks"][JUMP] != 0:
-        bad = REASON.PULL_JUMP if jumped(param, view, line["last_mid"]) else REASON.NONE
+        bad = REASON.PULL_JUMP if jumped(param, view, line) else REASON.NONE
         n = run_breaker(local, owner, inst, JUMP, bad, ts, actions, n)
         line["last_mid"] = view["mid"]
+        line["last_ticks"] = mid_ticks(view)
     if sound and param["breaks"][VOLATILITY] != 0:
         wild = is_volatile(param, line, np.float64(view["volatility"]), ts)
         bad = REASON.PULL_VOLATILITY if wild else REASON.NONE

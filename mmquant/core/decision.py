@@ -308,6 +308,22 @@ def blocked_reason(local, owner, inst, ts):
 
 
 @inner_kernel
+def may_close(local, owner, reason):
+    """Whether positions are worked out of although a loss limit keeps all quotes back."""
+    if local.set[owner]["guarded"] == 0 or local.guard.own[owner]["flattening"] == 0:
+        return False
+    return reason == REASON.PULL_LOSS or reason == REASON.PULL_NO_MARK
+
+
+@inner_kernel
+def block_open(local, reason):
+    """Block all instruments that are not blocked yet."""
+    for inst in range(local.instrument.shape[0]):
+        if local.views[inst]["blocked"] <= 0:
+            local.views[inst]["blocked"] = reason
+
+
+@inner_kernel
 def usable_instruments(local):
     """Number of instruments that may be quoted."""
     usable = 0
@@ -339,10 +355,12 @@ def decide(local, owner, ts, quote, actions):
         local.views[inst]["blocked"] = blocked_reason(local, owner, inst, ts)
         if local.views[inst]["blocked"] == 0:
             usable += 1
-    if reason != 0:
+    if reason != 0 and not may_close(local, owner, reason):
         return pull_all(local, owner, ts, -1, reason, actions, n)
     if state["guarded"] != 0:
         n = guard_decide(local, owner, ts, actions, n)
+        if reason != 0:
+            block_open(local, reason)
         usable = usable_instruments(local)
     for inst in range(count):
         if local.views[inst]["blocked"] > 0:

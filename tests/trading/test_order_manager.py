@@ -198,26 +198,97 @@ def test_contracts_and_order_types_that_do_not_exist_are_usage_errors():
 
 def test_the_guard_halts_resumes_and_kills_and_shows_what_is_used():
     manager, broker = desk(limits={"max_position_lots": 10, "max_loss_ccy": 100.0})
-    guard = mm.RiskGuard(manager)
+    guard = mm.RiskGuard.of(manager)
     where = {"symbol": "ABC", "venue": "SMART"}
     order = place(manager, 1, 100.0, 4, **where)
     confirm(broker, manager.now + 1)
     manager.pump(manager.now + SECOND)
     table = guard.utilisation()
     validate(table, "utilisation")
-    row = table[(table["scope"] == "ABC SMART") & (table["limit"] == "max_position_lots")]
+    row = table[(table["scope"] == "instrument 0") & (table["limit"] == "max_position_lots")]
     assert row["used"].item() == 4.0 and row["share"].item() == 0.4
     guard.set_limit("max_position_lots", 5)
     assert manager.place_quote(1, 100.0, 2, **where) == Denied(Reason.PULL_LIMIT, manager.now)
     guard.halt()
-    assert guard.latched == Reason.PULL_HALTED
+    assert guard.blocked == Reason.PULL_HALTED
     assert broker.sent[-1][:2] == (ActionKind.CANCEL, order)
     assert manager.place_quote(1, 100.0, 1, **where) == Denied(Reason.PULL_HALTED, manager.now)
     guard.resume()
     place(manager, 1, 99.0, 1, **where)
     guard.kill()
     guard.resume()
-    assert guard.latched == Reason.PULL_KILLED
+    assert guard.blocked == Reason.PULL_KILLED
+    latched = guard.latched()
+    validate(latched, "breakers")
+    assert latched.to_dict("records") == [{"scope": "account", "reason": "PULL_KILLED"}]
     assert manager.place_quote(1, 99.0, 1, **where) == Denied(Reason.PULL_KILLED, manager.now)
     with pytest.raises(UsageError):
         guard.set_limit("max_position_lots", math.nan)
+
+
+def test_scopes_of_the_guard_are_in_the_table_and_breakers_in_theirs():
+    limits = [{"scope": "instrument", "name": "0", "max_position_units": 10},
+              {"scope": "account", "max_gross_ccy": 1_000.0}]  # fmt: skip
+    manager, _ = desk(risk={"limits": limits, "repeated": {"max_fills": 2}})
+    guard = mm.RiskGuard.of(manager)
+    where = {"symbol": "ABC", "venue": "SMART"}
+    order = place(manager, 1, 100.0, 4, **where)
+    manager.pump(manager.now + SECOND)
+    table = guard.utilisation().set_index(["scope", "limit"])
+    assert table.loc[("instrument 0", "max_position_units"), "used"] == 4.0
+    assert table.loc[("account", "max_gross_ccy"), "used"] == pytest.approx(4 * 100.01)
+    denied = manager.place_quote(1, 100.0, 7, **where)
+    assert denied.reason in (Reason.PULL_LIMIT, Reason.PULL_EXPOSURE)
+    for i in range(2):
+        manager.handle_fill(Fill(order, i + 1, 1, 100.0, 1, timestamp=manager.now, **where))
+    manager.pump(manager.now + SECOND)
+    assert ("instrument 0", "PULL_REPEATED") in set(
+        guard.latched().itertuples(index=False, name=None)
+    )
+    assert manager.place_quote(1, 99.0, 1, **where) == Denied(Reason.PULL_REPEATED, manager.now)
+    guard.resume()
+    place(manager, 1, 99.0, 1, **where)
+
+
+@pytest.mark.parametrize(
+    ("limit", "filled_at", "reason"),
+    [
+        ({"max_gross_ccy": 300.0}, None, Reason.PULL_EXPOSURE),
+        ({"max_net_ccy": 300.0}, None, Reason.PULL_EXPOSURE),
+        ({"max_delta": 3.0}, None, Reason.PULL_GREEKS),
+        ({"max_loss_ccy": 50.0}, 110.0, Reason.PULL_LOSS),
+        ({"max_drawdown_ccy": 50.0}, 110.0, Reason.PULL_DRAWDOWN),
+        ({"min_capture_bps": 1.0}, 100.5, Reason.PULL_CAPTURE),
+    ],
+)
+def test_limits_of_scopes_hold_for_orders_by_hand(limit, filled_at, reason):
+    limits = [{"scope": "instrument", "name": "0", **limit}]
+    manager, broker = desk(risk={"limits": limits, "capture_fills": 1})
+    where = {"symbol": "ABC", "venue": "SMART"}
+    if filled_at is not None:
+        order = place(manager, 1, 100.0, 10, **where)
+        fill = {"timestamp": manager.now, "mid": 100.01, **where}
+        manager.handle_fill(Fill(order, 1, 1, filled_at, 10, **fill))
+        manager.pump(manager.now + SECOND)
+    sent = len(broker.sent)
+    assert manager.place_quote(1, 100.0, 4, **where) == Denied(reason, manager.now)
+    assert len(broker.sent) == sent
+
+
+def test_flatten_cancels_and_bars_new_orders():
+    manager, broker = desk(risk={"on": True})
+    where = {"symbol": "ABC", "venue": "SMART"}
+    order = place(manager, 1, 100.0, 4, **where)
+    mm.RiskGuard.of(manager).flatten()
+    assert broker.sent[-1][:2] == (ActionKind.CANCEL, order)
+    assert manager.place_quote(1, 99.0, 1, **where) == Denied(Reason.PULL_FLATTEN, manager.now)
+
+
+def test_an_unconfirmed_order_that_cannot_be_asked_after_bars_its_side_only():
+    manager, _ = desk(orders={"ack_timeout_s": 0.5})
+    where = {"symbol": "ABC", "venue": "SMART"}
+    place(manager, 1, 100.0, 4, **where)
+    manager.pump(manager.now + SECOND)
+    said = manager.place_quote(1, 99.0, 1, **where)
+    assert said == Denied(Reason.PULL_RECONCILING, manager.now)
+    assert manager.orders()["status"].item() == OrderState.UNKNOWN
