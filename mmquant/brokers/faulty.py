@@ -44,6 +44,8 @@ AFTER_LAST = 1_000
 class FaultyBroker:
     """A SimBroker to which a plan's faults happen; ``ledger`` and ``open`` tell the truth."""
 
+    simulated = True
+
     def __init__(self, inner: SimBroker, plan: FaultPlan | None = None) -> None:
         self.plan = plan or FaultPlan()
         self._inner = inner
@@ -130,6 +132,10 @@ class FaultyBroker:
             self._begin(fault, ts)
         else:
             self._chances.add(fault)
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more, but for what lasts until later."""
+        self._chances = Chances(FaultPlan(), self._inner.start_ts)
 
     # --- requests
 

@@ -58,6 +58,7 @@ class Invariants:
         self.actions = logged
         if any(int(a["kind"]) in NEW for a in actions):
             self.exposure_is_within_limits(actions)
+            self.no_place_is_worked_twice(actions)
         self.messages_are_within_the_window()
 
     def _note(self, message: Any) -> None:
@@ -93,11 +94,10 @@ class Invariants:
     # --- after each event
 
     def check(self) -> None:
-        """I1 to I5; the others are checked as actions leave, or at the end."""
+        """I1, I2, I3 and I5; the others are checked as actions leave, or at the end."""
         self.quantities_are_sound()
         self.position_is_the_sum_of_executions()
         self.exposure_counts_all_that_could_fill()
-        self.no_place_is_worked_twice()
         self.ended_orders_stay_ended()
 
     def quantities_are_sound(self) -> None:
@@ -141,14 +141,21 @@ class Invariants:
             worst += int(row["open_buy"] if action["side"] > 0 else row["open_sell"])
             assert worst <= most, "I3: an order left that could breach the limit"
 
-    def no_place_is_worked_twice(self) -> None:
-        """I4: one order for each price of a side, those in flight and UNKNOWN included."""
-        places = [
-            (int(o["inst"]), int(o["side"]), int(o["want_tick"]))
-            for o in self.rig.local.order
-            if o["order_id"] and o["state"] < OrderState.FILLED
-        ]
-        assert len(places) == len(set(places)), "I4: a price is worked twice"
+    def no_place_is_worked_twice(self, actions: list[Any]) -> None:
+        """I4: nothing leaves for a price of a side where another order stands and stays.
+
+        One in flight or UNKNOWN stands there too; one whose cancel was sent leaves.
+        """
+        for action in actions:
+            if int(action["kind"]) not in NEW:
+                continue
+            place = [int(action[name]) for name in ("inst", "side", "tick")]
+            for o in self.rig.local.order:
+                if o["order_id"] in (0, action["order_id"]) or o["state"] >= OrderState.FILLED:
+                    continue
+                leaves = o["state"] == OrderState.CANCELLING or o["ending"]
+                same = [int(o[name]) for name in ("inst", "side", "want_tick")] == place
+                assert leaves or not same, "I4: a price is worked twice"
 
     def ended_orders_stay_ended(self) -> None:
         """I5: fills do not revive an order; only one given up as LOST can be found again."""

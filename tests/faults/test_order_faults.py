@@ -277,7 +277,7 @@ def test_fault_18_crash_points(when: str) -> None:
 
 
 def test_fault_19_orders_and_trades_of_others_after_a_restart() -> None:
-    rig = Rig(limits={"max_position_lots": 6})
+    rig = Rig(numbers("query_fails", 2), limits={"max_position_lots": 6})
     working(rig, BID)
     rig.restart()
     rig.tell(MsgKind.EXTERNAL, side=SELL, lots=4)
