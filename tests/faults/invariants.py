@@ -83,6 +83,8 @@ class Invariants:
         event = int(message["event"])
         if event not in (OrderEvent.EXECUTION, OrderEvent.CORRECTION, OrderEvent.BUST):
             return
+        if event == OrderEvent.EXECUTION and message["lots"] < 0:
+            return
         seq, revision = int(message["seq"]), int(message["reason"])
         if seq in self.executions and self.executions[seq][0] >= revision:
             return

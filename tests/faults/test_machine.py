@@ -24,7 +24,8 @@ from tests.faults.rig import MS, Rig
 
 sides = st.sampled_from([BUY, SELL])
 wants = st.lists(
-    st.tuples(sides, st.integers(97, 103), st.integers(1, 4)).map(lambda fields: Want(*fields)), max_size=4,
+    st.tuples(sides, st.integers(97, 103), st.integers(1, 4)).map(lambda fields: Want(*fields)),
+    max_size=4,
     unique_by=lambda want: (want.side, want.tick),
 )  # fmt: skip
 lasts = st.sampled_from([50_000, MS, 5 * MS, 30 * MS])
@@ -120,7 +121,7 @@ class FaultyMarket(RuleBasedStateMachine):
         rig.tell(MsgKind.CONTROL, reason=Control.RESUME)
         rig.book(98, 102)
         rig.bounce()
-        rig.decide_for(100)
+        rig.decide_for(100, every_ms=5)
         rig.bounce()
         rig.tell(MsgKind.POSITION, lots=rig.broker.ledger.position(0))
         rig.advance(2)
