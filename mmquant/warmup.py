@@ -41,6 +41,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _backtest,
         _maker,
         _replay,
+        _executions,
         _tables,
         _ticks,
         _lobster,
@@ -108,6 +109,12 @@ def _replay() -> None:
     from mmquant.live.replay import replay
 
     replay(tape=_tape())
+
+
+def _executions() -> None:
+    from mmquant.core.executions import grow_executions, make_executions
+
+    grow_executions(make_executions(4))
 
 
 def _tables() -> None:

@@ -25,6 +25,7 @@ from mmquant.core.wanted_quotes import (
     blank_quotes,
     canary_alive,
     drop_bad_quotes,
+    is_immediate,
     right_size,
 )
 
@@ -137,6 +138,19 @@ def reduces(local, owner, inst, side):
 
 
 @inner_kernel
+def await_answer(local, order, wanted):
+    """Let a quote wait for an order whose answer is still to come, and which moves to it then.
+
+    One change is under way at a time, and the latest wish wins.
+    """
+    immediate = is_immediate(order["order_type"], order["tif"])
+    if order["state"] <= ORDER_STATE.MODIFYING and not immediate:
+        target = move_target(local, order, wanted)
+        if target >= 0:
+            local.quote[target]["served"] = 1
+
+
+@inner_kernel
 def change_unwanted(local, owner, ts, wanted, actions, n):
     """Cancel, or move to a quote that nothing serves yet, each working order not wanted.
 
@@ -149,7 +163,11 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         order = local.order[slot]
         order["target"] = NO_TARGET
         room = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
-        if (order["keep"] != 0 and room >= 0) or order["state"] != WORKING:
+        if order["keep"] != 0 and room >= 0:
+            continue
+        if order["state"] != WORKING:
+            if param["requote"] == REQUOTE.MODIFY and room >= 0:
+                await_answer(local, order, wanted)
             continue
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
@@ -170,12 +188,12 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         for i in range(param["live"]):
             slot = local.live[owner, i]
             order = local.order[slot]
-            target = np.int64(order["target"])
-            if target == NO_TARGET or order["state"] != WORKING:
+            planned = np.int64(order["target"])
+            if planned == NO_TARGET or order["state"] != WORKING:
                 continue
             inst, side = np.int64(order["inst"]), np.int64(order["side"])
             if reduces(local, owner, inst, side) == (rank == 0):
-                n = move_order(local, owner, ts, slot, target, actions, n)
+                n = move_order(local, owner, ts, slot, planned, actions, n)
     return n
 
 
@@ -210,7 +228,10 @@ def place_quote(local, owner, ts, q, wanted, actions, n):
 
 @inner_kernel
 def place_missing(local, owner, ts, wanted, actions, n):
-    """Place each wanted quote that no order serves; where messages are scarce, what reduces first."""
+    """Place each wanted quote that no order serves.
+
+    Where messages are scarce, what reduces the position comes first.
+    """
     if local.set[owner]["ranks"] == 0:
         for q in range(wanted):
             if local.quote[q]["served"] == 0:

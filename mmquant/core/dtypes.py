@@ -349,8 +349,8 @@ INSTRUMENT = _record(
     ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; ``option``: 1 in an option; the tick ladder's steps as in LADDER,
-``ladder_len`` of them, and each step in currency."""
+``view_levels``: levels a side that the views show; ``option``: 1 in an option; the tick ladder's
+steps as in LADDER, ``ladder_len`` of them, and each step in currency."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -597,7 +597,8 @@ TRAFFIC = _record(
 
 Per side: when a new order or price last left, the last refused order, and why nothing was sent.
 ``external_buy``, ``external_sell``: lots that others have working; ``differs``: the broker's
-position, ``broker_lots``, is not ours; ``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
+position, ``broker_lots``, is not ours; ``recovering``: since a lost link, until no order is
+UNKNOWN; ``slow``: near a limit of a day.
 """
 
 SET = _record(

@@ -93,8 +93,8 @@ def make_local(
 ) -> Local:
     """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set.
 
-    Signals are measured if ``signal_param`` (one SIGNAL_PARAM) is given. Executions are told apart by
-    their ids where tables are kept: in a sweep the simulated exchange never repeats one.
+    Signals are measured if ``signal_param`` (one SIGNAL_PARAM) is given. Executions are told apart
+    by their ids where tables are kept: in a sweep the simulated exchange never repeats one.
     """
     count, instruments = len(sets), len(instrument)
     position = np.zeros(count * instruments, POSITION)

@@ -261,15 +261,16 @@ def place_order(local, owner, ts, quote, lots, actions, n):
 def pull_all(local, owner, ts, inst, reason, actions, n):
     """Cancel all orders of an instrument (all instruments: -1), those on their way too.
 
-    An UNKNOWN one is cancelled as well, once, while the link is up.
+    An UNKNOWN one is cancelled as well, once and while the link is up, unless it is only waited for
+    answers of the broker.
     """
-    link_up = local.set[owner]["link"] != SESSION.DOWN
+    unknown_too = local.set[owner]["link"] != SESSION.DOWN and reason != REASON.PULL_RECONCILING
     count = 0
     for i in range(local.set[owner]["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
         can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
-        can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and link_up
+        can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and unknown_too
         if can_cancel and (inst < 0 or order["inst"] == inst):
             before = n
             n = cancel_order(local, owner, ts, slot, reason, actions, n)

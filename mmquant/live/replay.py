@@ -19,8 +19,8 @@ from mmquant.live.inbox import Inbox
 from mmquant.live.loop import LiveLoop
 from mmquant.live.recovery import new_journal
 from mmquant.trading.halves import (
+    DAY_END,
     action_rows,
-    day_end_of,
     exchange_state,
     latency_knots,
     make_local_half,
@@ -72,7 +72,7 @@ def replay(
     exchange = make_exchange(
         book=make_book(len(local.instrument)),
         instrument=local.instrument,
-        state=exchange_state(settings, local.live.shape[1], day_end_of(columns)),
+        state=exchange_state(settings, local.live.shape[1], DAY_END),
         sets=1,
         knots=latency_knots(settings),
     )

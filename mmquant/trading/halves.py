@@ -40,6 +40,8 @@ from mmquant.trading.profiles import check_depth, received, shown_levels, under_
 from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
+DAY_END = NEVER - 1
+"""When DAY orders end in a backtest: after all that the tape brings about, as its day does."""
 
 
 def tape_columns(tape: xr.Dataset, config: Config) -> Tape:
@@ -156,11 +158,6 @@ def exchange_state(config: Config, slots: int, day_end: int) -> np.ndarray:
     row["peer_fills"] = FillMode[config.fill.mode.upper()] == FillMode.PEER
     row["slots"] = slots
     return row
-
-
-def day_end_of(tape: Tape) -> int:
-    """When DAY orders end: after the tape's last row."""
-    return int(tape.exch_ts[-1]) + 1
 
 
 @dataclass(frozen=True)
@@ -336,7 +333,7 @@ def make_halves(
     exchange = make_exchange(
         book=make_book(len(local.instrument)),
         instrument=local.instrument,
-        state=exchange_state(config, slots, day_end_of(columns)),
+        state=exchange_state(config, slots, DAY_END),
         sets=len(local.set),
         knots=latency_knots(config),
     )
