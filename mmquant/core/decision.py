@@ -10,6 +10,8 @@ from mmquant.core.dtypes import (
     REQUOTE,
     STATUS,
 )
+from mmquant.core.guard import guard_decide, shape_quotes
+from mmquant.core.hedging import hedge_and_flatten
 from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY_ROWS, fail
 from mmquant.core.option_side import drop_other_sides
@@ -17,7 +19,7 @@ from mmquant.core.order_actions import cancel_order, modify_order, place_order, 
 from mmquant.core.order_checks import NONE, order_reason, refuse_order
 from mmquant.core.overdue import chase_overdue
 from mmquant.core.quotas import quota_reason
-from mmquant.core.risk import HOLD, instrument_reason, loss_reason, room_lots
+from mmquant.core.risk import HOLD, instrument_reason, loss_reason, room_lots, room_reason
 from mmquant.core.trouble import line_reason, link_reason
 from mmquant.core.views import hand_view, own_view
 from mmquant.core.wanted_quotes import (
@@ -51,7 +53,9 @@ def keep_wanted(local, owner, wanted):
         local.quote[q]["served"] = 0
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        order["keep"] = 0
+        order["keep"] = 1 if order["purpose"] != 0 else 0
+        if order["purpose"] != 0:
+            continue
         for q in range(wanted):
             quote = local.quote[q]
             if not at_place(order, quote):
@@ -169,6 +173,8 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
             if param["requote"] == REQUOTE.MODIFY and room >= 0:
                 await_answer(local, order, wanted)
             continue
+        if order["purpose"] != 0:
+            continue
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
@@ -205,6 +211,9 @@ def place_quote(local, owner, ts, q, wanted, actions, n):
     inst = np.int64(quote["inst"])
     room = room_lots(local, owner, inst, np.int64(quote["side"]))
     lots = min(np.int64(quote["lots"]), min(param["max_order_lots"], room))
+    if lots <= 0 and param["guarded"] != 0:
+        why = room_reason(local, owner, inst, np.int64(quote["side"]))
+        return refuse_order(local, owner, ts, quote, why, actions, n)
     if lots <= 0:
         local.set[owner]["denied"] += 1
         return n
@@ -265,6 +274,15 @@ def blocked_reason(local, owner, inst, ts):
 
 
 @inner_kernel
+def usable_instruments(local):
+    """Number of instruments that may be quoted."""
+    usable = 0
+    for inst in range(local.instrument.shape[0]):
+        usable += 1 if local.views[inst]["blocked"] == 0 else 0
+    return usable
+
+
+@inner_kernel
 def decide(local, owner, ts, quote, actions):
     """Take one decision for a set: fills ``actions`` and returns how many."""
     state = local.set[owner]
@@ -289,9 +307,14 @@ def decide(local, owner, ts, quote, actions):
             usable += 1
     if reason != 0:
         return pull_all(local, owner, ts, -1, reason, actions, n)
+    if state["guarded"] != 0:
+        n = guard_decide(local, owner, ts, actions, n)
+        usable = usable_instruments(local)
     for inst in range(count):
         if local.views[inst]["blocked"] > 0:
             n = pull_all(local, owner, ts, inst, np.int64(local.views[inst]["blocked"]), actions, n)
+    if state["guarded"] != 0:
+        n = hedge_and_flatten(local, owner, ts, actions, n)
     if usable == 0:
         return n
     own_view(local, owner, ts)
@@ -303,6 +326,8 @@ def decide(local, owner, ts, quote, actions):
     if wanted < 0:
         return pull_all(local, owner, ts, -1, REASON.PULL_STRATEGY, actions, n)
     n = drop_bad_quotes(local, owner, ts, wanted, actions, n)
+    if state["guarded"] != 0:
+        shape_quotes(local, owner, wanted)
     if state["one_side"] != 0:
         drop_other_sides(local, owner, wanted)
     keep_wanted(local, owner, wanted)

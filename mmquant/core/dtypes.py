@@ -211,6 +211,15 @@ class Reason(IntEnum):
     FLATTEN = 60
     QUOTA_SLOW = 61
     SOFT_LIMIT = 62
+    PULL_CAPTURE = 63
+
+
+class Purpose(IntEnum):
+    """What an own order is for. What is no quote is left alone when quotes are pulled."""
+
+    QUOTE = 0
+    HEDGE = 1
+    FLATTEN = 2
 
 
 class Requote(IntEnum):
@@ -310,6 +319,7 @@ REASON = _codes(Reason)
 QUEUE_MODEL = _codes(QueueModel)
 STATUS = _codes(Status)
 REQUOTE = _codes(Requote)
+PURPOSE = _codes(Purpose)
 LIMIT = _codes(Limit)
 HAND = _codes(Hand)
 THEO = _codes(Theo)
@@ -341,6 +351,7 @@ INSTRUMENT = _record(
     ("taker_unit_rate", np.float64),
     ("view_levels", np.int64),
     ("option", np.int64),
+    ("min_tick", np.int64),
     ("ladder_len", np.int64),
     ("tick_from", np.int64, (LADDER_STEPS,)),
     ("price_num", np.int64, (LADDER_STEPS,)),
@@ -349,8 +360,9 @@ INSTRUMENT = _record(
     ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; ``option``: 1 in an option; the tick ladder's
-steps as in LADDER, ``ladder_len`` of them, and each step in currency."""
+``view_levels``: levels a side that the views show; ``option``: 1 in an option; ``min_tick``: the
+lowest that is a price; the tick ladder's steps as in LADDER, ``ladder_len`` of them, and each step
+in currency."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -486,6 +498,7 @@ ORDER = _record(
     ("state", np.int8),
     ("keep", np.int8),
     ("ending", np.int8),
+    ("purpose", np.int8),
 )
 """An own order as the local half knows it; ``value`` is the sum of price times units filled,
 ``filled_before`` what was filled when it was last moved, ``due_ts`` when its answer is overdue,
@@ -587,6 +600,7 @@ TRAFFIC = _record(
     ("broker_lots", np.int64),
     ("why_buy", np.int16),
     ("why_sell", np.int16),
+    ("bad", np.int16),
     ("differs", np.int8),
     ("overfilled", np.int8),
     ("stale", np.int8),
@@ -597,8 +611,8 @@ TRAFFIC = _record(
 
 Per side: when a new order or price last left, the last refused order, and why nothing was sent.
 ``external_buy``, ``external_sell``: lots that others have working; ``differs``: the broker's
-position, ``broker_lots``, is not ours; ``recovering``: since a lost link, until no order is
-UNKNOWN; ``slow``: near a limit of a day.
+position, ``broker_lots``, is not ours; ``bad``: kinds of message that held a number that is none;
+``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
 """
 
 SET = _record(
@@ -678,6 +692,7 @@ SET = _record(
     ("own_cross", np.int8),
     ("link", np.int8),
     ("troubled", np.int8),
+    ("guarded", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
 ``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
@@ -695,7 +710,7 @@ UNKNOWN, ``link`` 0 or the Session code that keeps new orders back, ``troubled``
 instrument's TRAFFIC does. What is switched off costs one test: ``checks`` of what an order must
 pass before it leaves, ``counts`` of messages a day, ``ranks`` that cancels go before reductions and
 these before new orders, ``one_side`` that an option has one working side, ``own_cross`` that orders
-do not leave at a price of own ones. Limits a day are 0 where they do not bind."""
+do not leave at a price of own ones, ``guarded`` that the risk guard is on. Limits a day are 0 where they do not bind."""
 
 PATH = _record(
     ("time", np.int64),

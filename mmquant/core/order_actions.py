@@ -89,6 +89,17 @@ def notice(local, owner, ts, kind, inst, reason, actions, n):
 
 
 @inner_kernel
+def tell(local, owner, ts, inst, reason, on, actions, n):
+    """Log that a state of the guard begins (1 lot) or ends (0 lots)."""
+    n = notice(local, owner, ts, ACTION_KIND.ALERT, inst, reason, actions, n)
+    actions[n - 1]["lots"] = on
+    log = local.log[0]
+    if log["keep_tables"] != 0:
+        local.instruction_log[log["instructions"] - 1]["lots"] = on
+    return n
+
+
+@inner_kernel
 def throttled(local, owner, ts, reserve):
     """Whether one more message would be too many; it is counted then, and noted as sent else."""
     state = local.set[owner]
@@ -248,6 +259,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["state"] = ORDER_STATE.SENT
     order["queries"] = 0
     order["ending"] = 0
+    order["purpose"] = 0
     set_due(local, owner, order, overdue_at(ts, np.int64(state["ack_timeout_ns"])))
     note_sent_side(local, owner, inst, np.int64(quote["side"]), ts)
     local.live[owner, state["live"]] = slot
@@ -262,7 +274,8 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
     """Cancel all orders of an instrument (all instruments: -1), those on their way too.
 
     An UNKNOWN one is cancelled as well, once and while the link is up, unless it is only waited for
-    answers of the broker.
+    answers of the broker. What is no quote but reduces a risk goes on, unless all instruments are
+    meant.
     """
     unknown_too = local.set[owner]["link"] != SESSION.DOWN and reason != REASON.PULL_RECONCILING
     count = 0
@@ -271,7 +284,7 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
         order = local.order[slot]
         can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
         can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and unknown_too
-        if can_cancel and (inst < 0 or order["inst"] == inst):
+        if can_cancel and (inst < 0 or (order["inst"] == inst and order["purpose"] == 0)):
             before = n
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
             count += n - before

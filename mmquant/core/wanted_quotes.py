@@ -42,6 +42,10 @@ def valid_quote(local, quote):
         return False
     if quote["reason"] < 0 or quote["reason"] > LAST_REASON:
         return False
+    if quote["order_type"] != ORDER_TYPE.MARKET and (
+        quote["tick"] < local.instrument[quote["inst"]]["min_tick"]
+    ):
+        return False
     return quote["tick"] > NO_BID and quote["tick"] < NO_ASK and not far_through(local, quote)
 
 

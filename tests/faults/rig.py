@@ -35,7 +35,6 @@ from mmquant.data.tape import make_tape
 from mmquant.trading.compiled import bind
 from mmquant.trading.halves import (
     action_rows,
-    day_end_of,
     exchange_state,
     make_local_half,
     tape_columns,
@@ -112,7 +111,7 @@ class Rig:
         self.exchange = make_exchange(
             book=make_book(len(self.contracts), window=256, far=64),
             instrument=self.local.instrument,
-            state=exchange_state(self.config, slots, day_end_of(self.columns)),
+            state=exchange_state(self.config, slots, int(self.columns.exch_ts[-1]) + 1),
             sets=1,
         )
         self.broker = FaultyBroker(
