@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ import pytest
 from mmquant.brokers.faults import Fault, FaultPlan
 from mmquant.core.dtypes import ActionKind, Control, Hand, MsgKind, OrderType, Reason, TimeInForce
 from mmquant.data.contracts import Contract
+from mmquant.data.store.journal import JournalError
 from mmquant.errors import ConfigError
+from mmquant.strategies.demo import demo_tape
 from tests.core.builders import BUY, SELL, Want
+from tests.faults.live_runs import let_answers_come, live_loop
 from tests.faults.rig import CHANGES, MS, Rig, contracts, numbers, outage
 
 BID, ASK = Want(BUY, 99, 2), Want(SELL, 101, 2)
@@ -93,14 +98,55 @@ def test_fault_36_one_bad_tick_is_no_loss() -> None:
     rig.assert_quoting(BID, ASK)
 
 
-def test_fault_37_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
-    """The write comes before the send: without it nothing leaves."""
-    from mmquant.data.store import journal
+QUOTING = {
+    "strategy": {"params": {"half_spread_ticks": 1, "order_lots": 5, "max_position_lots": 50}},
+    "orders": {"ack_timeout_s": 0.5, "cancel_timeout_s": 0.5},
+    "limits": {"max_position_lots": 50},
+}
 
-    assert (
-        hasattr(journal.Journal, "failed") or "failed" in journal.Journal.__init__.__code__.co_names
-    )
-    assert tmp_path.exists()
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+def test_fault_37_a_full_disk_stops_the_run_and_cancels_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """The journal is written before the send: what cannot be written is not sent."""
+    tape = demo_tape().isel(event=slice(0, 3_000))
+    loop, broker = live_loop(QUOTING, tape, FaultPlan(), tmp_path / "run")
+    write, calls = os.write, [0]
+
+    def fills_up(fd: int, data: Any) -> int:
+        calls[0] += 1
+        if calls[0] > 12:
+            raise OSError(error, os.strerror(error))
+        return write(fd, data)
+
+    monkeypatch.setattr("mmquant.data.store.journal.os.write", fills_up)
+    with pytest.raises(JournalError, match="cannot be written"):
+        loop.run()
+    let_answers_come(broker, loop.now + 10**9)
+    assert broker.open == {}
+    assert loop.step.local.set[0]["blocked"] == Reason.PULL_KILLED
+
+
+def test_faults_of_all_kinds_in_a_live_run_end_in_the_truth() -> None:
+    """The live loop over the demo tape with everything going wrong now and then."""
+    chances = [
+        Fault(kind=kind, probability=0.02, for_ns=300 * MS)
+        for kind in ("lose", "delay", "duplicate", "reorder", "lose_request", "reject")
+    ]
+    tape = demo_tape().isel(event=slice(0, 4_000))
+    until = int(tape["exch_ts"].values[-1] - tape["exch_ts"].values[0])
+    faults = [f.model_copy(update={"until_ns": until // 2}) for f in chances]
+    faults += [
+        outage(until / MS * at, 900, held=held) for at, held in ((0.3, "drop"), (0.7, "hold"))
+    ]
+    loop, broker = live_loop(QUOTING, tape, FaultPlan(seed=7, faults=tuple(faults)))
+    logs = loop.run()
+    assert len(logs.rows("fills")) > 10
+    assert int(loop.step.local.position[0]["lots"]) == broker.ledger.position(0)
+    assert broker.duplicates == []
+    assert abs(broker.ledger.position(0)) <= 50
+    assert all(a["kind"][0] == ActionKind.CANCEL for a in broker.sent_while_down)
 
 
 @pytest.mark.parametrize("fault", ["reject", "lose_request"])
