@@ -61,6 +61,7 @@ QUOTE_WORDS: dict[str, tuple[str, str]] = {
         "code",
         "noted in place of `QUOTE`, or of `NOT_WANTED` where `lots` is 0; 0, or a `Reason`",
     ),
+    "offset": ("ticks", "of a pegged order: by how much it betters the best price of its side"),
     "served": ("", "the engine's own; leave it alone"),
 }
 REASON_WORDS: dict[str, str] = {

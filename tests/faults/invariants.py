@@ -81,6 +81,8 @@ class Invariants:
 
     def _note_execution(self, message: Any) -> None:
         event = int(message["event"])
+        if event == OrderEvent.FOUND_OPEN:
+            self.ended.pop(int(message["order_id"]), None)
         if event not in (OrderEvent.EXECUTION, OrderEvent.CORRECTION, OrderEvent.BUST):
             return
         if event == OrderEvent.EXECUTION and message["lots"] < 0:
@@ -160,11 +162,11 @@ class Invariants:
                 assert leaves or not same, "I4: a price is worked twice"
 
     def ended_orders_stay_ended(self) -> None:
-        """I5: fills do not revive an order; only one given up as LOST can be found again."""
+        """I5: nothing revives an order but the broker's list of open ones."""
         for order in self.rig.local.order:
             order_id, state = int(order["order_id"]), int(order["state"])
             before = self.ended.get(order_id)
-            if before is not None and before != OrderState.LOST:
+            if before is not None:
                 assert state == before, "I5: an ended order changed its state"
             if order_id and state >= OrderState.FILLED:
                 self.ended[order_id] = state

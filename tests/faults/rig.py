@@ -301,7 +301,8 @@ class Rig:
         self.advance(2)
         self.assert_true()
         at = Counter((o.inst, o.side, o.tick) for o in self.broker.open.values())
-        assert at == Counter((w.inst, w.side, int(w.tick)) for w in wants), at
+        why = [Reason(abs(int(view["blocked"]))) for view in self.local.views]
+        assert at == Counter((w.inst, w.side, int(w.tick)) for w in wants), (at, why)
 
 
 def numbers(kind: str, *at: int, of: str = "any", **more: Any) -> Fault:

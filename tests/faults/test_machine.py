@@ -39,12 +39,12 @@ ANSWERS = [
 ]
 AFTERWARDS = [
     ("correct", "execution"), ("bust", "execution"), ("reject_rest", "execution"),
-    ("close_unsaid", "confirm"), ("query_fails", "any"), ("query_partial", "any"),
+    ("close_unsaid", "confirm"), ("false_cancel", "confirm"), ("query_fails", "any"), ("query_partial", "any"),
 ]  # fmt: skip
 
 
 class FaultyMarket(RuleBasedStateMachine):
-    """All but what makes the broker's word itself wrong (see FalseWords)."""
+    """A market, a desk and its controls, with any fault of the plan at any time."""
 
     @initialize(requote=st.sampled_from(["replace", "modify"]), throttled=st.booleans())
     def start(self, requote: str, throttled: bool) -> None:
@@ -119,12 +119,12 @@ class FaultyMarket(RuleBasedStateMachine):
         rig.broker.heal()
         rig.advance(100)
         rig.tell(MsgKind.CONTROL, reason=Control.RESUME)
-        rig.book(98, 102)
         rig.bounce()
         rig.decide_for(100, every_ms=5)
         rig.bounce()
         rig.tell(MsgKind.POSITION, lots=rig.broker.ledger.position(0))
-        rig.advance(2)
+        rig.book(98, 102)
+        rig.advance(3)
         self.truth_is_known(rig)
         rig.invariants.replay_gives_the_same()
         rig.invariants.repeats_change_nothing()

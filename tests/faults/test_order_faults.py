@@ -207,8 +207,9 @@ def test_fault_15_lost_modify_and_lost_answer_to_one() -> None:
         rig.assert_quoting(Want(BUY, 98, 2))
 
 
-def test_fault_15_false_cancel_is_found_out() -> None:
-    """What the broker falsely said to be cancelled goes on working, and is found on reconnect."""
+@pytest.mark.parametrize("again", [False, True])
+def test_fault_15_false_cancel_is_found_out(again: bool) -> None:
+    """What was falsely said to be cancelled fills, or is found at the next reconnect."""
     rig = Rig(numbers("false_cancel", 1, of="confirm"))
     (order_id,) = working(rig, BID)
     rig.advance(2)
@@ -216,6 +217,14 @@ def test_fault_15_false_cancel_is_found_out() -> None:
     rig.trade(SELL, 98, 1)
     assert rig.position() == 1
     assert Reason.LATE_EXECUTION in rig.alerts()
+    if again:
+        rig.decide(BID)
+        rig.advance(2)
+        assert len(rig.broker.duplicates) == 1
+    rig.bounce()
+    assert rig.state(order_id) == OrderState.WORKING
+    rig.decide_for(10, BID)
+    rig.assert_quoting(BID)
 
 
 def test_fault_16_second_incarnation_of_an_order_counts_as_exposure() -> None:
