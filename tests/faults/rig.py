@@ -15,7 +15,6 @@ import numpy as np
 from mmquant.brokers.faults import Fault, FaultPlan
 from mmquant.brokers.faulty import FaultyBroker
 from mmquant.brokers.sim import SimBroker
-from mmquant.config import Config
 from mmquant.core import engine
 from mmquant.core.book import make_book
 from mmquant.core.dtypes import (
@@ -42,37 +41,15 @@ from mmquant.trading.halves import (
 from mmquant.trading.logs import Logs
 from mmquant.trading.strategy import Strategy
 from tests.core.builders import MOST_WANTS, TOLD, WANT_FIELDS, Want
+from tests.faults.given import MS, configured, contracts
 from tests.faults.invariants import Invariants
 
-MS = 1_000_000
 T0 = 1_700_000_000_000_000_000
-FEED_NS, LATENCY_NS = 10_000, 100_000
+FEED_NS = 10_000
 FILLS_IN = {f"p{i}": 0.0 for i in range(2 + WANT_FIELDS * MOST_WANTS)}
 WANTS = Strategy("as told", TOLD.quote, FILLS_IN, {"asked": 0.0}, raw=True)
 CHANGES = (ActionKind.PLACE, ActionKind.MODIFY)
 LIVE = [s for s in OrderState if s < OrderState.FILLED]
-
-
-def contracts(count: int = 1, **more: Any) -> list[Contract]:
-    """Contracts of a tick of a cent."""
-    given = {"tick": "0.01", "lot": "1", "kind": "equity", "venue": "SMART", **more}
-    return [Contract.simple(i, f"I{i}", **given) for i in range(count)]
-
-
-def configured(limits: Mapping[str, Any], orders: Mapping[str, Any], **more: Any) -> Config:
-    """A configuration with short time-outs, so that tests need not wait long."""
-    return Config.from_dict(
-        {
-            "latency": {"entry_ns": LATENCY_NS, "response_ns": LATENCY_NS},
-            "fill": {"queue": "risk_averse"},
-            "orders": {
-                "order_type": "limit", "size_tolerance_lots": 0, "ack_timeout_s": 0.02,
-                "cancel_timeout_s": 0.02, **orders,
-            },
-            "limits": {"max_position_lots": 20, "max_open_orders": 16, **limits},
-            **more,
-        }
-    )  # fmt: skip
 
 
 class Refused(Exception):
@@ -303,13 +280,3 @@ class Rig:
         at = Counter((o.inst, o.side, o.tick) for o in self.broker.open.values())
         why = [Reason(abs(int(view["blocked"]))) for view in self.local.views]
         assert at == Counter((w.inst, w.side, int(w.tick)) for w in wants), (at, why)
-
-
-def numbers(kind: str, *at: int, of: str = "any", **more: Any) -> Fault:
-    """A fault that befalls messages by their numbers."""
-    return Fault(kind=kind, of=of, at=at, **more)
-
-
-def outage(from_ms: float, for_ms: float, **more: Any) -> Fault:
-    """The link is down for a while, from the start of the tape."""
-    return Fault(kind="link_down", from_ns=round(from_ms * MS), for_ns=round(for_ms * MS), **more)

@@ -20,7 +20,8 @@ from hypothesis.stateful import (
 from mmquant.brokers.faults import Fault
 from mmquant.core.dtypes import Control, MsgKind
 from tests.core.builders import BUY, SELL, Want, examples
-from tests.faults.rig import MS, Rig
+from tests.faults.given import MS
+from tests.faults.rig import Rig
 
 sides = st.sampled_from([BUY, SELL])
 wants = st.lists(
@@ -39,7 +40,8 @@ ANSWERS = [
 ]
 AFTERWARDS = [
     ("correct", "execution"), ("bust", "execution"), ("reject_rest", "execution"),
-    ("close_unsaid", "confirm"), ("false_cancel", "confirm"), ("query_fails", "any"), ("query_partial", "any"),
+    ("close_unsaid", "confirm"), ("false_cancel", "confirm"), ("query_fails", "any"),
+    ("query_partial", "any"),
 ]  # fmt: skip
 
 

@@ -21,7 +21,8 @@ from mmquant.core.dtypes import (
 )
 from mmquant.data.contracts import Contract
 from tests.core.builders import BUY, SELL, Want
-from tests.faults.rig import CHANGES, MS, Rig, contracts, numbers
+from tests.faults.given import MS, contracts, numbers
+from tests.faults.rig import CHANGES, Rig
 
 BID, ASK = Want(BUY, 99, 2), Want(SELL, 101, 2)
 UNSET = 1.7976931348623157e308

@@ -18,8 +18,9 @@ from mmquant.data.store.journal import JournalError
 from mmquant.errors import ConfigError
 from mmquant.strategies.demo import demo_tape
 from tests.core.builders import BUY, SELL, Want
+from tests.faults.given import MS, contracts, numbers, outage
 from tests.faults.live_runs import let_answers_come, live_loop
-from tests.faults.rig import CHANGES, MS, Rig, contracts, numbers, outage
+from tests.faults.rig import CHANGES, Rig
 
 BID, ASK = Want(BUY, 99, 2), Want(SELL, 101, 2)
 
