@@ -6,6 +6,7 @@ import numpy as np
 
 from mmquant.core.dtypes import (
     ORDER_STATE,
+    PURPOSE,
     REASON,
     REQUOTE,
     STATUS,
@@ -45,16 +46,18 @@ def is_under_way(order):
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
-    An order counts whatever its state: one that is on its way, or being cancelled, keeps its place.
-    One of a right size serves all quotes of its place, which count as one; so does one of any size
-    whose last request is not answered. A second one that works at that place is not kept.
+    Orders that are no quotes stay. A quote counts whatever its state: one that is on its way, or
+    being cancelled, keeps its place. One of a right size serves all quotes of its place, which
+    count as one; so does one of any size whose last request is not answered. A second one that
+    works at that place is not kept.
     """
     for q in range(wanted):
         local.quote[q]["served"] = 0
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        order["keep"] = 1 if order["purpose"] != 0 else 0
-        if order["purpose"] != 0:
+        order["keep"] = 0
+        if order["purpose"] != PURPOSE.QUOTE:
+            order["keep"] = 0 if order["purpose"] == PURPOSE.UNWANTED else 1
             continue
         for q in range(wanted):
             quote = local.quote[q]
@@ -95,7 +98,7 @@ def keep_near(local, owner, wanted):
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         line = local.traffic[owner * count + np.int64(order["inst"])]
-        if order["keep"] != 0 or line["slow"] == 0:
+        if order["keep"] != 0 or order["purpose"] != PURPOSE.QUOTE or line["slow"] == 0:
             continue
         target = move_target(local, order, wanted)
         if target < 0:
@@ -147,8 +150,9 @@ def await_answer(local, order, wanted):
 
     One change is under way at a time, and the latest wish wins.
     """
-    immediate = is_immediate(order["order_type"], order["tif"])
-    if order["state"] <= ORDER_STATE.MODIFYING and not immediate:
+    rests = not is_immediate(order["order_type"], order["tif"])
+    mine = order["purpose"] == PURPOSE.QUOTE
+    if order["state"] <= ORDER_STATE.MODIFYING and rests and mine:
         target = move_target(local, order, wanted)
         if target >= 0:
             local.quote[target]["served"] = 1
@@ -173,12 +177,13 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
             if param["requote"] == REQUOTE.MODIFY and room >= 0:
                 await_answer(local, order, wanted)
             continue
-        if order["purpose"] != 0:
+        if order["purpose"] == PURPOSE.HEDGE or order["purpose"] == PURPOSE.FLATTEN:
             continue
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
-        if param["requote"] == REQUOTE.MODIFY and room >= 0:
+        mine = order["purpose"] == PURPOSE.QUOTE
+        if param["requote"] == REQUOTE.MODIFY and room >= 0 and mine:
             target = move_target(local, order, wanted)
         if target >= 0:
             local.quote[target]["served"] = 1

@@ -51,6 +51,7 @@ class MsgKind(IntEnum):
     FEE = 22
     POSITION = 23
     EXTERNAL = 24
+    MANUAL = 25
 
 
 class ActionKind(IntEnum):
@@ -212,14 +213,23 @@ class Reason(IntEnum):
     QUOTA_SLOW = 61
     SOFT_LIMIT = 62
     PULL_CAPTURE = 63
+    MANUAL = 64
+    THROTTLED = 65
+    CHANGE_IN_FLIGHT = 66
+    TOO_MANY_ORDERS = 67
 
 
 class Purpose(IntEnum):
-    """What an own order is for. What is no quote is left alone when quotes are pulled."""
+    """What an own order is for. Quoting changes its own orders only; UNWANTED ones it cancels.
+
+    HEDGE and FLATTEN go on when the quotes of an instrument are pulled.
+    """
 
     QUOTE = 0
     HEDGE = 1
     FLATTEN = 2
+    MANUAL = 3
+    UNWANTED = 4
 
 
 class Requote(IntEnum):
@@ -383,7 +393,12 @@ MSG = _record(
     ("liquidity", np.int8),
 )
 """All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent, and 1
-in a decision that an own message alone asked for."""
+in a decision that an own message alone asked for.
+
+MANUAL is a request by hand: ``reason`` an ActionKind. PLACE has ``inst``, ``side``, ``tick``,
+``lots``, the OrderType in ``liquidity``, the TimeInForce in ``seq`` and the end of a GTD order in
+``exch_ts`` (0: none); MODIFY ``order_id``, ``tick`` and the ``lots`` that are to be left; CANCEL
+``order_id`` and a Reason in ``seq``."""
 
 ACTION = _record(
     ("ts", np.int64),
@@ -497,13 +512,13 @@ ORDER = _record(
     ("tif", np.int8),
     ("state", np.int8),
     ("keep", np.int8),
-    ("ending", np.int8),
     ("purpose", np.int8),
+    ("ending", np.int8),
 )
-"""An own order as the local half knows it; ``value`` is the sum of price times units filled,
-``filled_before`` what was filled when it was last moved, ``due_ts`` when its answer is overdue,
-``queries`` how often it was asked after since, ``ending`` that a cancel was sent and not refused,
-``target`` the wanted quote that a decision moves it to."""
+"""An own order as the local half knows it; ``purpose`` a Purpose, ``value`` the sum of price times
+units filled, ``filled_before`` what was filled when it was last moved, ``due_ts`` when its answer
+is overdue, ``queries`` how often it was asked after since, ``ending`` that a cancel was sent and
+not refused, ``target`` the wanted quote that a decision moves it to."""
 
 FILL = _record(
     ("timestamp", np.int64),
@@ -660,6 +675,7 @@ SET = _record(
     ("orphans", np.int64),
     ("illegal", np.int64),
     ("denied", np.int64),
+    ("deny_reason", np.int64),
     ("throttled", np.int64),
     ("duplicates", np.int64),
     ("overfills", np.int64),
@@ -695,6 +711,7 @@ SET = _record(
     ("guarded", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
+``deny_reason`` why the last order was not sent,
 ``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
 ``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
 nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;

@@ -30,6 +30,7 @@ from mmquant.core.exposure import set_greek
 from mmquant.core.guard import guard_control
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import logs_have_room, table_has_room
+from mmquant.core.manual import on_manual
 from mmquant.core.matching import exchange_row, expire_due
 from mmquant.core.order_actions import pull_all
 from mmquant.core.order_entry import exchange_request
@@ -197,6 +198,8 @@ def on_outside(local, owner, msg, actions):
     local.set[owner]["quiet"] = 0
     if kind == MSG_KIND.CONTROL:
         return on_control(local, owner, msg, actions)
+    if kind == MSG_KIND.MANUAL:
+        return on_manual(local, owner, msg, actions)
     n = screen_outside(local, owner, msg, actions)
     if n >= 0:
         return n

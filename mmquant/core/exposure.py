@@ -178,7 +178,9 @@ def gross_room(scope, state, m, k, side, line):
     reach = lots + (line["seen_buy"] if side > 0 else line["seen_sell"])
     if not state["value"][m] <= scope["high"][m]:
         return max(-reach, np.int64(0)) if lots < 0 else np.int64(0)
-    widest = max(abs(line["seen_lots"] + line["seen_buy"]), abs(line["seen_lots"] - line["seen_sell"]))
+    widest = max(
+        abs(line["seen_lots"] + line["seen_buy"]), abs(line["seen_lots"] - line["seen_sell"])
+    )
     spare = whole_lots(scope["high"][m] - state["up"][m], abs(k))
     return spare + widest - reach
 

@@ -131,14 +131,16 @@ LINE = _record(
     ("work_order", np.int64),
     ("tripped", np.int16, (BREAKERS,)),
     ("repeated", np.int16),
+    ("blocked", np.int16),
     ("market", np.int16),
     ("flatten", np.int8),
     ("soft_buy", np.int8),
     ("soft_sell", np.int8),
 )
 """One instrument of one set: greeks (delta, gamma, vega) and until when they hold, measures of one
-lot, what was open when they were added up, the last sound prices, breakers, and ``market``: the
-reason for which the market itself could not be quoted."""
+lot, what was open when they were added up, the last sound prices, breakers, ``market``: the
+reason for which the market itself could not be quoted, and ``blocked``: that of the last decision
+for which nothing could be, which orders by hand are held to as well."""
 
 GROUP = _record(
     ("protected_until", np.int64),
@@ -215,7 +217,9 @@ def make_guard(
     group = np.zeros(sets * groups, GROUP)
     group["delta"] = math.nan
     windows = bool(len(param)) and bool(
-        param[0]["protects"] or param[0]["repeated_fills"] or np.isfinite(scope["min_capture"]).any()
+        param[0]["protects"]
+        or param[0]["repeated_fills"]
+        or np.isfinite(scope["min_capture"]).any()
     )
     return Guard(
         param,

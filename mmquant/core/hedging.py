@@ -194,9 +194,7 @@ def hedge_group(local, owner, g, ts, actions, n):
     slippage = param["flatten_slippage_ticks"] if flatten else param["hedge_slippage_ticks"]
     tick = collared_tick(local.views[stock], side, slippage)
     reason, before = REASON.HEDGE, n
-    n = send_order(
-        local, owner, ts, stock, side, tick, lots, 0, reason, PURPOSE.HEDGE, actions, n
-    )
+    n = send_order(local, owner, ts, stock, side, tick, lots, 0, reason, PURPOSE.HEDGE, actions, n)
     if n > before and actions[n - 1]["kind"] == ACTION_KIND.PLACE:
         group["hedge_order"] = actions[n - 1]["order_id"]
         group["hedge_ts"] = ts + param["hedge_interval_ns"]

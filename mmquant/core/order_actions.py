@@ -7,6 +7,7 @@ import numpy as np
 from mmquant.core.dtypes import (
     ACTION_KIND,
     ORDER_STATE,
+    PURPOSE,
     REASON,
     SESSION,
     TIME_IN_FORCE,
@@ -110,6 +111,7 @@ def throttled(local, owner, ts, reserve):
         local.sent[owner], state["sent"], limit if limit > 0 else -1, state["message_window_ns"], ts
     ):
         state["throttled"] += 1
+        state["deny_reason"] = REASON.THROTTLED
         return True
     state["sent"] = note_sent(local.sent[owner], state["sent"], ts)
     return False
@@ -132,6 +134,7 @@ def held_back(local, owner, ts):
     state = local.set[owner]
     if state["max_in_flight"] != 0 and in_flight(local, owner) >= state["max_in_flight"]:
         state["throttled"] += 1
+        state["deny_reason"] = REASON.THROTTLED
         return True
     return throttled(local, owner, ts, state["cancel_reserve"])
 
@@ -227,6 +230,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     slot = free_slot(local, owner)
     if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
         state["denied"] += 1
+        state["deny_reason"] = REASON.TOO_MANY_ORDERS
         return n
     if held_back(local, owner, ts):
         return n
@@ -256,10 +260,10 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["side"] = quote["side"]
     order["order_type"] = quote["order_type"]
     order["tif"] = max(np.int64(quote["tif"]), np.int64(TIME_IN_FORCE.DAY))
+    order["purpose"] = PURPOSE.QUOTE
     order["state"] = ORDER_STATE.SENT
     order["queries"] = 0
     order["ending"] = 0
-    order["purpose"] = 0
     set_due(local, owner, order, overdue_at(ts, np.int64(state["ack_timeout_ns"])))
     note_sent_side(local, owner, inst, np.int64(quote["side"]), ts)
     local.live[owner, state["live"]] = slot
@@ -274,8 +278,8 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
     """Cancel all orders of an instrument (all instruments: -1), those on their way too.
 
     An UNKNOWN one is cancelled as well, once and while the link is up, unless it is only waited for
-    answers of the broker. What is no quote but reduces a risk goes on, unless all instruments are
-    meant.
+    answers of the broker. What is no quote but reduces a risk goes on, unless all
+    instruments are meant.
     """
     unknown_too = local.set[owner]["link"] != SESSION.DOWN and reason != REASON.PULL_RECONCILING
     count = 0
@@ -284,7 +288,8 @@ def pull_all(local, owner, ts, inst, reason, actions, n):
         order = local.order[slot]
         can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
         can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and unknown_too
-        if can_cancel and (inst < 0 or (order["inst"] == inst and order["purpose"] == 0)):
+        stays = order["purpose"] == PURPOSE.HEDGE or order["purpose"] == PURPOSE.FLATTEN
+        if can_cancel and (inst < 0 or (order["inst"] == inst and not stays)):
             before = n
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
             count += n - before

@@ -197,7 +197,7 @@ def _message(
 def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str, str]]:
     """Messages as lines of the file, with their times; ``refused`` says which changed nothing.
 
-    What the broker said is no trader's message, and has no line.
+    What the broker said has no line, nor have orders by hand: they are quote instructions.
     """
     names = {
         **{(int(MsgKind.THEO), int(code)): name for name, code in PRICES.items()},

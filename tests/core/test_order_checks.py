@@ -170,8 +170,8 @@ def test_cancels_go_before_what_reduces_and_this_before_new_orders() -> None:
     for order_id, want in ((bid, BID), (ask, ASK), (far, Want(BUY, 80, 1))):
         desk.on(E.CONFIRM, order_id, tick=want.tick, lots=want.lots)
     desk.fill(bid, BUY, 1)
-    sent = desk.decide(Want(BUY, 98, 5), Want(BUY, 97, 1, 0, OrderType.POST_ONLY), Want(SELL, 102, 4),
-                       Want(SELL, 110, 1))  # fmt: skip
+    post_only = Want(BUY, 97, 1, 0, OrderType.POST_ONLY)
+    sent = desk.decide(Want(BUY, 98, 5), post_only, Want(SELL, 102, 4), Want(SELL, 110, 1))
     assert [(a.kind, a.side) for a in sent] == [
         (CANCEL, BUY), (MODIFY, SELL), (MODIFY, BUY), (PLACE, SELL), (PLACE, BUY)
     ]  # fmt: skip

@@ -38,8 +38,8 @@ def session(desk: Desk, what: Session, inst: int = 0) -> list[Action]:
 def test_an_order_without_answer_is_unknown_and_asked_after_with_growing_pauses() -> None:
     desk = waiting_desk()
     (sent,) = desk.decide(BID)
-    assert at(desk, sent_at := 1 + ACK - 1, BID) == []
-    told = at(desk, sent_at + 1, BID)
+    assert at(desk, ACK, BID) == []
+    told = at(desk, ACK + 1, BID)
     assert kinds(told) == [(ALERT, Reason.ACK_TIMEOUT), (QUERY, Reason.ACK_TIMEOUT)]
     assert told[1].order_id == sent.order_id
     assert (desk.state(sent.order_id), desk.open_lots()) == (S.UNKNOWN, (5, 0))

@@ -17,7 +17,7 @@ from mmquant.live.inbox import Inbox
 from mmquant.live.kill import KillSwitch
 from mmquant.live.loop import LiveLoop
 from mmquant.live.recovery import fresh_step, new_journal
-from mmquant.trading.halves import exchange_state, open_session, tape_columns, triggers_of
+from mmquant.trading.halves import DAY_END, exchange_state, open_session, tape_columns, triggers_of
 
 
 def live_loop(
@@ -31,7 +31,7 @@ def live_loop(
     exchange = make_exchange(
         book=make_book(len(local.instrument), window=1024),
         instrument=local.instrument,
-        state=exchange_state(session.config, local.live.shape[1], int(columns.exch_ts[-1]) + 1),
+        state=exchange_state(session.config, local.live.shape[1], DAY_END),
         sets=1,
     )
     broker = FaultyBroker(SimBroker(exchange, columns), plan)

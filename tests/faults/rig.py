@@ -33,6 +33,7 @@ from mmquant.data.fees import FeeRates
 from mmquant.data.tape import make_tape
 from mmquant.trading.compiled import bind
 from mmquant.trading.halves import (
+    DAY_END,
     action_rows,
     exchange_state,
     make_local_half,
@@ -88,7 +89,7 @@ class Rig:
         self.exchange = make_exchange(
             book=make_book(len(self.contracts), window=256, far=64),
             instrument=self.local.instrument,
-            state=exchange_state(self.config, slots, int(self.columns.exch_ts[-1]) + 1),
+            state=exchange_state(self.config, slots, DAY_END),
             sets=1,
         )
         self.broker = FaultyBroker(
