@@ -67,18 +67,21 @@ class KillSwitch:
                 signal.signal(number, handler)
 
     def start(self, loop: LiveLoop) -> None:
-        """Before the first message: a run that was killed stays so, one that was released quotes.
+        """Before the first message of a live run: nothing is known of its orders, so all is asked.
 
-        A release comes after all that the journal holds; the file ``KILL`` wins over it.
+        One that was killed stays so and cancels first; the file ``KILL`` wins over a release.
         """
         if self.folder is None:
             return
         self.look_ts = loop.now + LOOK_NS
         if self.folder.kill_file.exists():
             self.press(self.folder.kill_file.read_text().strip())
+            self.act(loop)
         elif self.folder.release_file.exists():
             loop.tell(CONTROL, int(Control.RELEASE))
             self.folder.release_file.unlink()
+        loop.tell(SESSION, int(Session.DOWN))
+        loop.tell(SESSION, int(Session.UP))
 
     def act(self, loop: LiveLoop) -> None:
         """Do what was asked for."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mmquant.core.dtypes import NEVER, MsgKind, Status
-from mmquant.core.dtypes import Session as Link
+from mmquant.core.dtypes import NEVER, Status
 from mmquant.core.executions import FIRST_ROWS, make_executions
 from mmquant.data.store.journal import Journal
 from mmquant.data.store.journal_format import Frame, FrameKind
@@ -34,7 +33,6 @@ from mmquant.trading.ports import Broker, LiveStep
 
 ORDER_GAP = 1 << 12
 """Order numbers left out after a crash: those of orders whose frames went with the power."""
-OPENING = tuple((int(MsgKind.SESSION), int(link)) for link in (Link.DOWN, Link.UP))
 
 
 @dataclass
@@ -77,13 +75,11 @@ def open_live(
     loop = LiveLoop(
         broker,
         step,
-        session.strategy,
         interval_ns=settings.decision.interval_ns,
         triggers=triggers_of(settings),
         inbox=Inbox(),
         journal=make_journal(folder, session, step, broker.start_ts, segment),
         switch=KillSwitch(folder),
-        opening=OPENING,
     )
     return loop, found
 
