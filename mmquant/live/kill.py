@@ -12,13 +12,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmquant.core.dtypes import NEVER, ActionKind, Control, MsgKind, Reason, Session
 from mmquant.data.store.run_folder import RunFolder
 from mmquant.errors import MMQuantError
+from mmquant.trading.ports import Broker
 
 if TYPE_CHECKING:
     from mmquant.live.loop import LiveLoop
@@ -139,8 +140,9 @@ class KillSwitch:
         try:
             if loop.journal is not None and loop.journal.failed:
                 loop.journal = None
-            loop.broker = CancelsOnly(loop.broker)
-            loop.broker.send(loop.step.actions, loop.unsent, loop.now)
+            only = CancelsOnly(loop.broker)
+            loop.broker = only
+            only.send(loop.step.actions, loop.unsent, loop.now)
             self.killed = True
             loop.tell(CONTROL, int(Control.KILL))
         except Exception:
@@ -174,10 +176,19 @@ class KillSwitch:
 class CancelsOnly:
     """A broker to which only cancels go."""
 
-    def __init__(self, broker: Any) -> None:
+    def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.start_ts = broker.start_ts
 
-    def send(self, actions: Any, n: int, ts: int) -> None:
+    def next_message(self, until: int) -> np.ndarray | None:
+        """The broker's next messages."""
+        return self._broker.next_message(until)
+
+    def more_after(self, ts: int) -> bool:
+        """Whether anything can still come."""
+        return self._broker.more_after(ts)
+
+    def send(self, actions: np.ndarray, n: int, ts: int) -> None:
         """Send the cancels among the first ``n`` actions."""
         kept = actions[:n][actions["kind"][:n] == int(ActionKind.CANCEL)]
         if len(kept):

@@ -20,6 +20,7 @@ from tests.benchmarks.harness import ROOT, note, plain, table, write_between_mar
 PEER = "python -m tests.benchmarks.peer_hftbacktest --peer-python PATH"
 FIRST = "python -m tests.benchmarks.first_result"
 MODELS = "python -m tests.benchmarks.models"
+LIVE = "python -m tests.benchmarks.live_loop --full"
 SWEEP = "python -m tests.benchmarks.sweep --peer-python PATH"
 
 
@@ -71,6 +72,19 @@ def model_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def live_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    millions = result["rows"] / 1e6
+    what = (
+        f"live loop, {millions:.0f} million market events and {plain(result['order_events'])} of "
+        "orders: event to orders sent, journal written, 99 of 100"
+    )
+    slot = f"{result['storm_wait_ms']:.0f} ms, a slot is {result['storm_slot_ms']:.0f} ms"
+    return [
+        (what, f"{result['p99_us']:.0f} µs", LIVE),
+        ("a cancel in a throttle storm waits", slot, LIVE),
+    ]
+
+
 def main(argv: list[str] | None = None) -> int:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -80,13 +94,20 @@ def main(argv: list[str] | None = None) -> int:
     a = p.parse_args(argv)
     first = run("first_result")
     models = run("models")
+    live = run("live_loop", "--full")
     if not a.peer_python:
         note("peer_hftbacktest: skipped, as neither --peer-python nor PEER_PYTHON is set")
         note("README.md: left as it is")
         return 0
     peer = run("peer_hftbacktest", "--peer-python", a.peer_python)
     sweep = run("sweep", "--peer-python", a.peer_python)
-    rows = [*peer_rows(peer), *sweep_rows(sweep), *first_rows(first), *model_rows(models)]
+    rows = [
+        *peer_rows(peer),
+        *sweep_rows(sweep),
+        *first_rows(first),
+        *model_rows(models),
+        *live_rows(live),
+    ]
     text = table(rows)
     machine = f"{peer['cores']} cores of {peer['cpu']}; Python {peer['python']}, "
     versions = f"numba {peer['numba']}, numpy {peer['numpy']}; a generated market of "

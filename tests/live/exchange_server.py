@@ -95,6 +95,12 @@ class ExchangeServer:
                 cash -= float(row["price"]) * units * float(what["multiplier"])
         return lots, cash
 
+    def let_live(self, ns: int) -> None:
+        """Let time go by without a client."""
+        end = self.now + ns
+        while self._deliver(self.broker.next_message(end)) is not None:
+            pass
+
     # What a client asks.
 
     def serve(self, line: socket.socket, kill_at: Callable[[int], int] | None = None) -> None:
@@ -260,3 +266,39 @@ class SocketBroker:
 
     def _number(self) -> int:
         return struct.unpack("<q", _receive(self._line, 8))[0]
+
+
+class LocalBroker:
+    """The client's side without a socket; ``sent`` are time and kind of all that it sent."""
+
+    def __init__(self, server: ExchangeServer) -> None:
+        self._server = server
+        self.start_ts = struct.unpack("<q", server._answer(HELLO, 0, NO_ACTIONS))[0]
+        self.sent: list[tuple[int, int]] = []
+        self.drop_cancels = self.fail_once = False
+
+    def count(self, kind: int) -> int:
+        return sum(k == kind for _, k in self.sent)
+
+    def next_message(self, until: int) -> np.ndarray | None:
+        return self._server._next(until)
+
+    def send(self, actions: np.ndarray, n: int, ts: int) -> None:
+        if self.fail_once:
+            self.fail_once = False
+            raise ConnectionError
+        kept = actions[:n].copy()
+        self.sent += [(ts, int(kind)) for kind in kept["kind"] if kind not in (4, 5)]
+        if self.drop_cancels:
+            kept = kept[kept["kind"] != int(ActionKind.CANCEL)]
+        self._server._take(kept, ts)
+
+    def more_after(self, ts: int) -> bool:
+        server = self._server
+        return bool(server._asked or server._waiting) or server.broker.more_after(ts)
+
+    def cancel_account(self, ts: int) -> None:
+        self._server._answer(CANCEL, ts, NO_ACTIONS)
+
+
+NO_ACTIONS = np.zeros(0, ACTION)

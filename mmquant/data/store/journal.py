@@ -191,4 +191,4 @@ class Journal:
 
 def action_bytes(actions: np.ndarray) -> memoryview:
     """The bytes of ACTION rows, as they are at any time."""
-    return memoryview(actions.view(np.uint8))
+    return memoryview(actions.view(np.uint8))  # type: ignore[arg-type]

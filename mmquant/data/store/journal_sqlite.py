@@ -76,10 +76,10 @@ def _take(connection: sqlite3.Connection, frame: Frame) -> None:
         _insert(connection, "notes", [(frame.sequence, frame.data.decode())])
     if frame.kind != FrameKind.STEP:
         return
-    for row in np.flatnonzero(frame.messages["kind"] == int(MsgKind.ORDER)):
-        _take_event(connection, frame.sequence, int(row), frame.messages[row])
-    for row, action in enumerate(frame.actions):
-        _take_action(connection, frame.sequence, row, action)
+    for at in np.flatnonzero(frame.messages["kind"] == int(MsgKind.ORDER)).tolist():
+        _take_event(connection, frame.sequence, at, frame.messages[at])
+    for at in range(len(frame.actions)):
+        _take_action(connection, frame.sequence, at, frame.actions[at])
 
 
 def _take_event(connection: sqlite3.Connection, sequence: int, row: int, msg: Any) -> None:

@@ -38,9 +38,11 @@ def unpack_state(data: bytes, like: Any) -> Any:
     known = dict(_arrays(like))
     for name, layout, shape in json.loads(data[_LENGTH.size : start]):
         array = known.get(name)
-        fits = array is not None and _layout(array) == layout
-        grows = name in GROWING
-        if not fits or (tuple(shape) != array.shape and not grows):
+        if (
+            array is None
+            or _layout(array) != layout
+            or (tuple(shape) != array.shape and name not in GROWING)
+        ):
             raise DataError(
                 f"the checkpoint's {name!r} is not laid out as this run's",
                 fix="use the configuration and the version of mmquant that wrote it",
