@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     from mmquant.research.calibration.volatility import calibrate_volatility
     from mmquant.research.sweep import sweep
     from mmquant.trading.distribution import daily_sharpe
+    from mmquant.trading.event_bus import EventBus
     from mmquant.trading.feasibility import feasible
+    from mmquant.trading.order_manager import OrderManager, PortfolioState
+    from mmquant.trading.quoting_engine import QuotingEngine
+    from mmquant.trading.risk_guard import RiskGuard
     from mmquant.trading.strategy import strategy
 
     load_run = Run.load
@@ -44,10 +48,15 @@ __all__ = [
     "ActionKind",
     "Config",
     "Contract",
+    "EventBus",
     "MMQuantError",
+    "OrderManager",
     "OrderState",
     "OrderType",
+    "PortfolioState",
+    "QuotingEngine",
     "Reason",
+    "RiskGuard",
     "Run",
     "TimeInForce",
     "TraderHand",
@@ -86,6 +95,11 @@ _LAZY = {
     "calibrate_intensity": ("mmquant.research.calibration.intensity", "calibrate_intensity"),
     "calibrate_latency": ("mmquant.research.calibration.latency", "calibrate_latency"),
     "calibrate_volatility": ("mmquant.research.calibration.volatility", "calibrate_volatility"),
+    "EventBus": ("mmquant.trading.event_bus", "EventBus"),
+    "OrderManager": ("mmquant.trading.order_manager", "OrderManager"),
+    "PortfolioState": ("mmquant.trading.order_manager", "PortfolioState"),
+    "QuotingEngine": ("mmquant.trading.quoting_engine", "QuotingEngine"),
+    "RiskGuard": ("mmquant.trading.risk_guard", "RiskGuard"),
     "daily_sharpe": ("mmquant.trading.distribution", "daily_sharpe"),
     "feasible": ("mmquant.trading.feasibility", "feasible"),
     "kill": ("mmquant.data.store.run_folder", "kill"),

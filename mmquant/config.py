@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from mmquant import config_sources as sources
 from mmquant.config_quoting import QuotingConfig, SignalsConfig
+from mmquant.config_risk import RiskConfig
 from mmquant.config_sections import (
     DecisionConfig,
     FeesConfig,
@@ -52,6 +53,7 @@ class Config(Section):
     orders: OrdersConfig = OrdersConfig()
     fees: FeesConfig = FeesConfig()
     limits: LimitsConfig = LimitsConfig()
+    risk: RiskConfig = RiskConfig()
     hand: HandConfig = HandConfig()
     journal: JournalConfig = JournalConfig()
     report: ReportConfig = ReportConfig()

@@ -146,7 +146,7 @@ class OrdersConfig(Section):
     def _quotes_end(cls, value: Any) -> Any:
         if value == "gtc":
             raise ValueError(
-                "quotes are never good till cancelled: they would outlive the program; use day or gtd"
+                "quotes are never good till cancelled, they would outlive us: use day or gtd"
             )
         return value
 

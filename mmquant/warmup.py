@@ -41,6 +41,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _backtest,
         _maker,
         _replay,
+        _executions,
         _tables,
         _ticks,
         _lobster,
@@ -120,6 +121,12 @@ def _replay() -> None:
         (step.local, 0, step.strategy.quote, empty_message()[0], step.actions),
         2,
     )
+
+
+def _executions() -> None:
+    from mmquant.core.executions import grow_executions, make_executions
+
+    grow_executions(make_executions(4))
 
 
 def _tables() -> None:

@@ -7,6 +7,7 @@ next row. "peer": whole orders or nothing, and one trade may fill any number of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -25,7 +26,10 @@ class Order:
     side: int
     tick: int | None
     lots: int
-    style: str = "post"  # post, limit, ioc, fok, market
+    style: str = "post"  # post, limit, ioc, fok, market, primary, mid, best (the last three: pegs)
+    offset: int = 0  # of a peg
+    cap: int = 0  # of a peg
+    half: float = 0.0  # by how much a mid between two ticks is better than the tick
     leaves: int = 0
     front: float = 0.0  # displayed units ahead
     traded: float = 0.0  # units traded at the level since its last depth row
@@ -36,6 +40,24 @@ class Order:
 
     def __post_init__(self) -> None:
         self.leaves = self.lots
+
+
+PEGS = ("primary", "mid", "best")
+
+
+def peg_price(order: Order, bid: int, ask: int) -> float:
+    """Where a peg belongs: by its rule, never beyond its cap, and never where it would take."""
+    side = order.side
+    own, other = (bid, ask) if side > 0 else (ask, bid)
+    mid = (bid + ask) / 2
+    if order.style == "mid":
+        allowed = [mid - side * order.offset, other - side / 2, order.cap]
+    elif order.style == "primary":
+        allowed = [own + side * order.offset, other - side, order.cap]
+    else:
+        rounded = math.floor(mid) if side > 0 else math.ceil(mid)
+        allowed = [own + side * order.offset, rounded, order.cap]
+    return min(allowed) if side > 0 else max(allowed)
 
 
 def reaches(order: Order, tick: int) -> bool:
@@ -76,6 +98,21 @@ class Exchange:
             self.used = {k: v for k, v in self.used.items() if self.book.lots(*k) > 0}
         elif kind == RowKind.TRADE and side != 0:
             self.on_trade(now, side, tick, subtick, lots)
+        for own in sorted(self.resting, key=lambda o: o.id):
+            if own.style in PEGS and None not in self.book.best.values():
+                self.move_peg(own)
+
+    def move_peg(self, own: Order) -> None:
+        """Let a peg follow the book: behind all others where its tick changes."""
+        price = peg_price(own, self.book.best[1], self.book.best[-1])
+        tick = math.floor(price) if own.side > 0 else math.ceil(price)
+        own.half = price - tick
+        if tick != own.tick:
+            own.tick = tick
+            own.front, own.traded = self.units(self.book.lots(own.side, tick)), 0.0
+            if own in self.resting:
+                self.resting.remove(own)
+                self.resting.append(own)
 
     def on_depth(self, now: int, side: int, tick: int, lots: int) -> None:
         best_before = self.book.best[side]
@@ -118,7 +155,9 @@ class Exchange:
     def on_trade(self, now: int, side: int, tick: int, subtick: float, lots: int) -> None:
         left = lots
         for own in self.by_priority(-side):
-            ahead = side * (tick + subtick - own.tick)  # above 0: printed through the own price
+            ahead = side * (
+                tick + subtick - own.tick - own.half
+            )  # above 0: printed through the own price
             if ahead < 0:
                 continue
             if ahead > 0:
@@ -126,6 +165,8 @@ class Exchange:
                     self.fill(now, own, own.leaves, own.tick, True)
                     continue
                 wanted = left
+            elif own.style == "mid":
+                continue  # other hidden size is ahead
             else:
                 own.front -= self.units(left)
                 own.traded += self.units(lots)  # the level's next row shows the whole trade gone
@@ -147,7 +188,16 @@ class Exchange:
             self.resting = [o for o in self.resting if o.id != order.id]
             self.send(now, "cancelled" if mine else "cancel rejected", order.id)
             return
-        order = Order(order.id, order.side, order.tick, order.lots, order.style)
+        order = Order(order.id, order.side, order.tick, order.lots, order.style, order.offset)
+        if order.style in PEGS:
+            order.cap, order.tick = order.tick, None
+            if None in self.book.best.values():
+                self.send(now, "expired", order.id)
+                return
+            self.move_peg(order)
+            self.resting.append(order)
+            self.send(now, "working", order.id)
+            return
         touch = self.book.best[-order.side]
         takes = touch is not None and reaches(order, touch)
         if order.style == "post" and takes:

@@ -22,6 +22,9 @@ class SimBroker:
     ``triggers`` is what asks for a decision: rows that do not are handed over in blocks.
     """
 
+    simulated = True
+    """No money is at stake: hard limits may be unset."""
+
     def __init__(self, exchange: Exchange, tape: Tape, *, triggers: int = ANY_ROW) -> None:
         self._exchange, self._tape = exchange, tape
         self._rows = len(tape.exch_ts)
@@ -35,6 +38,16 @@ class SimBroker:
     def start_ts(self) -> int:
         """Time of the tape's first row at the exchange. [ns]"""
         return int(self._tape.exch_ts[0])
+
+    @property
+    def last_ts(self) -> int:
+        """Time of the tape's last row here. [ns]"""
+        return self._last_ts
+
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange half as it is now."""
+        return self._exchange
 
     @property
     def rows_received(self) -> int:

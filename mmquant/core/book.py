@@ -39,11 +39,13 @@ SIDE_BOOK = np.dtype(
         ("trade_tick", np.int64),
         ("trade_side", np.int64),
         ("halted", np.int64),
+        ("bad", np.int64),
         ("far_count", np.int64),
     ],
     align=True,
 )
-"""State of one instrument's book; ``far_count`` counts the far map's keys, in the first one."""
+"""State of one instrument's book; ``bad``: its last row held numbers that are none;
+``far_count`` counts the far map's keys, in the first one."""
 
 FAR = np.dtype(
     [

@@ -6,10 +6,13 @@ import numpy as np
 
 from mmquant.core.dtypes import (
     ORDER_STATE,
+    PURPOSE,
     REASON,
     REQUOTE,
     STATUS,
 )
+from mmquant.core.guard import guard_decide, shape_quotes
+from mmquant.core.hedging import hedge_and_flatten
 from mmquant.core.jit import inner_kernel
 from mmquant.core.local import CANARY_ROWS, fail
 from mmquant.core.option_side import drop_other_sides
@@ -17,7 +20,7 @@ from mmquant.core.order_actions import cancel_order, modify_order, place_order, 
 from mmquant.core.order_checks import NONE, order_reason, refuse_order
 from mmquant.core.overdue import chase_overdue
 from mmquant.core.quotas import quota_reason
-from mmquant.core.risk import HOLD, instrument_reason, loss_reason, room_lots
+from mmquant.core.risk import HOLD, instrument_reason, loss_reason, room_lots, room_reason
 from mmquant.core.trouble import line_reason, link_reason
 from mmquant.core.views import hand_view, own_view
 from mmquant.core.wanted_quotes import (
@@ -25,6 +28,7 @@ from mmquant.core.wanted_quotes import (
     blank_quotes,
     canary_alive,
     drop_bad_quotes,
+    is_immediate,
     right_size,
 )
 
@@ -36,14 +40,18 @@ NO_TARGET = -1
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
-    An order counts whatever its state: one that is on its way, or being cancelled, keeps its place.
-    One of a right size serves all quotes of its place, which count as one.
+    Orders that are no quotes stay. A quote counts whatever its state: one that is on its way, or
+    being cancelled, keeps its place. One of a right size serves all quotes of its place, which
+    count as one.
     """
     for q in range(wanted):
         local.quote[q]["served"] = 0
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         order["keep"] = 0
+        if order["purpose"] != PURPOSE.QUOTE:
+            order["keep"] = 0 if order["purpose"] == PURPOSE.UNWANTED else 1
+            continue
         for q in range(wanted):
             quote = local.quote[q]
             if at_place(order, quote) and right_size(local, owner, order, quote):
@@ -66,6 +74,7 @@ def move_target(local, order, wanted):
             and quote["inst"] == order["inst"]
             and quote["side"] == order["side"]
             and quote["order_type"] == order["order_type"]
+            and quote["offset"] == order["offset"]
         ):
             return q
     return -1
@@ -79,7 +88,7 @@ def keep_near(local, owner, wanted):
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
         line = local.traffic[owner * count + np.int64(order["inst"])]
-        if order["keep"] != 0 or line["slow"] == 0:
+        if order["keep"] != 0 or order["purpose"] != PURPOSE.QUOTE or line["slow"] == 0:
             continue
         target = move_target(local, order, wanted)
         if target < 0:
@@ -126,6 +135,20 @@ def reduces(local, owner, inst, side):
 
 
 @inner_kernel
+def await_answer(local, order, wanted):
+    """Let a quote wait for an order whose answer is still to come, and which moves to it then.
+
+    One change is under way at a time, and the latest wish wins.
+    """
+    rests = not is_immediate(order["order_type"], order["tif"])
+    mine = order["purpose"] == PURPOSE.QUOTE
+    if order["state"] <= ORDER_STATE.MODIFYING and rests and mine:
+        target = move_target(local, order, wanted)
+        if target >= 0:
+            local.quote[target]["served"] = 1
+
+
+@inner_kernel
 def change_unwanted(local, owner, ts, wanted, actions, n):
     """Cancel, or move to a quote that nothing serves yet, each working order not wanted.
 
@@ -138,12 +161,19 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         order = local.order[slot]
         order["target"] = NO_TARGET
         room = room_lots(local, owner, np.int64(order["inst"]), np.int64(order["side"]))
-        if (order["keep"] != 0 and room >= 0) or order["state"] != WORKING:
+        if order["keep"] != 0 and room >= 0:
+            continue
+        if order["state"] != WORKING:
+            if param["requote"] == REQUOTE.MODIFY and room >= 0:
+                await_answer(local, order, wanted)
+            continue
+        if order["purpose"] == PURPOSE.HEDGE or order["purpose"] == PURPOSE.FLATTEN:
             continue
         if local.views[order["inst"]]["blocked"] == HOLD:
             continue
         target = -1
-        if param["requote"] == REQUOTE.MODIFY and room >= 0:
+        mine = order["purpose"] == PURPOSE.QUOTE
+        if param["requote"] == REQUOTE.MODIFY and room >= 0 and mine:
             target = move_target(local, order, wanted)
         if target >= 0:
             local.quote[target]["served"] = 1
@@ -159,12 +189,12 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         for i in range(param["live"]):
             slot = local.live[owner, i]
             order = local.order[slot]
-            target = np.int64(order["target"])
-            if target == NO_TARGET or order["state"] != WORKING:
+            planned = np.int64(order["target"])
+            if planned == NO_TARGET or order["state"] != WORKING:
                 continue
             inst, side = np.int64(order["inst"]), np.int64(order["side"])
             if reduces(local, owner, inst, side) == (rank == 0):
-                n = move_order(local, owner, ts, slot, target, actions, n)
+                n = move_order(local, owner, ts, slot, planned, actions, n)
     return n
 
 
@@ -176,6 +206,9 @@ def place_quote(local, owner, ts, q, wanted, actions, n):
     inst = np.int64(quote["inst"])
     room = room_lots(local, owner, inst, np.int64(quote["side"]))
     lots = min(np.int64(quote["lots"]), min(param["max_order_lots"], room))
+    if lots <= 0 and param["guarded"] != 0:
+        why = room_reason(local, owner, inst, np.int64(quote["side"]))
+        return refuse_order(local, owner, ts, quote, why, actions, n)
     if lots <= 0:
         local.set[owner]["denied"] += 1
         return n
@@ -199,7 +232,10 @@ def place_quote(local, owner, ts, q, wanted, actions, n):
 
 @inner_kernel
 def place_missing(local, owner, ts, wanted, actions, n):
-    """Place each wanted quote that no order serves; where messages are scarce, what reduces first."""
+    """Place each wanted quote that no order serves.
+
+    Where messages are scarce, what reduces the position comes first.
+    """
     if local.set[owner]["ranks"] == 0:
         for q in range(wanted):
             if local.quote[q]["served"] == 0:
@@ -233,6 +269,15 @@ def blocked_reason(local, owner, inst, ts):
 
 
 @inner_kernel
+def usable_instruments(local):
+    """Number of instruments that may be quoted."""
+    usable = 0
+    for inst in range(local.instrument.shape[0]):
+        usable += 1 if local.views[inst]["blocked"] == 0 else 0
+    return usable
+
+
+@inner_kernel
 def decide(local, owner, ts, quote, actions):
     """Take one decision for a set: fills ``actions`` and returns how many."""
     state = local.set[owner]
@@ -257,9 +302,14 @@ def decide(local, owner, ts, quote, actions):
             usable += 1
     if reason != 0:
         return pull_all(local, owner, ts, -1, reason, actions, n)
+    if state["guarded"] != 0:
+        n = guard_decide(local, owner, ts, actions, n)
+        usable = usable_instruments(local)
     for inst in range(count):
         if local.views[inst]["blocked"] > 0:
             n = pull_all(local, owner, ts, inst, np.int64(local.views[inst]["blocked"]), actions, n)
+    if state["guarded"] != 0:
+        n = hedge_and_flatten(local, owner, ts, actions, n)
     if usable == 0:
         return n
     own_view(local, owner, ts)
@@ -271,6 +321,8 @@ def decide(local, owner, ts, quote, actions):
     if wanted < 0:
         return pull_all(local, owner, ts, -1, REASON.PULL_STRATEGY, actions, n)
     n = drop_bad_quotes(local, owner, ts, wanted, actions, n)
+    if state["guarded"] != 0:
+        shape_quotes(local, owner, wanted)
     if state["one_side"] != 0:
         drop_other_sides(local, owner, wanted)
     keep_wanted(local, owner, wanted)

@@ -51,6 +51,7 @@ class MsgKind(IntEnum):
     FEE = 22
     POSITION = 23
     EXTERNAL = 24
+    MANUAL = 25
 
 
 class ActionKind(IntEnum):
@@ -211,6 +212,24 @@ class Reason(IntEnum):
     FLATTEN = 60
     QUOTA_SLOW = 61
     SOFT_LIMIT = 62
+    PULL_CAPTURE = 63
+    MANUAL = 64
+    THROTTLED = 65
+    CHANGE_IN_FLIGHT = 66
+    TOO_MANY_ORDERS = 67
+
+
+class Purpose(IntEnum):
+    """What an own order is for. Quoting changes its own orders only; UNWANTED ones it cancels.
+
+    HEDGE and FLATTEN go on when the quotes of an instrument are pulled.
+    """
+
+    QUOTE = 0
+    HEDGE = 1
+    FLATTEN = 2
+    MANUAL = 3
+    UNWANTED = 4
 
 
 class Requote(IntEnum):
@@ -310,6 +329,7 @@ REASON = _codes(Reason)
 QUEUE_MODEL = _codes(QueueModel)
 STATUS = _codes(Status)
 REQUOTE = _codes(Requote)
+PURPOSE = _codes(Purpose)
 LIMIT = _codes(Limit)
 HAND = _codes(Hand)
 THEO = _codes(Theo)
@@ -341,6 +361,7 @@ INSTRUMENT = _record(
     ("taker_unit_rate", np.float64),
     ("view_levels", np.int64),
     ("option", np.int64),
+    ("min_tick", np.int64),
     ("ladder_len", np.int64),
     ("tick_from", np.int64, (LADDER_STEPS,)),
     ("price_num", np.int64, (LADDER_STEPS,)),
@@ -349,8 +370,9 @@ INSTRUMENT = _record(
     ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; ``option``: 1 in an option; the tick ladder's steps as in LADDER,
-``ladder_len`` of them, and each step in currency."""
+``view_levels``: levels a side that the views show; ``option``: 1 in an option; ``min_tick``: the
+lowest that is a price; the tick ladder's steps as in LADDER, ``ladder_len`` of them, and each step
+in currency."""
 
 MSG = _record(
     ("ts", np.int64),
@@ -371,7 +393,12 @@ MSG = _record(
     ("liquidity", np.int8),
 )
 """All that enters the local half. ``ts`` is the local receive time; ``event`` an OrderEvent, and 1
-in a decision that an own message alone asked for."""
+in a decision that an own message alone asked for.
+
+MANUAL is a request by hand: ``reason`` an ActionKind. PLACE has ``inst``, ``side``, ``tick``,
+``lots``, the OrderType in ``liquidity``, the TimeInForce in ``seq`` and the end of a GTD order in
+``exch_ts`` (0: none); MODIFY ``order_id``, ``tick`` and the ``lots`` that are to be left; CANCEL
+``order_id`` and a Reason in ``seq``."""
 
 ACTION = _record(
     ("ts", np.int64),
@@ -382,12 +409,13 @@ ACTION = _record(
     ("set", np.int32),
     ("inst", np.int16),
     ("reason", np.int16),
+    ("offset", np.int16),
     ("kind", np.int8),
     ("side", np.int8),
     ("order_type", np.int8),
     ("tif", np.int8),
 )
-"""All that leaves the local half."""
+"""All that leaves the local half; of a peg, ``tick`` is the cap and ``offset`` as in QUOTE."""
 
 QUOTE = _record(
     ("expire_ts", np.int64),
@@ -398,9 +426,13 @@ QUOTE = _record(
     ("order_type", np.int64),
     ("tif", np.int64),
     ("reason", np.int64),
+    ("offset", np.int64),
     ("served", np.int8),
 )
-"""One wanted quote, as a strategy writes it. Wide, so that what is no tick is seen and refused."""
+"""One wanted quote, as a strategy writes it. Wide, so that what is no tick is seen and refused.
+
+Of a peg, ``tick`` is the cap, and ``offset`` the ticks by which it betters the best price of its
+own side; a PEG_MID is so many ticks away from the mid instead."""
 
 VIEW = _record(
     ("now", np.int64),
@@ -474,17 +506,19 @@ ORDER = _record(
     ("set", np.int32),
     ("inst", np.int16),
     ("reason", np.int16),
+    ("offset", np.int16),
     ("side", np.int8),
     ("order_type", np.int8),
     ("tif", np.int8),
     ("state", np.int8),
     ("keep", np.int8),
+    ("purpose", np.int8),
     ("ending", np.int8),
 )
-"""An own order as the local half knows it; ``value`` is the sum of price times units filled,
-``filled_before`` what was filled when it was last moved, ``due_ts`` when its answer is overdue,
-``queries`` how often it was asked after since, ``ending`` that a cancel was sent and not refused,
-``target`` the wanted quote that a decision moves it to."""
+"""An own order as the local half knows it; ``purpose`` a Purpose, ``value`` the sum of price times
+units filled, ``filled_before`` what was filled when it was last moved, ``due_ts`` when its answer
+is overdue, ``queries`` how often it was asked after since, ``ending`` that a cancel was sent and
+not refused, ``target`` the wanted quote that a decision moves it to."""
 
 FILL = _record(
     ("timestamp", np.int64),
@@ -581,6 +615,7 @@ TRAFFIC = _record(
     ("broker_lots", np.int64),
     ("why_buy", np.int16),
     ("why_sell", np.int16),
+    ("bad", np.int16),
     ("differs", np.int8),
     ("overfilled", np.int8),
     ("stale", np.int8),
@@ -591,7 +626,8 @@ TRAFFIC = _record(
 
 Per side: when a new order or price last left, the last refused order, and why nothing was sent.
 ``external_buy``, ``external_sell``: lots that others have working; ``differs``: the broker's
-position, ``broker_lots``, is not ours; ``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
+position, ``broker_lots``, is not ours; ``bad``: kinds of message that held a number that is none;
+``recovering``: since a lost link, until no order is UNKNOWN; ``slow``: near a limit of a day.
 """
 
 SET = _record(
@@ -639,6 +675,7 @@ SET = _record(
     ("orphans", np.int64),
     ("illegal", np.int64),
     ("denied", np.int64),
+    ("deny_reason", np.int64),
     ("throttled", np.int64),
     ("duplicates", np.int64),
     ("overfills", np.int64),
@@ -671,8 +708,10 @@ SET = _record(
     ("own_cross", np.int8),
     ("link", np.int8),
     ("troubled", np.int8),
+    ("guarded", np.int8),
 )
 """Limits, order defaults and running state of one strategy set. ``blocked`` is a latched Reason,
+``deny_reason`` why the last order was not sent,
 ``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
 ``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
 nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;
@@ -688,7 +727,7 @@ UNKNOWN, ``link`` 0 or the Session code that keeps new orders back, ``troubled``
 instrument's TRAFFIC does. What is switched off costs one test: ``checks`` of what an order must
 pass before it leaves, ``counts`` of messages a day, ``ranks`` that cancels go before reductions and
 these before new orders, ``one_side`` that an option has one working side, ``own_cross`` that orders
-do not leave at a price of own ones. Limits a day are 0 where they do not bind."""
+do not leave at a price of own ones, ``guarded`` that the risk guard is on. Limits a day are 0 where they do not bind."""
 
 PATH = _record(
     ("time", np.int64),

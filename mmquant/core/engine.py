@@ -6,11 +6,11 @@ decision last.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
+from mmquant.core.bad_numbers import apply_order, row_is_sound, screen_outside
 from mmquant.core.book import ASK, BID, NOT_NEGATIVE, clear_row, note_trade, set_level
 from mmquant.core.decision import decide
 from mmquant.core.dtypes import (
@@ -26,12 +26,17 @@ from mmquant.core.dtypes import (
     STATUS,
 )
 from mmquant.core.exchange import send_request
+from mmquant.core.exposure import set_greek
+from mmquant.core.guard import guard_control
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import logs_have_room, table_has_room
+from mmquant.core.manual import on_manual
 from mmquant.core.matching import exchange_row, expire_due
-from mmquant.core.order_actions import notice, pull_all
+from mmquant.core.order_actions import pull_all
 from mmquant.core.order_entry import exchange_request
-from mmquant.core.own_orders import on_fee, on_order
+from mmquant.core.own_orders import on_fee
+from mmquant.core.pegging import move_pegs
+from mmquant.core.protection import guard_fill
 from mmquant.core.session import on_external, on_position, on_session
 from mmquant.core.step_log import record_path
 from mmquant.core.trouble import note_trouble
@@ -75,6 +80,11 @@ def market_row(book, msg, as_peer):
     kind = np.int64(msg["kind"])
     lots = np.int64(msg["lots"])
     tick = np.int64(msg["tick"])
+    if inst < 0 or inst >= book.side.shape[0]:
+        return STATUS.BAD_ROW
+    if not row_is_sound(book, msg):
+        book.side[inst]["bad"] = 1
+        return STATUS.OK
     if kind == DEPTH or kind == SNAPSHOT:
         if not set_level(book, inst, BID if msg["side"] > 0 else ASK, tick, lots):
             return STATUS.BOOK_FULL
@@ -86,6 +96,8 @@ def market_row(book, msg, as_peer):
         book.side[inst]["halted"] = lots
     else:
         return STATUS.BAD_ROW
+    if kind != TRADE and kind != STATUS_ROW:
+        book.side[inst]["bad"] = 0
     book.side[inst]["ts"] = msg["ts"]
     book.side[inst]["exch_ts"] = msg["exch_ts"]
     return STATUS.OK
@@ -126,9 +138,13 @@ def apply_hand(local, owner, msg):
     if msg["reason"] == HAND.THEO:
         position["theo"] = msg["price"]
         position["theo_expire_ts"] = expire
-    elif msg["reason"] == HAND.OFFSET and math.isfinite(msg["price"]):
+    elif msg["reason"] == HAND.OFFSET:
         position["offset"] = msg["price"]
         position["offset_expire_ts"] = expire
+    elif msg["reason"] >= HAND.DELTA and msg["reason"] <= HAND.VEGA:
+        if local.set[owner]["guarded"] != 0:
+            which = np.int64(msg["reason"]) - HAND.DELTA
+            set_greek(local, owner, inst, which, msg["price"], expire)
     else:
         return False
     return True
@@ -136,10 +152,11 @@ def apply_hand(local, owner, msg):
 
 @inner_kernel
 def end_overfills(local, owner):
-    """Quote again in instruments that were blocked as more was filled than ordered."""
+    """Quote again in instruments that were blocked by too many lots, or numbers that are none."""
     count = local.instrument.shape[0]
     for inst in range(count):
         local.traffic[owner * count + inst]["overfilled"] = 0
+        local.traffic[owner * count + inst]["bad"] = 0
     if local.set[owner]["troubled"] != 0:
         note_trouble(local, owner)
 
@@ -161,12 +178,17 @@ def on_control(local, owner, msg, actions):
         if state["blocked"] == REASON.PULL_KILLED:
             state["blocked"] = 0
     elif what == CONTROL.RESUME:
-        if state["blocked"] == REASON.PULL_HALTED:
+        if state["blocked"] == REASON.PULL_HALTED or state["blocked"] == REASON.PULL_FLATTEN:
             state["blocked"] = 0
         end_overfills(local, owner)
+    elif what == CONTROL.FLATTEN and state["guarded"] == 0 and state["blocked"] == 0:
+        state["blocked"] = REASON.PULL_FLATTEN
+    n = 0
+    if state["guarded"] != 0:
+        n = guard_control(local, owner, msg, actions, n)
     if state["blocked"] == 0:
-        return 0
-    return pull_all(local, owner, msg["ts"], -1, state["blocked"], actions, 0)
+        return n
+    return pull_all(local, owner, msg["ts"], -1, state["blocked"], actions, n)
 
 
 @inner_kernel
@@ -176,6 +198,11 @@ def on_outside(local, owner, msg, actions):
     local.set[owner]["quiet"] = 0
     if kind == MSG_KIND.CONTROL:
         return on_control(local, owner, msg, actions)
+    if kind == MSG_KIND.MANUAL:
+        return on_manual(local, owner, msg, actions)
+    n = screen_outside(local, owner, msg, actions)
+    if n >= 0:
+        return n
     if kind == MSG_KIND.THEO and apply_hand(local, owner, msg):
         return 0
     if kind == MSG_KIND.LIMITS and apply_limit(local, owner, msg):
@@ -193,13 +220,30 @@ def on_outside(local, owner, msg, actions):
 
 
 @inner_kernel
+def apply_guarded(local, owner, msg, actions):
+    """Apply an order message and let the guard look at what was booked."""
+    count = local.instrument.shape[0]
+    inst = np.int64(msg["inst"])
+    at = owner * count + min(max(inst, 0), count - 1)
+    slots = local.live.shape[1]
+    order = local.order[owner * slots + (msg["order_id"] & (slots - 1))]
+    lots, captured = local.position[at]["lots"], local.position[at]["spread_pnl"]
+    size = np.int64(order["lots"]) if order["order_id"] == msg["order_id"] else np.int64(0)
+    n = apply_order(local, owner, msg, actions)
+    booked = local.position[at]["lots"] - lots
+    captured = local.position[at]["spread_pnl"] - captured
+    price = local.position[at]["mark"]
+    ts = np.int64(msg["ts"])
+    inst = at - owner * count
+    return guard_fill(local, owner, ts, inst, booked, size, price, captured, actions, n)
+
+
+@inner_kernel
 def on_own_message(local, owner, msg, actions):
     """Apply an order message and report what needs saying."""
-    reason = on_order(local, owner, msg)
-    if reason == REASON.NONE:
-        return 0
-    alert = ACTION_KIND.ALERT
-    return notice(local, owner, msg["ts"], alert, np.int64(msg["inst"]), reason, actions, 0)
+    if local.set[owner]["guarded"] == 0:
+        return apply_order(local, owner, msg, actions)
+    return apply_guarded(local, owner, msg, actions)
 
 
 @inner_kernel
@@ -320,6 +364,8 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
     clock = exchange.state[0]
     responses = clock["response_tail"]
     row = clock["row"]
+    if clock["pegs_due"] != 0 and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
+        return STATUS.BOOK_FULL
     while True:
         row = plain_rows(exchange.book, tape, row, stop_row, stop_time)
         clock["row"] = row
@@ -342,6 +388,8 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
             return status
         row += 1
         clock["row"] = row
+        if clock["pegs"] != 0 and move_pegs(exchange, inst) != 0:
+            return STATUS.BOOK_FULL
         if clock["response_tail"] != responses and (react or crowded(exchange)):
             return STATUS.OK
 

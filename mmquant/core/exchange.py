@@ -19,6 +19,7 @@ from mmquant.core.dtypes import (
     NEVER,
     NO_ASK,
     NO_BID,
+    ORDER_TYPE,
     STATUS,
 )
 from mmquant.core.jit import inner_kernel, kernel
@@ -71,6 +72,8 @@ EXCHANGE_STATE = np.dtype(
         ("next_expiry", np.int64),
         ("spare_note", np.int64),
         ("resting", np.int64),
+        ("pegs", np.int64),
+        ("pegs_due", np.int64),
         ("trades", np.int64),
         ("status", np.int64),
         ("mid", np.float64),
@@ -78,7 +81,15 @@ EXCHANGE_STATE = np.dtype(
     align=True,
 )
 """Settings and cursors. ``orders`` nodes are orders, the rest notes, the free ones chained from
-``spare_note``; ``mid`` is the mid just before the event in hand."""
+``spare_note``; ``pegs`` of the ``resting`` orders are pegs, those of instrument ``pegs_due`` - 1
+(0: none) have still to follow its book; ``mid`` is the mid just before the event in hand."""
+
+PEG = np.dtype(
+    [("cap", np.int32), ("offset", np.int16), ("between", np.int16)],
+    align=True,
+)
+"""What a node has more if it is a peg; ``between``: its price is half a tick better than its tick.
+"""
 
 SHARE = np.dtype(
     [
@@ -97,6 +108,7 @@ class Exchange(NamedTuple):
 
     book: Book
     node: np.ndarray
+    peg: np.ndarray
     share: np.ndarray
     request: np.ndarray
     response: np.ndarray
@@ -133,6 +145,7 @@ def make_exchange(
     return Exchange(
         book=book,
         node=node,
+        peg=np.zeros(orders, PEG),
         share=np.full(sets, -1, SHARE),
         request=np.zeros(FIRST_RING, ACTION),
         response=np.zeros(FIRST_RING, MSG),
@@ -241,6 +254,8 @@ def rest_order(exchange, n):
         side["own_ask_min"] = min(side["own_ask_min"], tick)
     clock = exchange.state[0]
     clock["resting"] += 1
+    if node["order_type"] >= ORDER_TYPE.PEG_PRIMARY:
+        clock["pegs"] += 1
     clock["next_expiry"] = min(clock["next_expiry"], node["expire_ts"])
 
 
@@ -254,6 +269,8 @@ def unrest_order(exchange, n):
     node["state"] = FREE
     clock = exchange.state[0]
     clock["resting"] -= 1
+    if node["order_type"] >= ORDER_TYPE.PEG_PRIMARY:
+        clock["pegs"] -= 1
     if clock["resting"] == 0:
         clock["next_expiry"] = NEVER
 

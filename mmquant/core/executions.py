@@ -10,7 +10,7 @@ import numpy as np
 
 from mmquant.core.dtypes import EXECUTED
 from mmquant.core.exchange import units_of
-from mmquant.core.jit import kernel
+from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.portfolio import fee_of
 
 FIRST_ROWS = 1 << 12
@@ -21,7 +21,7 @@ def make_executions(rows: int) -> np.ndarray:
     return np.zeros(rows, EXECUTED)
 
 
-@kernel
+@inner_kernel
 def find_execution(table, number):
     """Row of an execution, or the free one that it would take. The table must not be full."""
     mask = table.shape[0] - 1
@@ -32,7 +32,7 @@ def find_execution(table, number):
     return at
 
 
-@kernel
+@inner_kernel
 def executions_have_room(table, count):
     """Whether one more execution keeps the table at most half full; one of length 0 takes all."""
     return table.shape[0] == 0 or 2 * (count + 1) <= table.shape[0]
@@ -53,7 +53,7 @@ def grow_executions(table: np.ndarray) -> np.ndarray:
     return new
 
 
-@kernel
+@inner_kernel
 def execution_fee(row, instrument):
     """Fee of an execution as it stands: the given one, or by the rates; none of a bust."""
     lots = np.int64(row["lots"])
@@ -64,7 +64,7 @@ def execution_fee(row, instrument):
     return fee_of(instrument, row["price"], units_of(instrument, lots), row["liquidity"] > 0)
 
 
-@kernel
+@inner_kernel
 def replace_execution(position, instrument, row, side, lots, price, peer_arithmetic):
     """Let an execution have been another one from the start. Returns the change in spread captured.
 
@@ -97,7 +97,7 @@ def replace_execution(position, instrument, row, side, lots, price, peer_arithme
     return captured
 
 
-@kernel
+@inner_kernel
 def patch_fee(position, row, fee):
     """Book another fee for an execution. Returns the change."""
     change = fee - np.float64(row["fee"])

@@ -23,6 +23,7 @@ from mmquant.core.dtypes import (
     Reason,
 )
 from mmquant.core.executions import FIRST_ROWS, executions_have_room, make_executions
+from mmquant.core.guard_state import Guard, guard_notices, make_guard
 from mmquant.core.jit import inner_kernel
 from mmquant.core.orders import is_live
 from mmquant.core.signal_state import make_signal_state, signal_params
@@ -74,6 +75,7 @@ class Local(NamedTuple):
     instruction_log: np.ndarray
     path_log: np.ndarray
     instrument: np.ndarray
+    guard: Guard
 
 
 def make_local(
@@ -90,11 +92,12 @@ def make_local(
     keep_path: bool = True,
     keep_summary: bool = False,
     signal_param: np.ndarray | None = None,
+    guard: Guard | None = None,
 ) -> Local:
     """Fresh local half. ``sets`` are SET rows; parameters and memory have one row a set.
 
-    Signals are measured if ``signal_param`` (one SIGNAL_PARAM) is given. Executions are told apart by
-    their ids where tables are kept: in a sweep the simulated exchange never repeats one.
+    Signals are measured if ``signal_param`` (one SIGNAL_PARAM) is given. Executions are told apart
+    by their ids where tables are kept: in a sweep the simulated exchange never repeats one.
     """
     count, instruments = len(sets), len(instrument)
     position = np.zeros(count * instruments, POSITION)
@@ -114,7 +117,8 @@ def make_local(
     log = np.zeros(1, LOG)
     log["keep_tables"], log["keep_path"] = keep_tables, keep_path
     log["keep_summary"] = keep_summary
-    asked = 2 * (slots + max_quotes + instruments + 16)
+    guard = make_guard() if guard is None else guard
+    asked = 2 * (slots + max_quotes + instruments + 16) + guard_notices(guard, instruments)
     rows = max(log_rows, 8 * count * slots, count * asked)
     return Local(
         book=book,
@@ -139,6 +143,7 @@ def make_local(
         instruction_log=np.zeros(rows if keep_tables else 1, INSTRUCTION),
         path_log=np.zeros(rows * instruments if keep_path else 1, PATH),
         instrument=instrument,
+        guard=guard,
     )
 
 

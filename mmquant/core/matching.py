@@ -22,7 +22,16 @@ from mmquant.core.book import (
     note_trade,
     set_cell,
 )
-from mmquant.core.dtypes import NEVER, NO_ASK, NO_BID, ORDER_EVENT, REASON, ROW_KIND, STATUS
+from mmquant.core.dtypes import (
+    NEVER,
+    NO_ASK,
+    NO_BID,
+    ORDER_EVENT,
+    ORDER_TYPE,
+    REASON,
+    ROW_KIND,
+    STATUS,
+)
 from mmquant.core.exchange import (
     FREE,
     RESTING,
@@ -40,6 +49,7 @@ from mmquant.core.queue_position import front_after_depth, lots_reached
 
 EXECUTION = ORDER_EVENT.EXECUTION
 EXPIRE = ORDER_EVENT.EXPIRE
+PEG_MID = ORDER_TYPE.PEG_MID
 DEPTH = ROW_KIND.DEPTH
 TRADE = ROW_KIND.TRADE
 CLEAR = ROW_KIND.CLEAR
@@ -61,6 +71,9 @@ def execute(exchange, ts, n, lots, tick, liquidity):
     )
     msg = exchange.response[slot]
     msg["price"] = tick_price(exchange, inst, tick)
+    if node["order_type"] == PEG_MID and liquidity == MAKER and exchange.peg[n]["between"] != 0:
+        better = tick_price(exchange, inst, tick + np.int64(node["side"]))
+        msg["price"] = 0.5 * (msg["price"] + better)
     msg["mid"] = exchange.state[0]["mid"]
     msg["liquidity"] = liquidity
     node["leaves"] -= lots
@@ -231,8 +244,11 @@ def trade_level(exchange, ts, inst, k, tick, through, lots):
                 share["lots"] = lots
             left = lots if peer else share["lots"]
             leaves = np.int64(node["leaves"])
-            if through:
+            hidden = node["order_type"] == PEG_MID
+            if through or (hidden and exchange.peg[n]["between"] != 0):
                 fill = leaves if peer else min(leaves, left)
+            elif hidden:
+                fill = 0
             else:
                 node["front"] -= units_of(what, left)
                 node["traded"] += units_of(what, lots)
@@ -375,6 +391,15 @@ def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
 
 
 @inner_kernel
+def terms_tick(exchange, n):
+    """Tick that an order was sent with: its limit, or the cap of a peg."""
+    node = exchange.node[n]
+    if node["order_type"] >= ORDER_TYPE.PEG_PRIMARY:
+        return np.int64(exchange.peg[n]["cap"])
+    return np.int64(node["tick"])
+
+
+@inner_kernel
 def expiry_reason(exchange, expire_ts):
     """Why an order ends at its time."""
     if expire_ts == exchange.state[0]["day_end"]:
@@ -401,7 +426,7 @@ def expire_due(exchange, ts):
                     node["set"],
                     node["inst"],
                     node["side"],
-                    node["tick"],
+                    terms_tick(exchange, n),
                     node["leaves"],
                     reason,
                 )

@@ -7,6 +7,7 @@ import numpy as np
 from mmquant.core.dtypes import (
     ACTION_KIND,
     ORDER_STATE,
+    PURPOSE,
     REASON,
     SESSION,
     TIME_IN_FORCE,
@@ -58,6 +59,7 @@ def order_action(local, owner, ts, slot, kind, reason, actions, n):
     action["set"] = owner
     action["inst"] = order["inst"]
     action["reason"] = reason
+    action["offset"] = order["offset"]
     action["kind"] = kind
     action["side"] = order["side"]
     action["order_type"] = order["order_type"]
@@ -78,12 +80,24 @@ def notice(local, owner, ts, kind, inst, reason, actions, n):
     action["set"] = owner
     action["inst"] = inst
     action["reason"] = reason
+    action["offset"] = 0
     action["kind"] = kind
     action["side"] = 0
     action["order_type"] = 0
     action["tif"] = 0
     log_action(local, owner, action)
     return n + 1
+
+
+@inner_kernel
+def tell(local, owner, ts, inst, reason, on, actions, n):
+    """Log that a state of the guard begins (1 lot) or ends (0 lots)."""
+    n = notice(local, owner, ts, ACTION_KIND.ALERT, inst, reason, actions, n)
+    actions[n - 1]["lots"] = on
+    log = local.log[0]
+    if log["keep_tables"] != 0:
+        local.instruction_log[log["instructions"] - 1]["lots"] = on
+    return n
 
 
 @inner_kernel
@@ -97,6 +111,7 @@ def throttled(local, owner, ts, reserve):
         local.sent[owner], state["sent"], limit if limit > 0 else -1, state["message_window_ns"], ts
     ):
         state["throttled"] += 1
+        state["deny_reason"] = REASON.THROTTLED
         return True
     state["sent"] = note_sent(local.sent[owner], state["sent"], ts)
     return False
@@ -119,6 +134,7 @@ def held_back(local, owner, ts):
     state = local.set[owner]
     if state["max_in_flight"] != 0 and in_flight(local, owner) >= state["max_in_flight"]:
         state["throttled"] += 1
+        state["deny_reason"] = REASON.THROTTLED
         return True
     return throttled(local, owner, ts, state["cancel_reserve"])
 
@@ -214,6 +230,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     slot = free_slot(local, owner)
     if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
         state["denied"] += 1
+        state["deny_reason"] = REASON.TOO_MANY_ORDERS
         return n
     if held_back(local, owner, ts):
         return n
@@ -239,9 +256,11 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     order["set"] = owner
     order["inst"] = inst
     order["reason"] = 0
+    order["offset"] = quote["offset"]
     order["side"] = quote["side"]
     order["order_type"] = quote["order_type"]
     order["tif"] = max(np.int64(quote["tif"]), np.int64(TIME_IN_FORCE.DAY))
+    order["purpose"] = PURPOSE.QUOTE
     order["state"] = ORDER_STATE.SENT
     order["queries"] = 0
     order["ending"] = 0
@@ -258,16 +277,19 @@ def place_order(local, owner, ts, quote, lots, actions, n):
 def pull_all(local, owner, ts, inst, reason, actions, n):
     """Cancel all orders of an instrument (all instruments: -1), those on their way too.
 
-    An UNKNOWN one is cancelled as well, once, while the link is up.
+    An UNKNOWN one is cancelled as well, once and while the link is up, unless it is only waited for
+    answers of the broker. What is no quote but reduces a risk goes on, unless all
+    instruments are meant.
     """
-    link_up = local.set[owner]["link"] != SESSION.DOWN
+    unknown_too = local.set[owner]["link"] != SESSION.DOWN and reason != REASON.PULL_RECONCILING
     count = 0
     for i in range(local.set[owner]["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
         can_cancel = order["state"] >= ORDER_STATE.SENT and order["state"] <= ORDER_STATE.MODIFYING
-        can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and link_up
-        if can_cancel and (inst < 0 or order["inst"] == inst):
+        can_cancel |= order["state"] == ORDER_STATE.UNKNOWN and order["ending"] == 0 and unknown_too
+        stays = order["purpose"] == PURPOSE.HEDGE or order["purpose"] == PURPOSE.FLATTEN
+        if can_cancel and (inst < 0 or (order["inst"] == inst and not stays)):
             before = n
             n = cancel_order(local, owner, ts, slot, reason, actions, n)
             count += n - before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.book import ASK, BID, lots_at, make_cell
+from mmquant.core.book import ASK, BID, make_cell
 from mmquant.core.dtypes import (
     ACTION_KIND,
     NEVER,
@@ -21,8 +21,6 @@ from mmquant.core.exchange import (
     RESTING,
     book_mid,
     respond,
-    rest_order,
-    units_of,
     unrest_order,
 )
 from mmquant.core.jit import inner_kernel
@@ -34,7 +32,9 @@ from mmquant.core.matching import (
     reaches,
     shown_within,
     take,
+    terms_tick,
 )
+from mmquant.core.pegging import NO_PRICE, is_peg, join_queue, move_peg, peg_price, peg_tick
 
 PLACE = ACTION_KIND.PLACE
 MODIFY = ACTION_KIND.MODIFY
@@ -72,7 +72,7 @@ def answer(exchange, ts, event, n, lots, reason):
         node["set"],
         node["inst"],
         node["side"],
-        node["tick"],
+        terms_tick(exchange, n),
         lots,
         reason,
     )
@@ -86,18 +86,6 @@ def expiry_of(exchange, tif, expire_ts):
     if tif == GTD:
         return expire_ts
     return np.int64(NEVER)
-
-
-@inner_kernel
-def join_queue(exchange, n):
-    """Rest an order behind all that its level displays. The level's cell must exist."""
-    node = exchange.node[n]
-    inst = np.int64(node["inst"])
-    k = BID if node["side"] > 0 else ASK
-    shown = lots_at(exchange.book, inst, k, np.int64(node["tick"]))
-    node["front"] = units_of(exchange.instrument[inst], shown)
-    node["traded"] = 0.0
-    rest_order(exchange, n)
 
 
 @inner_kernel
@@ -143,7 +131,11 @@ def place(exchange, ts, action):
     tif = np.int64(action["tif"])
     kind = np.int64(action["order_type"])
     k = BID if side > 0 else ASK
-    if kind != MARKET and make_cell(exchange.book, inst, k, np.int64(action["tick"])) < 0:
+    if (
+        kind != MARKET
+        and not is_peg(kind)
+        and make_cell(exchange.book, inst, k, np.int64(action["tick"])) < 0
+    ):
         return STATUS.BOOK_FULL
     node["order_id"] = action["order_id"]
     node["expire_ts"] = expiry_of(exchange, tif, action["expire_ts"])
@@ -155,6 +147,8 @@ def place(exchange, ts, action):
     node["side"] = side
     node["order_type"] = kind
     node["state"] = FREE
+    if is_peg(kind):
+        return place_peg(exchange, ts, action, n)
     limit = np.int64(action["tick"])
     if kind == MARKET:
         limit = np.int64(NO_ASK) - 1 if side > 0 else np.int64(NO_BID) + 1
@@ -181,6 +175,55 @@ def place(exchange, ts, action):
         answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), reason)
         return STATUS.OK
     join_queue(exchange, n)
+    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
+    return STATUS.OK
+
+
+@inner_kernel
+def place_peg(exchange, ts, action, n):
+    """A new peg arrives: it rests where the book puts it, or is refused without a book."""
+    node = exchange.node[n]
+    peg = exchange.peg[n]
+    peg["cap"] = action["tick"]
+    peg["offset"] = action["offset"]
+    leaves = np.int64(node["leaves"])
+    if node["expire_ts"] <= ts:
+        answer(exchange, ts, EXPIRE, n, leaves, expiry_reason(exchange, node["expire_ts"]))
+        return STATUS.OK
+    price = peg_price(exchange, n)
+    if price == NO_PRICE:
+        answer(exchange, ts, REJECT, n, leaves, REASON.NO_LIQUIDITY)
+        return STATUS.OK
+    if action["tif"] == IOC or action["tif"] == FOK:
+        answer(exchange, ts, EXPIRE, n, leaves, REASON.NO_LIQUIDITY)
+        return STATUS.OK
+    side = np.int64(node["side"])
+    tick = peg_tick(side, price)
+    if make_cell(exchange.book, np.int64(node["inst"]), BID if side > 0 else ASK, tick) < 0:
+        return STATUS.BOOK_FULL
+    node["tick"] = tick
+    peg["between"] = price & 1
+    join_queue(exchange, n)
+    answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
+    return STATUS.OK
+
+
+@inner_kernel
+def modify_peg(exchange, ts, action, n, leaves):
+    """A resting peg gets a new cap and size. Less under the same cap keeps the queue."""
+    node = exchange.node[n]
+    peg = exchange.peg[n]
+    old = np.int64(peg["cap"])
+    peg["cap"] = action["tick"]
+    if not move_peg(exchange, n):
+        peg["cap"] = old
+        return STATUS.BOOK_FULL
+    more = leaves > node["leaves"]
+    node["lots"] = action["lots"]
+    node["leaves"] = leaves
+    if more:
+        unrest_order(exchange, n)
+        join_queue(exchange, n)
     answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
     return STATUS.OK
 
@@ -231,6 +274,8 @@ def modify(exchange, ts, action):
     inst = np.int64(node["inst"])
     side = np.int64(node["side"])
     tick = np.int64(action["tick"])
+    if is_peg(node["order_type"]):
+        return modify_peg(exchange, ts, action, n, leaves)
     if tick == node["tick"] and leaves <= node["leaves"]:
         node["lots"] = action["lots"]
         node["leaves"] = leaves

@@ -35,7 +35,9 @@ def ask_after(local, owner, ts, slot, reason, actions, n):
         return n
     n = order_action(local, owner, ts, slot, ACTION_KIND.QUERY, reason, actions, n)
     order["queries"] += 1
-    timeout = max(np.int64(state["ack_timeout_ns"]), np.int64(state["cancel_timeout_ns"]))
+    timeout = np.int64(state["ack_timeout_ns"])
+    if timeout == 0:
+        timeout = np.int64(state["cancel_timeout_ns"])
     order["due_ts"] = ts + pause(timeout, np.int64(order["queries"]))
     if order["ending"] != 0 and not throttled(local, owner, ts, 0):
         n = order_action(

@@ -383,6 +383,13 @@ def take_terms(local, owner, slot, msg, event, before):
 
 
 @inner_kernel
+def says_gone(event, msg):
+    """Whether a change was refused because the broker knows no such order: its end was missed."""
+    refused = event == ORDER_EVENT.CANCEL_REJECT or event == ORDER_EVENT.MODIFY_REJECT
+    return refused and msg["reason"] == REASON.UNKNOWN_ORDER
+
+
+@inner_kernel
 def on_order(local, owner, msg):
     """Apply an order message. Returns a Reason where something needs saying, else 0.
 
@@ -421,4 +428,7 @@ def on_order(local, owner, msg):
         take_terms(local, owner, slot, msg, event, before)
     if event == ORDER_EVENT.CANCEL_REJECT:
         order["ending"] = 0
+    if is_live(order["state"]) and says_gone(event, msg) and state["ack_timeout_ns"] > 0:
+        set_state(local, owner, order, UNKNOWN, msg["ts"])
+        set_due(local, owner, order, np.int64(msg["ts"]))
     return REASON.NONE

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mmquant.core.dtypes import (
     NO_ASK,
     NO_BID,
     REASON,
 )
+from mmquant.core.exposure import guard_room
 from mmquant.core.jit import inner_kernel
 from mmquant.core.portfolio import equity_of
 
@@ -21,13 +24,15 @@ def instrument_reason(local, owner, inst, ts):
     view = local.views[inst]
     param = local.set[owner]
     if view["halted"] != 0:
-        return REASON.PULL_HALTED
+        return REASON.PULL_HALTED if view["halted"] == 1 else REASON.PULL_BAD_NUMBER
     if ts - view["ts"] > param["max_book_age_ns"]:
         return REASON.PULL_STALE
     if view["best_bid"] == NO_BID or view["best_ask"] == NO_ASK:
         return HOLD if param["hold_one_sided"] != 0 else REASON.PULL_ONE_SIDED
     if view["best_bid"] >= view["best_ask"] or not math.isfinite(view["mid"]):
         return REASON.PULL_CROSSED
+    if view["best_bid"] < local.instrument[inst]["min_tick"]:
+        return REASON.PULL_BAD_NUMBER
     if outside_collar(view, param["theo_collar"]):
         return REASON.PULL_COLLAR
     return REASON.NONE
@@ -69,5 +74,17 @@ def room_lots(local, owner, inst, side):
     position = local.position[owner * local.instrument.shape[0] + inst]
     limit = local.set[owner]["max_position_lots"]
     if side > 0:
-        return limit - position["lots"] - position["open_buy"]
-    return limit + position["lots"] - position["open_sell"]
+        room = limit - position["lots"] - position["open_buy"]
+    else:
+        room = limit + position["lots"] - position["open_sell"]
+    if local.set[owner]["guarded"] != 0:
+        room = min(room, guard_room(local, owner, inst, side))
+    return room
+
+
+@inner_kernel
+def room_reason(local, owner, inst, side):
+    """Reason to name where a guarded side has no room: the position limit, or the guard's."""
+    if room_lots(local, owner, inst, side) < guard_room(local, owner, inst, side):
+        return np.int64(REASON.PULL_LIMIT)
+    return np.int64(local.guard.own[owner]["why"])

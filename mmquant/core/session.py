@@ -98,7 +98,10 @@ def on_session(local, owner, msg, actions):
 
 @inner_kernel
 def on_position(local, owner, msg, actions):
-    """Compare the broker's position with ours; one that differs blocks its instrument."""
+    """Compare the broker's position with ours; one that differs blocks its instrument.
+
+    An execution may have been missed: the broker is asked for all once.
+    """
     inst = np.int64(msg["inst"])
     count = local.instrument.shape[0]
     if inst < 0 or inst >= count:
@@ -117,6 +120,7 @@ def on_position(local, owner, msg, actions):
     n = pull_all(local, owner, ts, inst, reason, actions, 0)
     if not known:
         n = notice(local, owner, ts, ACTION_KIND.ALERT, inst, reason, actions, n)
+        n = notice(local, owner, ts, ACTION_KIND.QUERY, 0, reason, actions, n)
     return n
 
 

@@ -68,8 +68,11 @@ def drain_responses(local, exchange, until, actions):
         msg = ring[clock["response_head"] & (ring.shape[0] - 1)]
         if msg["ts"] > until:
             break
-        if not logs_have_room(local, 2):
+        rows = actions.shape[0]
+        if not logs_have_room(local, rows):
             return STATUS.LOG_FULL
+        if not requests_have_room(exchange, rows):
+            return STATUS.RING_FULL
         if not table_has_room(local):
             return STATUS.EXECUTIONS_FULL
         n = on_own_message(local, np.int64(msg["set"]), msg, actions)
@@ -190,6 +193,22 @@ def bring_to(local, exchange, tape, clock, ring, until):
 
 
 @inner_kernel
+def bring_answered(local, exchange, tape, clock, ring, until, actions):
+    """Bring the exchange to a time, each answer applied when it comes if none asks to decide.
+
+    The guard may pull quotes at an answer, which then are cancelled while the exchange goes on.
+    """
+    while True:
+        at = bring_to(local, exchange, tape, clock, ring, until)
+        if at != AT_RESPONSE or clock["triggers"] & TRIGGER.OWN:
+            return at
+        head = exchange.state[0]["response_head"] & (exchange.response.shape[0] - 1)
+        status = drain_responses(local, exchange, exchange.response[head]["ts"], actions)
+        if status != 0:
+            return status
+
+
+@inner_kernel
 def take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg):
     """Apply the messages from outside that come up to the decision in hand, each at its time.
 
@@ -198,7 +217,7 @@ def take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg):
     """
     while clock["inbox"] < inbox.shape[0] and inbox[clock["inbox"]]["ts"] <= clock["due"]:
         given = inbox[clock["inbox"]]
-        at = bring_to(local, exchange, tape, clock, ring, given["ts"] - 1)
+        at = bring_answered(local, exchange, tape, clock, ring, given["ts"] - 1, actions)
         if at > 0 or at == AT_RESPONSE:
             return at
         status = drain_responses(local, exchange, given["ts"] - 1, actions)
@@ -235,7 +254,7 @@ def prepare_decision(local, exchange, tape, clock, ring, inbox, actions, msg):
         status = take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg)
         if status > 0:
             return status
-    at = bring_to(local, exchange, tape, clock, ring, clock["due"])
+    at = bring_answered(local, exchange, tape, clock, ring, clock["due"], actions)
     if at > 0:
         return at
     if at == AT_RESPONSE:
@@ -316,15 +335,24 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
 
 
 def run_clock(
-    tape: Tape, *, interval: int, triggers: int, two_books: bool, start: int | None = None
+    tape: Tape,
+    *,
+    interval: int,
+    triggers: int,
+    two_books: bool,
+    guarded: bool = False,
+    start: int | None = None,
 ) -> np.ndarray:
-    """Fresh cursors: the first timer decision is one interval after the first row."""
+    """Fresh cursors: the first timer decision is one interval after the first row.
+
+    ``guarded``: own messages can cause actions, so that each is applied at its time.
+    """
     clock = np.zeros(1, RUN_CLOCK)
     origin = int(tape.exch_ts[0]) if start is None else start
     clock["interval"] = interval
     clock["triggers"] = triggers
     clock["two_books"] = two_books
-    clock["react"] = bool(triggers & TRIGGER.OWN)
+    clock["react"] = guarded or bool(triggers & TRIGGER.OWN)
     clock["next_timer"] = origin + interval if triggers & TRIGGER.TIMER else NEVER
     clock["next_snap"] = NEVER if two_books else origin + interval
     clock["last_local_ts"] = int(tape.local_ts.max())

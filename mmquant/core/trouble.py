@@ -17,7 +17,7 @@ def note_trouble(local, owner):
     for inst in range(count):
         line = local.traffic[owner * count + inst]
         found |= (line["differs"] != 0) | (line["overfilled"] != 0)
-        found |= (line["stale"] != 0) | (line["recovering"] != 0)
+        found |= (line["stale"] != 0) | (line["recovering"] != 0) | (line["bad"] != 0)
     state["troubled"] = 1 if found else 0
     state["touched"] = 1
     state["quiet"] = 0
@@ -70,6 +70,8 @@ def line_reason(local, owner, inst):
         return REASON.OVERFILL
     if line["differs"] != 0:
         return REASON.PULL_POSITION
+    if line["bad"] != 0:
+        return REASON.PULL_BAD_NUMBER
     if line["stale"] != 0:
         return REASON.PULL_STALE
     return REASON.NONE

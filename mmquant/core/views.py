@@ -50,7 +50,7 @@ def market_view(local, book, inst, view):
         view["trade_price"] = price_of_tick(what, side["trade_tick"], side["trade_subtick"])
     view["buy_volume"] = side["buy_lots"] * what["lot_num"] / what["lot_den"]
     view["sell_volume"] = side["sell_lots"] * what["lot_num"] / what["lot_den"]
-    view["halted"] = 1 if side["halted"] != 0 else 0
+    view["halted"] = 1 if side["halted"] != 0 else 2 * side["bad"]
     view["units_per_lot"] = what["lot_num"] / what["lot_den"]
     view["multiplier"] = what["multiplier"]
     view["tick_size"] = step_at(what, side["best_bid"]) if side["best_bid"] != NO_BID else math.nan

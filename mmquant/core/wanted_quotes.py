@@ -21,6 +21,8 @@ from mmquant.core.ticks import price_of_tick
 
 LAST_REASON = max(REASON)
 FAR_TICKS = 10
+FURTHEST_PEG = 2**15 - 1
+PEG_PRIMARY = ORDER_TYPE.PEG_PRIMARY
 
 
 @inner_kernel
@@ -32,11 +34,17 @@ def valid_quote(local, quote):
         return False
     if quote["lots"] <= 0 or quote["lots"] >= NO_ASK:
         return False
-    if quote["order_type"] < 0 or quote["order_type"] > ORDER_TYPE.POST_ONLY:
+    if quote["order_type"] < 0 or quote["order_type"] > ORDER_TYPE.PEG_BEST:
+        return False
+    if quote["offset"] < -FURTHEST_PEG or quote["offset"] > FURTHEST_PEG:
         return False
     if quote["tif"] < 0 or quote["tif"] > TIME_IN_FORCE.FOK:
         return False
     if quote["reason"] < 0 or quote["reason"] > LAST_REASON:
+        return False
+    if quote["order_type"] != ORDER_TYPE.MARKET and (
+        quote["tick"] < local.instrument[quote["inst"]]["min_tick"]
+    ):
         return False
     return quote["tick"] > NO_BID and quote["tick"] < NO_ASK and not far_through(local, quote)
 
@@ -73,6 +81,7 @@ def blank_quotes(local, owner, ts):
         quote["order_type"] = param["order_type"]
         quote["tif"] = param["tif"]
         quote["reason"] = 0
+        quote["offset"] = 0
         quote["served"] = 0
     for i in range(rows, rows + CANARY_ROWS):
         local.quote[i]["tick"] = CANARY
@@ -97,9 +106,11 @@ def is_immediate(order_type, tif):
 @inner_kernel
 def serves(order, quote):
     """Whether an order at the right place is what a quote asks for: one that takes is not one
-    that rests."""
+    that rests, and a peg only itself."""
     if is_immediate(quote["order_type"], quote["tif"]):
         return order["order_type"] == quote["order_type"] and order["tif"] == quote["tif"]
+    if quote["order_type"] >= PEG_PRIMARY or order["order_type"] >= PEG_PRIMARY:
+        return order["order_type"] == quote["order_type"] and order["offset"] == quote["offset"]
     return not is_immediate(order["order_type"], order["tif"])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmquant.core.dtypes import INSTRUMENT, LADDER, LADDER_STEPS, VIEW_LEVELS
+from mmquant.core.dtypes import INSTRUMENT, LADDER, LADDER_STEPS, NO_BID, VIEW_LEVELS
 from mmquant.data.fees import FeeRates
 from mmquant.data.grid import (
     lots_to_size,
@@ -70,7 +70,8 @@ class Contract:
     """One tradable instrument. ``id`` is its number on a tape (column ``inst``).
 
     A size of 1 lot is ``lot`` units (decimal string); a unit is worth price * multiplier.
-    Options carry expiry (ISO date), strike, right ("C" or "P") and exercise style.
+    Options carry expiry (ISO date), strike, right ("C" or "P") and exercise style. A price of zero
+    or less is an error unless ``negative_prices`` says that it can be, as of a spread of two.
 
     Raises
     ------
@@ -90,6 +91,7 @@ class Contract:
     strike: float | None = None
     right: str = ""
     lot: str = "1"
+    negative_prices: bool = False
     ladders: tuple[Ladder, ...] = ()
 
     def __post_init__(self) -> None:
@@ -268,6 +270,7 @@ def instrument_rows(
         row["view_levels"] = VIEW_LEVELS
         row["multiplier"] = contract.multiplier
         row["option"] = contract.kind in OPTION_KINDS
+        row["min_tick"] = NO_BID if contract.negative_prices else _first_tick(steps[0])
         row["lot_num"], row["lot_den"] = contract.lot_fraction()
         row["ladder_len"] = len(steps)
         for column, values in zip(LADDER.names or (), zip(*steps, strict=True), strict=True):
@@ -276,6 +279,12 @@ def instrument_rows(
         for name in ("maker_value_rate", "maker_unit_rate", "taker_value_rate", "taker_unit_rate"):
             row[name] = getattr(rate, name)
     return out
+
+
+def _first_tick(step: tuple[int, int, int, int]) -> int:
+    """The lowest tick whose price is above zero, by the lowest step of a ladder."""
+    tick_from, price_num, step_num, _ = step
+    return tick_from + (-price_num) // step_num + 1
 
 
 def _per_contract(fees: FeeRates | Sequence[FeeRates] | None, n: int) -> Sequence[FeeRates]:

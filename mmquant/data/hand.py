@@ -195,7 +195,10 @@ def _message(
 
 
 def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str, str]]:
-    """Messages as lines of the file, with their times; ``refused`` says which changed nothing."""
+    """Messages as lines of the file, with their times; ``refused`` says which changed nothing.
+
+    What the broker said has no line, nor have orders by hand: they are quote instructions.
+    """
     names = {
         **{(int(MsgKind.THEO), int(code)): name for name, code in PRICES.items()},
         **{(int(MsgKind.CONTROL), int(code)): name for name, code in CONTROLS.items()},
@@ -203,7 +206,7 @@ def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str
     }
     symbols = [c.symbol for c in contracts]
     out = []
-    for row in rows:
+    for row in rows[rows["kind"] < int(MsgKind.SESSION)]:
         what, inst = names[int(row["kind"]), int(row["reason"])], int(row["inst"])
         holds_ns = int(row["exch_ts"]) - int(row["ts"])
         unique = symbols.count(symbols[inst]) == 1

@@ -28,6 +28,7 @@ from mmquant.live.kill import KillSwitch
 from mmquant.live.loop import LiveLoop
 from mmquant.live.session_file import run_name, write_session
 from mmquant.trading.halves import Session, action_rows, make_local_half, triggers_of
+from mmquant.trading.hard_limits import check_hard_limits
 from mmquant.trading.logs import Logs
 from mmquant.trading.ports import Broker, LiveStep
 
@@ -56,6 +57,8 @@ def open_live(
 
     Raises
     ------
+    ConfigError
+        where a hard limit is unset, unless the broker says that it is simulated.
     LockedError
         where the run is running already.
     UsageError
@@ -65,6 +68,8 @@ def open_live(
     CheckFailed
         where the journalled actions are not what comes of the journalled messages.
     """
+    if not getattr(broker, "simulated", False):
+        check_hard_limits(session.config)
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.hold()
     write_session(folder, session)

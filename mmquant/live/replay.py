@@ -18,9 +18,10 @@ from mmquant.errors import ConfigError
 from mmquant.live.inbox import Inbox
 from mmquant.live.loop import LiveLoop
 from mmquant.live.recovery import new_journal
+from mmquant.trading.event_bus import EventBus, live_step
 from mmquant.trading.halves import (
+    DAY_END,
     action_rows,
-    day_end_of,
     exchange_state,
     latency_knots,
     make_local_half,
@@ -29,7 +30,6 @@ from mmquant.trading.halves import (
     tape_columns,
     triggers_of,
 )
-from mmquant.trading.ports import LiveStep
 from mmquant.trading.results import make_run
 from mmquant.trading.strategy import Strategy
 
@@ -43,12 +43,13 @@ def replay(
     progress: Callable[[int, int], None] | None = None,
     follow: bool = False,
     journal: str | Path | None = None,
+    bus: EventBus | None = None,
 ) -> Run:
     """Run a strategy over a tape message by message, as live. Arguments as for ``backtest``.
 
     With ``follow``, lines that are added to the file ``hand.file`` while it runs are obeyed: it may
     be empty or missing at first. With ``journal``, a new folder, the run keeps a journal there as a
-    live one does.
+    live one does. ``bus`` is told what happens as it happens.
     The Run equals that of ``backtest`` bit for bit, but for its mode.
 
     Raises
@@ -72,17 +73,18 @@ def replay(
     exchange = make_exchange(
         book=make_book(len(local.instrument)),
         instrument=local.instrument,
-        state=exchange_state(settings, local.live.shape[1], day_end_of(columns)),
+        state=exchange_state(settings, local.live.shape[1], DAY_END),
         sets=1,
         knots=latency_knots(settings),
     )
     broker = SimBroker(exchange, columns, triggers=triggers_of(settings))
-    step = LiveStep(local, session.strategy, action_rows(local))
+    contracts = contracts_of(session.tape)
+    step = live_step(local, session.strategy, action_rows(local), contracts, bus)
     kept = None if journal is None else new_journal(RunFolder(journal), session, step)
     inbox = Inbox(
         None if follow else read_inbox(settings, session.tape),
         follow=settings.hand_path() if follow else None,
-        contracts=contracts_of(session.tape),
+        contracts=contracts,
     )
     loop = LiveLoop(
         broker,

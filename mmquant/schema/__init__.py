@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mmquant.errors import UsageError
 from mmquant.schema.columns import Column, Table
+from mmquant.schema.desk import INSTRUCTIONS, UTILISATION
 from mmquant.schema.market import (
     BOOK_LEVELS,
     CONTRACTS,
@@ -39,6 +40,8 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         FEED_LATENCY,
         ORDER_LATENCY,
+        INSTRUCTIONS,
+        UTILISATION,
     )
 }
 

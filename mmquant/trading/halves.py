@@ -25,6 +25,7 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.engine import AT_END, Tape, empty_message
 from mmquant.core.exchange import EXCHANGE_STATE, Exchange, make_exchange
+from mmquant.core.guard_state import guard_notices
 from mmquant.core.local import Local, make_local
 from mmquant.core.tape_loop import run_clock, view_ring
 from mmquant.data.contracts import instrument_rows
@@ -35,11 +36,14 @@ from mmquant.data.micro_price import read_micro_price
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
 from mmquant.errors import ConfigError, DataError
+from mmquant.trading.guard_rows import guard_of, is_guarded
 from mmquant.trading.maker import MAKER, MICRO_PRICE, Maker, maker_params, signal_param_of
 from mmquant.trading.profiles import check_depth, received, shown_levels, under_profile
 from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
+DAY_END = NEVER - 1
+"""When DAY orders end in a backtest: after all that the tape brings about, as its day does."""
 
 
 def tape_columns(tape: xr.Dataset, config: Config) -> Tape:
@@ -110,6 +114,9 @@ def set_rows(
     row["no_post_only"] = config.profile.name == "ibkr" and config.profile.ibkr.smart
     row["start_ts"] = start_ts
     _order_path_rows(config, row)
+    row["guarded"] = is_guarded(config.risk)
+    row["steady"] &= row["guarded"] == 0
+    row["checks"] |= row["guarded"]
     return row
 
 
@@ -156,11 +163,6 @@ def exchange_state(config: Config, slots: int, day_end: int) -> np.ndarray:
     row["peer_fills"] = FillMode[config.fill.mode.upper()] == FillMode.PEER
     row["slots"] = slots
     return row
-
-
-def day_end_of(tape: Tape) -> int:
-    """When DAY orders end: after the tape's last row."""
-    return int(tape.exch_ts[-1]) + 1
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,7 @@ def make_local_half(
     sets = set_rows(config, strategy, rows, start_ts=int(tape["exch_ts"].values[0]))
     sets["one_side"] &= bool(instrument["option"].any())
     sets["checks"] |= sets["one_side"]
+    guard = guard_of(config, contracts, len(sets))
     return make_local(
         book=make_book(len(contracts), window=1 << 15 if with_book else 64),
         instrument=instrument,
@@ -296,6 +299,7 @@ def make_local_half(
         keep_path=keep_path,
         keep_summary=keep_summary,
         signal_param=signal_param_of(config.signals),
+        guard=guard,
     )
 
 
@@ -336,7 +340,7 @@ def make_halves(
     exchange = make_exchange(
         book=make_book(len(local.instrument)),
         instrument=local.instrument,
-        state=exchange_state(config, slots, day_end_of(columns)),
+        state=exchange_state(config, slots, DAY_END),
         sets=len(local.set),
         knots=latency_knots(config),
     )
@@ -345,7 +349,13 @@ def make_halves(
         local,
         exchange,
         columns,
-        run_clock(columns, interval=interval, triggers=triggers, two_books=two_books),
+        run_clock(
+            columns,
+            interval=interval,
+            triggers=triggers,
+            two_books=two_books,
+            guarded=is_guarded(config.risk),
+        ),
         view_ring(
             columns,
             interval=AT_END if two_books else interval,
@@ -361,4 +371,5 @@ def make_halves(
 def action_rows(local: Local) -> np.ndarray:
     """Room for all actions that one decision can take."""
     slots, quotes = local.live.shape[1], len(local.quote)
-    return np.zeros(2 * (slots + quotes + len(local.instrument) + 8), ACTION)
+    rows = 2 * (slots + quotes + len(local.instrument) + 8)
+    return np.zeros(rows + guard_notices(local.guard, len(local.instrument)), ACTION)

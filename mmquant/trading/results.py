@@ -37,6 +37,9 @@ COUNTERS = (
     "late",
     "orphans",
     "illegal",
+    "duplicates",
+    "overfills",
+    "timeouts",
 )
 
 

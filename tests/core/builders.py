@@ -119,6 +119,7 @@ class Request(NamedTuple):
     expire: int = NEVER
     set: int = 0
     inst: int = 0
+    offset: int = 0
 
     def action(self) -> np.ndarray:
         row = np.zeros(1, ACTION)
@@ -129,7 +130,7 @@ class Request(NamedTuple):
             self.set,
             self.inst,
         )
-        row["kind"], row["side"] = int(self.kind), self.side
+        row["kind"], row["side"], row["offset"] = int(self.kind), self.side, self.offset
         row["order_type"], row["tif"] = int(self.order_type), int(self.tif)
         return row
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmquant.core.dtypes import ActionKind, OrderState, Reason, Requote
+from mmquant.core.dtypes import ActionKind, Control, MsgKind, OrderState, Reason, Requote
 from mmquant.core.dtypes import OrderEvent as E
 from tests.core.builders import (
     BUY,
@@ -188,8 +188,8 @@ def test_a_bust_takes_an_execution_back() -> None:
     desk = Desk()
     order_id = desk.working(BID)
     before = {name: float(desk.position()[name]) for name in ("cash", "fees", "volume")}
-    desk.fill(order_id, BUY, 2, price=0.98)
-    desk.on(E.BUST, order_id, side=BUY, lots=2, price=0.98, mid=1.0, liquidity=1)
+    desk.fill(order_id, BUY, 2, price=0.98, seq=77)
+    desk.on(E.BUST, order_id, side=BUY, seq=77, reason=1)
     assert (desk.position()["lots"], desk.open_lots()) == (0, (5, 0))
     assert {name: float(desk.position()[name]) for name in before} == before
     assert desk.logged_fills()["lots"].tolist() == [2, -2]
@@ -198,15 +198,19 @@ def test_a_bust_takes_an_execution_back() -> None:
 def test_more_lots_than_ordered_are_booked() -> None:
     desk = Desk()
     order_id = desk.working(BID)
-    desk.fill(order_id, BUY, 7)
+    told = desk.fill(order_id, BUY, 7)
+    assert [(a.kind, a.reason) for a in told] == [(ALERT, Reason.OVERFILL)]
     assert (desk.position()["lots"], desk.open_lots(), desk.state(order_id)) == (
         7,
         (0, 0),
         S.FILLED,
     )
+    assert desk.decide(BID) == []
+    desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
+    assert [a.kind for a in desk.decide(BID)] == [PLACE]
 
 
-@pytest.mark.parametrize("event", [E.SEND, E.NOT_FOUND, E.CORRECTION])
+@pytest.mark.parametrize("event", [E.SEND, E.NOT_FOUND])
 def test_an_event_that_cannot_be_is_told_and_changes_nothing(event: E) -> None:
     desk = Desk()
     order_id = desk.working(BID)

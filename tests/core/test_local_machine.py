@@ -49,6 +49,7 @@ class AnyMessages(RuleBasedStateMachine):
         self.sent: dict[int, Sent] = {}
         self.position = 0
         self.booked: list[int] = []
+        self.executions: list[list[int]] = []
 
     # --- what the desk does
 
@@ -69,12 +70,21 @@ class AnyMessages(RuleBasedStateMachine):
     def say(self, event: E, order_id: int, **fields: Any) -> None:
         self.desk.on(event, order_id, side=self.sent[order_id].side, **fields)
 
-    def book(self, event: E, order_id: int, lots: int) -> None:
-        order, sign = self.sent[order_id], 1 if event == E.EXECUTION else -1
-        self.say(event, order_id, lots=lots, price=1.0, mid=1.0, liquidity=1)
-        order.filled += sign * lots
-        self.position += sign * order.side * lots
-        self.booked.append(sign * lots)
+    def tell(self, event: E, number: int) -> None:
+        order_id, lots, revision = self.executions[number]
+        more = {"price": 1.0, "mid": 1.0, "liquidity": 1, "reason": revision}
+        self.say(event, order_id, lots=lots, seq=1000 + number, **more)
+
+    def book(self, order_id: int, lots: int) -> None:
+        self.executions.append([order_id, lots, 0])
+        self.tell(E.EXECUTION, len(self.executions) - 1)
+        self.count(order_id, lots)
+
+    def count(self, order_id: int, lots: int) -> None:
+        self.sent[order_id].filled += lots
+        self.position += self.sent[order_id].side * lots
+        if lots != 0:
+            self.booked.append(lots)
 
     def some_order(self, data: st.DataObject, live: bool = False) -> int | None:
         ids = [i for i in self.sent if not live or i in self.desk.live()][-3:]
@@ -83,14 +93,22 @@ class AnyMessages(RuleBasedStateMachine):
     @rule(data=st.data(), lots=st.integers(1, 12))
     def fill(self, data: st.DataObject, lots: int) -> None:
         if (order_id := self.some_order(data)) is not None:
-            self.book(E.EXECUTION, order_id, lots)
+            self.book(order_id, lots)
+
+    @rule(data=st.data(), lots=st.integers(0, 12))
+    def revise(self, data: st.DataObject, lots: int) -> None:
+        if self.executions:
+            number = data.draw(st.integers(0, len(self.executions) - 1))
+            order_id, before, _ = row = self.executions[number]
+            row[1], row[2] = lots, row[2] + 1
+            self.tell(E.CORRECTION if lots else E.BUST, number)
+            self.count(order_id, -before)
+            self.count(order_id, lots)
 
     @rule(data=st.data())
-    def bust(self, data: st.DataObject) -> None:
-        filled = [i for i, order in self.sent.items() if order.filled > 0]
-        if filled:
-            order_id = data.draw(st.sampled_from(filled))
-            self.book(E.BUST, order_id, data.draw(st.integers(1, self.sent[order_id].filled)))
+    def repeat(self, data: st.DataObject) -> None:
+        if self.executions:
+            self.tell(E.EXECUTION, data.draw(st.integers(0, len(self.executions) - 1)))
 
     @rule(data=st.data())
     def confirm(self, data: st.DataObject) -> None:
@@ -157,7 +175,7 @@ class HonestBroker(AnyMessages):
         order = self.sent[order_id]
         most = max(order.terms[1], order.asked[1] if order.asked else 0) - order.filled
         if most > 0:
-            self.book(E.EXECUTION, order_id, min(lots, most))
+            self.book(order_id, min(lots, most))
 
     @rule(data=st.data())
     def confirm(self, data: st.DataObject) -> None:
@@ -182,8 +200,8 @@ class HonestBroker(AnyMessages):
 
     @precondition(lambda self: False)
     @rule()
-    def bust(self) -> None:
-        """A bust can take a position past any limit."""
+    def revise(self) -> None:
+        """A correction can take a position past any limit."""
 
     @precondition(lambda self: False)
     @rule()

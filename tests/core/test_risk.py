@@ -13,6 +13,7 @@ from mmquant.core.dtypes import (
     Control,
     Limit,
     MsgKind,
+    OrderEvent,
     OrderState,
     Reason,
     Requote,
@@ -94,7 +95,9 @@ def test_orders_under_way_and_unknown_ones_use_up_room() -> None:
     order_id = desk.working(BID)
     desk.on(14, order_id)  # a disconnect
     assert desk.state(order_id) == OrderState.UNKNOWN
-    assert placed(desk.decide(Want(BUY, 98, 9))) == [(BUY, 98, 3)]
+    assert placed(desk.decide(Want(BUY, 98, 9))) == []
+    desk.on(OrderEvent.FOUND_OPEN, order_id, side=BUY, tick=99, lots=5)
+    assert placed(desk.decide(BID, Want(BUY, 98, 9))) == [(BUY, 98, 3)]
 
 
 def test_an_order_is_clipped_to_the_largest_size() -> None:
@@ -315,7 +318,7 @@ def test_a_strategy_that_leaves_its_rows_is_stopped(written: int, returned: int)
         Want(BUY, NO_ASK, 5),
         Want(BUY, 99, 5, -1),
         Want(BUY, 99, 5, 1),
-        Want(BUY, 99, 5, 0, 3),
+        Want(BUY, 99, 5, 0, 6),
         Want(BUY, 99, 5, 0, -1),
         Want(BUY, 99, 5, 0, 0, 5),
         Want(BUY, 99, 5, 0, 0, -1),

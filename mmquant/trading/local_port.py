@@ -1,0 +1,136 @@
+"""The local half as one object: messages in, actions out, and on to a broker where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+
+from mmquant.config import Config
+from mmquant.core.dtypes import NEVER, RowKind, Status
+from mmquant.core.local import Local
+from mmquant.data.contracts import Contract
+from mmquant.data.fees import load_fees
+from mmquant.data.grid import price_to_tick, size_to_lots
+from mmquant.data.store.journal import Journal, action_bytes
+from mmquant.data.tape import make_tape
+from mmquant.errors import DataError, MMQuantError, UsageError
+from mmquant.trading.halves import action_rows, make_local_half
+from mmquant.trading.logs import Logs
+from mmquant.trading.ports import Broker, LiveStep
+from mmquant.trading.strategy import Strategy
+
+
+def quote_nothing(view, params, memory, quotes):  # type: ignore[no-untyped-def]
+    """Wants no quotes: all orders are by hand."""
+    return 0
+
+
+NOTHING = Strategy("nothing", quote_nothing, {}, {}, quotes=1, levels=0)
+"""The strategy of a desk that only trades by hand."""
+
+
+def opening(contracts: Sequence[Contract], date: str, ts: int) -> xr.Dataset:
+    """A tape of one row, which says what is traded and when the day begins."""
+    if [c.id for c in contracts] != list(range(len(contracts))):
+        raise UsageError("contracts must be numbered from 0", fix="give them the ids 0, 1, 2, ...")
+    columns = {"exch_ts": [ts], "kind": [int(RowKind.STATUS)], "side": [0], "tick": [0]}
+    return make_tape(
+        {name: np.array(value, np.int64) for name, value in columns.items()}
+        | {"size": np.zeros(1, np.int64)},
+        contracts,
+        source={"reader": "none"},
+        date=date,
+    )
+
+
+class LocalPort:
+    """The local half of a configuration for some contracts, stepped message by message."""
+
+    def __init__(
+        self,
+        config: Config,
+        contracts: Sequence[Contract],
+        strategy: Strategy,
+        *,
+        date: str,
+        start_ts: int,
+        params: Mapping[str, float] | None = None,
+        broker: Broker | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self.contracts, self.date = list(contracts), date
+        self.broker, self.journal = broker, journal
+        fees = load_fees(config.fee_schedule(), date)
+        local = make_local_half(
+            config,
+            opening(contracts, date, start_ts),
+            strategy,
+            rates=[fees.rates] * len(contracts),
+            params=[dict(params or {})],
+            with_book=True,
+        )
+        self.step = LiveStep(local, strategy, action_rows(local))
+        self.logs = Logs()
+        self._bytes = action_bytes(self.step.actions)
+
+    @property
+    def local(self) -> Local:
+        """The state of the local half."""
+        return self.step.local
+
+    def tell(self, message: np.ndarray) -> np.ndarray:
+        """Apply a message and send what it asks for; returns a copy of the actions.
+
+        Raises
+        ------
+        UsageError
+            where the local half refuses the message; it has then changed nothing.
+        """
+        n = self.step(message, 0, NEVER, 0, 0)[0]
+        while n < 0 and n != -Status.BAD_ROW:
+            self.step.make_room(-n, self.logs)
+            n = self.step(message, 0, NEVER, 0, 0)[0]
+        if n < 0:
+            raise UsageError("the local half refuses a message", fix="give it what it knows")
+        ts = int(message[0]["ts"])
+        if self.journal is not None:
+            self.journal.step(message, self._bytes, n, ts)
+        if n and self.broker is not None:
+            self.broker.send(self.step.actions, n, ts)
+        return self.step.actions[:n].copy()
+
+    def contract(self, symbol: str | None, venue: str | None = None) -> Contract:
+        """The contract of a symbol (None: the only one) and, where it has several, a venue."""
+        found = [
+            c for c in self.contracts if symbol in (None, c.symbol) and venue in (None, c.venue)
+        ]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(f"{c.symbol} at {c.venue}" for c in self.contracts)
+        problem = "is not traded here" if not found else "names several contracts"
+        raise UsageError(f"{symbol or 'no symbol'} {problem}", fix=f"name one of {known}")
+
+    def tick(self, contract: Contract, price: float) -> int | None:
+        """The tick of a price; None where it is no number or off the grid."""
+        return tick_of(contract, price, self.date)
+
+
+def tick_of(contract: Contract, price: float, date: str) -> int | None:
+    """The tick of a price; None where it is no number or off the grid."""
+    try:
+        if not np.isfinite(price):
+            return None
+        return int(price_to_tick(contract, [repr(float(price))], date=date)[0])
+    except (MMQuantError, OverflowError, TypeError, ValueError):
+        return None
+
+
+def lots_of(contract: Contract, size: float) -> int | None:
+    """The lots of a size; None where it is no number or no whole lots."""
+    try:
+        lots, good = size_to_lots(contract, np.array([size], np.float64))
+    except (DataError, TypeError, ValueError):
+        return None
+    return int(lots[0]) if good[0] and abs(lots[0]) < 2**31 else None

@@ -1,0 +1,223 @@
+"""Orders by hand over a broker: typed answers, fills, several contracts, limits, the guard."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import mmquant as mm
+from mmquant.core.dtypes import (
+    ActionKind,
+    MsgKind,
+    OrderEvent,
+    OrderState,
+    OrderType,
+    Reason,
+    TimeInForce,
+)
+from mmquant.errors import UsageError
+from mmquant.schema import validate
+from mmquant.trading import messages
+from mmquant.trading.order_manager import Accepted, Denied, Fill
+
+TS = 1_717_400_000_000_000_000
+SECOND = 1_000_000_000
+
+
+class ScriptedBroker:
+    """Hands over what it is given, and notes what is sent."""
+
+    def __init__(self) -> None:
+        self.start_ts = TS
+        self.waiting: list[np.ndarray] = []
+        self.sent: list[tuple] = []
+
+    def next_message(self, until: int) -> np.ndarray | None:
+        if self.waiting and int(self.waiting[0]["ts"][0]) <= until:
+            return self.waiting.pop(0)
+        return None
+
+    def send(self, actions: np.ndarray, n: int, ts: int) -> None:
+        for action in actions[:n]:
+            if int(action["kind"]) <= ActionKind.CANCEL:
+                self.sent.append(
+                    tuple(int(action[x]) for x in ("kind", "order_id", "inst", "tick", "lots"))
+                )
+                self.last = action.copy()
+
+    def more_after(self, ts: int) -> bool:
+        return bool(self.waiting)
+
+
+CONTRACTS = [
+    mm.Contract.equity(0, "ABC", venue="SMART"),
+    mm.Contract.equity(1, "ABC", venue="ISLAND"),
+    mm.Contract.simple(2, "ABC 100 C", tick="0.05", lot="1", kind="other", venue="SMART",
+                       multiplier=100.0),
+]  # fmt: skip
+
+
+def desk(**sections: dict) -> tuple[mm.OrderManager, ScriptedBroker]:
+    """A manager that has seen markets of 100.00 to 100.02, and 2.00 to 2.10."""
+    broker = ScriptedBroker()
+    ticks = [(10_000, 10_002), (10_000, 10_002), (40, 42)]
+    for inst, pair in enumerate(ticks):
+        for side, tick in zip((1, -1), pair, strict=True):
+            broker.waiting.append(messages.book_level(TS + 1, inst, side, tick, 100))
+    manager = mm.OrderManager(mm.Config.from_dict(sections), CONTRACTS, broker, date="2024-06-03")
+    manager.pump(TS + SECOND)
+    return manager, broker
+
+
+def confirm(broker: ScriptedBroker, ts: int) -> None:
+    """The broker confirms what was sent last."""
+    action = broker.last
+    row = messages.message(MsgKind.ORDER, ts, event=int(OrderEvent.CONFIRM))
+    for name in ("order_id", "tick", "lots", "inst", "side"):
+        row[name] = action[name]
+    broker.waiting.append(row)
+
+
+def place(manager, *terms, **more) -> int:
+    said = manager.place_quote(*terms, **more)
+    assert isinstance(said, Accepted), said
+    return said.order_id
+
+
+def test_orders_of_several_contracts_and_venues_live_side_by_side():
+    manager, broker = desk()
+    place(manager, 1, 99.99, 5, symbol="ABC", venue="SMART")
+    place(manager, -1, 100.03, 7, symbol="ABC", venue="ISLAND")
+    place(manager, 1, 1.95, 2, symbol="ABC 100 C")
+    assert [sent[2:] for sent in broker.sent] == [(0, 9999, 5), (1, 10003, 7), (2, 39, 2)]
+    table = manager.orders()
+    validate(table, "orders")
+    assert list(table["venue"]) == ["SMART", "ISLAND", "SMART"]
+    assert manager.port.local.position["open_buy"].tolist() == [5, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "tif"),
+    [
+        ("limit", OrderType.LIMIT, TimeInForce.DAY),
+        ("post_only", OrderType.POST_ONLY, TimeInForce.DAY),
+        ("marketable", OrderType.LIMIT, TimeInForce.IOC),
+        ("peg_primary", OrderType.PEG_PRIMARY, TimeInForce.DAY),
+        ("peg_mid", OrderType.PEG_MID, TimeInForce.DAY),
+        ("peg_best", OrderType.PEG_BEST, TimeInForce.DAY),
+    ],
+)
+def test_an_order_type_is_sent_as_what_it_means(name, kind, tif):
+    manager, broker = desk()
+    price = 100.02 if name == "marketable" else 100.0
+    place(manager, 1, price, 1, symbol="ABC", venue="SMART", order_type=name)
+    assert (int(broker.last["order_type"]), int(broker.last["tif"])) == (kind, tif)
+
+
+def test_an_order_with_an_end_is_good_till_then():
+    manager, broker = desk()
+    end = manager.now + SECOND
+    place(manager, 1, 100.0, 1, symbol="ABC", venue="SMART", expire_ts=end)
+    assert int(broker.last["tif"]) == TimeInForce.GTD and int(broker.last["expire_ts"]) == end
+
+
+@pytest.mark.parametrize("price", [math.nan, math.inf, 1.797e308, 100.005, 0.0, -5.0])
+def test_a_price_that_is_none_is_denied_and_nothing_leaves(price):
+    manager, broker = desk()
+    said = manager.place_quote(-1, price, 5, symbol="ABC", venue="SMART")
+    assert isinstance(said, Denied) and broker.sent == []
+
+
+@pytest.mark.parametrize("size", [math.nan, math.inf, 0, -5, 1.5, 2**31])
+def test_a_size_that_is_none_is_denied_and_nothing_leaves(size):
+    manager, broker = desk()
+    said = manager.place_quote(1, 100.0, size, symbol="ABC", venue="SMART")
+    assert isinstance(said, Denied) and broker.sent == []
+
+
+def test_limits_deny_with_their_reason():
+    manager, broker = desk(limits={"max_position_lots": 10, "max_order_lots": 6})
+    where = {"symbol": "ABC", "venue": "SMART"}
+    assert manager.place_quote(1, 100.0, 7, **where) == Denied(Reason.TOO_LARGE, manager.now)
+    place(manager, 1, 100.0, 6, **where)
+    assert manager.place_quote(1, 99.0, 5, **where) == Denied(Reason.PULL_LIMIT, manager.now)
+    assert len(broker.sent) == 1
+
+
+def test_modify_and_cancel_wait_for_the_broker():
+    manager, broker = desk()
+    order = place(manager, 1, 100.0, 5, symbol="ABC", venue="SMART")
+    early = manager.modify_quote(order, 99.99, 5)
+    assert early == Denied(Reason.CHANGE_IN_FLIGHT, manager.now)
+    confirm(broker, manager.now + 1)
+    manager.pump(manager.now + SECOND)
+    assert isinstance(manager.modify_quote(order, 99.99, 4), Accepted)
+    assert broker.sent[-1] == (ActionKind.MODIFY, order, 0, 9999, 4)
+    assert isinstance(manager.cancel_quote(order, Reason.HEDGE), Accepted)
+    assert int(broker.last["reason"]) == Reason.HEDGE
+    assert manager.cancel_quote(4711) == Denied(Reason.UNKNOWN_ORDER, manager.now)
+
+
+def test_a_fill_changes_the_position_and_a_late_one_too():
+    manager, broker = desk()
+    order = place(manager, 1, 100.0, 5, symbol="ABC", venue="SMART")
+    confirm(broker, manager.now + 1)
+    manager.pump(manager.now + SECOND)
+    one = {"symbol": "ABC", "venue": "SMART", "timestamp": manager.now}
+    first = manager.handle_fill(Fill(order, 1, 1, 100.0, 3, **one))
+    assert first.booked and first.state == OrderState.WORKING and first.position == 3.0
+    last = manager.handle_fill(Fill(order, 2, 1, 99.995, 2, **one))
+    assert last.state == OrderState.FILLED and last.position == 5.0
+    late = manager.handle_fill(Fill(order, 3, 1, 100.0, 1, **one))
+    assert late.position == 6.0 and late.reason != Reason.NONE
+    orphan = manager.handle_fill(Fill(999_999, 4, -1, 100.0, 2, **one))
+    assert orphan.state is None and orphan.reason == Reason.ORPHAN_EXECUTION
+    assert manager.portfolio_state().positions["ABC 100 C"] == 0.0
+
+
+@pytest.mark.parametrize("bad", [{"price": math.nan}, {"size": -1}, {"side": 0}])
+def test_what_is_no_fill_is_refused_and_books_nothing(bad):
+    manager, _ = desk()
+    terms = {"side": 1, "price": 100.0, "size": 1.0} | bad
+    with pytest.raises(UsageError, match="no fill"):
+        manager.handle_fill(Fill(1, 1, timestamp=manager.now, symbol="ABC", venue="SMART", **terms))
+    assert not manager.port.local.position["fills"].any()
+
+
+def test_contracts_and_order_types_that_do_not_exist_are_usage_errors():
+    manager, _ = desk()
+    with pytest.raises(UsageError, match="several"):
+        manager.place_quote(1, 100.0, 1, symbol="ABC")
+    with pytest.raises(UsageError, match="not traded"):
+        manager.place_quote(1, 100.0, 1, symbol="XYZ")
+    with pytest.raises(UsageError, match="order type"):
+        manager.place_quote(1, 100.0, 1, symbol="ABC", venue="SMART", order_type="stop")
+
+
+def test_the_guard_halts_resumes_and_kills_and_shows_what_is_used():
+    manager, broker = desk(limits={"max_position_lots": 10, "max_loss_ccy": 100.0})
+    guard = mm.RiskGuard(manager)
+    where = {"symbol": "ABC", "venue": "SMART"}
+    order = place(manager, 1, 100.0, 4, **where)
+    confirm(broker, manager.now + 1)
+    manager.pump(manager.now + SECOND)
+    table = guard.utilisation()
+    validate(table, "utilisation")
+    row = table[(table["scope"] == "ABC SMART") & (table["limit"] == "max_position_lots")]
+    assert row["used"].item() == 4.0 and row["share"].item() == 0.4
+    guard.set_limit("max_position_lots", 5)
+    assert manager.place_quote(1, 100.0, 2, **where) == Denied(Reason.PULL_LIMIT, manager.now)
+    guard.halt()
+    assert guard.latched == Reason.PULL_HALTED
+    assert broker.sent[-1][:2] == (ActionKind.CANCEL, order)
+    assert manager.place_quote(1, 100.0, 1, **where) == Denied(Reason.PULL_HALTED, manager.now)
+    guard.resume()
+    place(manager, 1, 99.0, 1, **where)
+    guard.kill()
+    guard.resume()
+    assert guard.latched == Reason.PULL_KILLED
+    assert manager.place_quote(1, 99.0, 1, **where) == Denied(Reason.PULL_KILLED, manager.now)
+    with pytest.raises(UsageError):
+        guard.set_limit("max_position_lots", math.nan)
