@@ -37,7 +37,7 @@ from mmquant.live.kill import KillSwitch
 from mmquant.live.loop import LiveLoop
 from mmquant.live.recovery import fresh_step, new_journal
 from mmquant.trading.halves import (
-    day_end_of,
+    DAY_END,
     exchange_state,
     open_session,
     tape_columns,
@@ -142,7 +142,7 @@ def make_loop(
     exchange = make_exchange(
         book=make_book(1),
         instrument=step.local.instrument,
-        state=exchange_state(config, step.local.live.shape[1], day_end_of(columns)),
+        state=exchange_state(config, step.local.live.shape[1], DAY_END),
         sets=1,
     )
     broker = TimedBroker(SimBroker(exchange, columns, triggers=triggers_of(config)), 4_000_000)

@@ -29,7 +29,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.exchange import RESTING, make_exchange
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.tape import contracts_of
-from mmquant.trading.halves import day_end_of, exchange_state, slots_of, tape_columns, triggers_of
+from mmquant.trading.halves import DAY_END, exchange_state, slots_of, tape_columns, triggers_of
 
 HELLO, NEXT, SEND, MORE, CANCEL = b"HNSMC"
 REQUEST = struct.Struct("<Bqq")
@@ -46,7 +46,7 @@ class ExchangeServer:
         exchange = make_exchange(
             book=make_book(len(instrument)),
             instrument=instrument,
-            state=exchange_state(config, slots_of(config), day_end_of(columns)),
+            state=exchange_state(config, slots_of(config), DAY_END),
             sets=1,
         )
         self.broker = SimBroker(exchange, columns, triggers=triggers_of(config))
@@ -239,6 +239,8 @@ def _receive(line: socket.socket, size: int) -> bytes | None:
 class SocketBroker:
     """The client's side."""
 
+    simulated = True
+
     def __init__(self, line: socket.socket) -> None:
         self._line = line
         self._ask(HELLO, 0)
@@ -270,6 +272,8 @@ class SocketBroker:
 
 class LocalBroker:
     """The client's side without a socket; ``sent`` are time and kind of all that it sent."""
+
+    simulated = True
 
     def __init__(self, server: ExchangeServer) -> None:
         self._server = server

@@ -28,7 +28,7 @@ CONFIG = {
     },
     "latency": {"entry_ns": 30_000_000, "response_ns": 20_000_000},
     "limits": {"max_position_lots": 60, "max_loss_ccy": 1000.0},
-    "journal": {"checkpoint_s": 3},
+    "journal": {"checkpoint_s": 2},
     "name": "crash",
 }  # fmt: skip
 
