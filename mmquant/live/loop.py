@@ -9,7 +9,7 @@ import numpy as np
 from mmquant.core.dtypes import NEVER, MsgKind, Status, Trigger
 from mmquant.core.engine import AT_END, empty_message
 from mmquant.data.store.journal import Journal, action_bytes
-from mmquant.data.store.state import pack_state
+from mmquant.data.store.state import state_parts
 from mmquant.live.inbox import Inbox
 from mmquant.live.kill import KillSwitch
 from mmquant.trading.logs import Logs
@@ -143,5 +143,5 @@ class LiveLoop:
             if progress is not None:
                 progress(self.decisions)
         if self.journal is not None and keeps:
-            self.journal.checkpoint(pack_state(self.step.local), self.now)
+            self.journal.checkpoint(state_parts(self.step.local), self.now)
         self.inbox.poll(self.now + 1)

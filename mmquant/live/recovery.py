@@ -21,7 +21,7 @@ from mmquant.data.store.journal_reader import (
     tail_of,
 )
 from mmquant.data.store.run_folder import RunFolder
-from mmquant.data.store.state import pack_state, unpack_state
+from mmquant.data.store.state import pack_state, state_parts, unpack_state
 from mmquant.errors import CheckFailed, UsageError
 from mmquant.live.inbox import Inbox
 from mmquant.live.kill import KillSwitch
@@ -127,7 +127,7 @@ def make_journal(
         run=run_name(folder),
         config=config_digest(session),
         start_ns=start_ns,
-        checkpoint=pack_state(step.local),
+        checkpoint=state_parts(step.local),
         tail=None if after is None else tail_of(after),
         sync_ms=settings.sync_ms,
         rotate_bytes=settings.rotate_mb << 20,

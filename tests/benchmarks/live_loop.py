@@ -190,6 +190,7 @@ def measure(a: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "rows_per_s": round(rows / seconds),
         "rss_growth_mb": round((warm[-1] - warm[0]) / 1024, 2),
         "rss_mb": round(warm[-1] / 1024, 1),
+        "executions_mb": round(loop.step.local.executed.nbytes / 2**20, 1),
         "journal_frames": loop.journal.sequence if loop.journal else 0,
     }
     return result | storm(small, columns, folder)

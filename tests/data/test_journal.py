@@ -27,7 +27,7 @@ pytestmark = pytest.mark.plain
 
 
 def make(folder: Path, **given) -> Journal:
-    options = {"run": "r", "config": b"c" * 32, "start_ns": 0, "checkpoint": b"state"}
+    options = {"run": "r", "config": b"c" * 32, "start_ns": 0, "checkpoint": [b"state"]}
     return Journal(folder, **(options | given))
 
 
@@ -51,7 +51,7 @@ def test_what_is_written_comes_back(tmp_path) -> None:
         journal.step(rows, action_bytes(actions), n, i)
         given.append((rows, n))
         if i % 60 == 59:
-            journal.checkpoint(b"later", i)
+            journal.checkpoint([b"later"], i)
     journal.close()
     segments = read_journal(tmp_path)
     frames = [frame for segment in segments for frame in segment.frames()]
@@ -111,7 +111,7 @@ def test_a_tail_torn_anywhere_is_put_aside_and_gone_on_from(tmp_path) -> None:
 def test_a_segment_without_a_whole_checkpoint_is_put_aside(tmp_path) -> None:
     journal = make(tmp_path)
     journal.step(np.zeros(1, MSG), action_bytes(np.zeros(1, ACTION)), 1, 0)
-    journal.checkpoint(b"x" * 1000, 1)
+    journal.checkpoint([b"x" * 1000], 1)
     journal.close()
     path = segment_paths(tmp_path)[1]
     for size in (300, 40, 0):
@@ -128,7 +128,7 @@ def test_a_changed_byte_before_the_end_is_an_error(tmp_path, where) -> None:
     for i in range(20):
         journal.step(rows, action_bytes(actions), 2, i)
         if i == 9:
-            journal.checkpoint(b"state", i)
+            journal.checkpoint([b"state"], i)
     journal.close()
     path = segment_paths(tmp_path)[0]
     data = bytearray(path.read_bytes())
@@ -140,8 +140,8 @@ def test_a_changed_byte_before_the_end_is_an_error(tmp_path, where) -> None:
 
 def test_a_missing_segment_is_an_error(tmp_path) -> None:
     journal = make(tmp_path)
-    journal.checkpoint(b"a", 1)
-    journal.checkpoint(b"b", 2)
+    journal.checkpoint([b"a"], 1)
+    journal.checkpoint([b"b"], 2)
     journal.close()
     segment_paths(tmp_path)[1].unlink()
     with pytest.raises(DataError, match="segment 2"):
