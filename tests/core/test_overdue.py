@@ -194,7 +194,7 @@ def test_a_position_that_differs_blocks_until_it_agrees() -> None:
     desk = Desk()
     order_id = desk.working(BID)
     told = desk.tell(MsgKind.POSITION, lots=2)
-    assert [a.kind for a in told] == [CANCEL, PULL, ALERT]
+    assert [a.kind for a in told] == [CANCEL, PULL, ALERT, QUERY]
     assert {a.reason for a in told} == {Reason.PULL_POSITION}
     assert desk.decide(ASK) == []
     desk.fill(order_id, BUY, 1)
