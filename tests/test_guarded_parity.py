@@ -20,9 +20,11 @@ FILE = Path(mm.__file__).parent / "strategies" / "quoting" / "guarded.yaml"
 AMZN = "lobster/LOBSTER_SampleFile_AMZN_2012-06-21_5.zip"
 DEMO = ["quoting.order_lots=5", "quoting.half_spread_ticks=0.5", "quoting.skew.ticks=0.2",
         "quoting.price_tolerance_ticks=0", "limits.max_position_lots=25",
-        "limits.max_order_lots=5", "orders.size_tolerance_lots=0"]  # fmt: skip
+        "limits.max_order_lots=5", "orders.size_tolerance_lots=0",
+        "risk.protection.max_lots=15", "risk.repeated.max_fills=200"]  # fmt: skip
 BUSY = ["decision.on=[timer, trade, own]", "limits.max_messages=6", "limits.cancel_reserve=2",
         "orders.min_requote_interval_s=0.05", "limits.max_in_flight=3"]  # fmt: skip
+FREE = ["limits.max_position_lots=200", "risk.protection.max_lots=1_000"]
 SLOW = ["latency.entry_ns=300_000_000", "latency.response_ns=2_500_000_000"]
 """So slow that time-outs make orders UNKNOWN and queries are sent."""
 
@@ -76,6 +78,40 @@ def test_answers_later_than_the_time_outs(tmp_path, tape):
     assert (run.quotes["action"] == mm.ActionKind.QUERY).any()
 
 
+def test_protection_pulls_and_lets_go_again(tmp_path, tape):
+    run = same_three_ways(tmp_path, tape, *DEMO)
+    pulls = run.quotes[run.quotes["reason"] == mm.Reason.PULL_PROTECTION]
+    assert len(pulls) > 0
+    assert run.fills["timestamp"].iloc[-1] > pulls["timestamp"].iloc[0], "it trades again"
+
+
+@pytest.fixture(scope="module")
+def short(tape):
+    return tape.isel(event=slice(0, 8_000))
+
+
+@pytest.mark.parametrize(
+    ("sets", "reason"),
+    [
+        (["risk.repeated.max_fills=8"], "PULL_REPEATED"),
+        (["risk.breakers.spread.max_ticks=1"], "PULL_SPREAD"),
+        (["risk.breakers.jump.max_ticks=0.4"], "PULL_JUMP"),
+        (["risk.breakers.volatility.max_surge=1.01"], "PULL_VOLATILITY"),
+    ],
+)
+def test_breakers_that_trip(tmp_path, short, sets, reason):
+    run = same_three_ways(tmp_path, short, *DEMO, *sets)
+    assert reason in reasons(run)
+
+
+@pytest.mark.parametrize("to", ["edge", "target"])
+def test_hedges_of_the_delta(tmp_path, short, to):
+    hedge = ["risk.hedge.max_delta=8", f"risk.hedge.to={to}", "risk.hedge.min_interval_s=0.5"]
+    run = same_three_ways(tmp_path, short, *DEMO, *hedge)
+    hedges = run.quotes[run.quotes["reason"] == mm.Reason.HEDGE]
+    assert len(hedges) > 0 and (hedges["action"] == mm.ActionKind.PLACE).any()
+
+
 def test_a_recorded_day(tmp_path, real_data):
     tape = mm.read_tape("lobster", real_data(AMZN))
     run = same_three_ways(tmp_path, tape, "decision.interval_ns=1_000_000_000")
@@ -87,7 +123,7 @@ def test_orders_by_hand_among_the_quotes(tmp_path, tape, monkeypatch):
     first = int(tape["exch_ts"][0])
     second = 1_000_000_000
     times = [first + i * 7 * second + 12_345 for i in range(1, 12)]
-    run = mm.backtest(mm.Config.load(FILE, env={}, sets=[*DEMO, "profile.beside=[]"]), tape)
+    run = mm.backtest(mm.Config.load(FILE, env={}, sets=[*DEMO, *FREE, "profile.beside=[]"]), tape)
     price = float(run.path["mid"].values[20, 0])
     best = round(price * 100)
     kinds = [(OrderType.LIMIT, TimeInForce.DAY), (OrderType.LIMIT, TimeInForce.IOC)]
@@ -103,7 +139,7 @@ def test_orders_by_hand_among_the_quotes(tmp_path, tape, monkeypatch):
             monkeypatch.setattr(f"{module}.read_inbox", lambda *_: found.copy())
 
     told(rows)
-    run = same_three_ways(tmp_path / "first", tape, *DEMO)
+    run = same_three_ways(tmp_path / "first", tape, *DEMO, *FREE)
     mine = run.quotes[(run.quotes["reason"] == mm.Reason.MANUAL)]
     assert len(mine) > 5
     changes = []
@@ -112,7 +148,7 @@ def test_orders_by_hand_among_the_quotes(tmp_path, tape, monkeypatch):
         changes.append(messages.modify_request(int(ts) + second, int(order), best - 4 * side, 1))
         changes.append(messages.cancel_request(int(ts) + 3 * second, int(order), mm.Reason.HEDGE))
     told([*rows, *changes])
-    run = same_three_ways(tmp_path / "second", tape, *DEMO)
+    run = same_three_ways(tmp_path / "second", tape, *DEMO, *FREE)
     by_hand = run.quotes[run.quotes["order_id"].isin(mine["order_id"])]
     assert {mm.ActionKind.PLACE, mm.ActionKind.MODIFY, mm.ActionKind.CANCEL} <= set(
         by_hand["action"]

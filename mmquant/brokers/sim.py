@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 
+from mmquant.config import Config
 from mmquant.core import engine
-from mmquant.core.book import grow_book
+from mmquant.core.book import grow_book, make_book
 from mmquant.core.dtypes import ACTION, MSG, ActionKind, Status, Trigger
 from mmquant.core.engine import AT_RESPONSE, Tape, empty_message
-from mmquant.core.exchange import RESTING, Exchange, grow_rings
+from mmquant.core.exchange import RESTING, Exchange, grow_rings, make_exchange
 from mmquant.core.message_block import next_rows, rows_until, send_requests
+from mmquant.data.contracts import instrument_rows
+from mmquant.data.tape import contracts_of
 from mmquant.trading.compiled import no_room
+from mmquant.trading.halves import (
+    DAY_END,
+    exchange_state,
+    latency_knots,
+    open_session,
+    slots_of,
+    tape_columns,
+)
 
 BLOCK_ROWS = 64
 ANY_ROW = int(Trigger.BOOK | Trigger.TRADE)
@@ -114,3 +126,25 @@ class SimBroker:
         self._answer[0] = self._exchange.response[self._head()]
         self._exchange.state[0]["response_head"] += 1
         return self._answer
+
+
+def sim_broker(config: Config, tape: xr.Dataset) -> SimBroker:
+    """The broker of a tape under a configuration: its latencies, fills and fees.
+
+    Raises
+    ------
+    MMQuantError
+        as `backtest` does for a configuration or a tape that does not fit.
+    """
+    session = open_session(config, tape)
+    settings, columns = session.config, tape_columns(tape, session.config)
+    contracts = contracts_of(tape)
+    instrument = instrument_rows(contracts, tape.attrs["date"], session.rates)
+    exchange = make_exchange(
+        book=make_book(len(contracts)),
+        instrument=instrument,
+        state=exchange_state(settings, slots_of(settings), DAY_END),
+        sets=1,
+        knots=latency_knots(settings),
+    )
+    return SimBroker(exchange, columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +37,7 @@ class Inbox:
         self._follow = None if follow is None else Path(follow)
         self._read, self._lines = 0, 0
         self._taken: list[np.ndarray] = []
+        self._posted: deque[np.ndarray] = deque()
 
     @property
     def next_ts(self) -> int:
@@ -48,6 +50,10 @@ class Inbox:
         self._taken.append(message)
         return message
 
+    def post(self, message: np.ndarray) -> None:
+        """Add a message that is taken at the next poll, which stamps it; from any thread."""
+        self._posted.append(message.copy())
+
     def close(self) -> None:
         """Leave what is still to come: all is over."""
         self._waiting.clear()
@@ -57,6 +63,11 @@ class Inbox:
 
         Raises DataError on a wrong line, or where the file has become shorter.
         """
+        while self._posted:
+            row = self._posted.popleft()
+            row["ts"] = UNTIMED
+            self._waiting.append(_stamped(row, now))
+            self._waiting.sort(key=lambda row: int(row["ts"][0]))
         if self._follow is None or not self._follow.exists():
             return
         size = self._follow.stat().st_size

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mmquant.errors import UsageError
 from mmquant.schema.columns import Column, Table
-from mmquant.schema.desk import INSTRUCTIONS, UTILISATION
+from mmquant.schema.desk import BREAKERS, INSTRUCTIONS, UTILISATION
 from mmquant.schema.market import (
     BOOK_LEVELS,
     CONTRACTS,
@@ -42,6 +42,7 @@ TABLES: dict[str, Table] = {
         ORDER_LATENCY,
         INSTRUCTIONS,
         UTILISATION,
+        BREAKERS,
     )
 }
 

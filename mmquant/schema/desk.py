@@ -38,3 +38,14 @@ UTILISATION = Table(
         Column("share", "float64", "1", "used / bound.", nullable=True),
     ),
 )  # fmt: skip
+
+BREAKERS = Table(
+    "breakers",
+    "frame",
+    ("row",),
+    "What is latched or tripped, as `RiskGuard` reads it.",
+    (
+        Column("scope", "str", "", "What is stopped: an instrument, a group or the account."),
+        Column("reason", "str", "", "Name of the Reason."),
+    ),
+)

@@ -17,6 +17,7 @@ HARD_LIMITS: dict[str, tuple[str, ...]] = {
     "message throttle": ("limits.max_messages",),
     "own crosses": ("limits.prevent_own_cross",),
     "duplicate orders": ("orders.duplicate_window_s",),
+    "repeated executions": ("risk.repeated.max_fills",),
     "unanswered orders": ("orders.ack_timeout_s",),
     "unanswered cancels": ("orders.cancel_timeout_s",),
 }
@@ -25,7 +26,7 @@ HARD_LIMITS: dict[str, tuple[str, ...]] = {
 
 def is_set(config: Config, key: str) -> bool:
     """Whether a key holds something that binds."""
-    value = reduce(getattr, key.split("."), config)
+    value: object = reduce(getattr, key.split("."), config)
     return value is not None and value is not False
 
 

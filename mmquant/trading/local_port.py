@@ -16,9 +16,10 @@ from mmquant.data.grid import price_to_tick, size_to_lots
 from mmquant.data.store.journal import Journal, action_bytes
 from mmquant.data.tape import make_tape
 from mmquant.errors import DataError, MMQuantError, UsageError
+from mmquant.trading.event_bus import EventBus, live_step
 from mmquant.trading.halves import action_rows, make_local_half
 from mmquant.trading.logs import Logs
-from mmquant.trading.ports import Broker, LiveStep
+from mmquant.trading.ports import Broker
 from mmquant.trading.strategy import Strategy
 
 
@@ -59,6 +60,7 @@ class LocalPort:
         params: Mapping[str, float] | None = None,
         broker: Broker | None = None,
         journal: Journal | None = None,
+        bus: EventBus | None = None,
     ) -> None:
         self.contracts, self.date = list(contracts), date
         self.broker, self.journal = broker, journal
@@ -71,7 +73,7 @@ class LocalPort:
             params=[dict(params or {})],
             with_book=True,
         )
-        self.step = LiveStep(local, strategy, action_rows(local))
+        self.step = live_step(local, strategy, action_rows(local), self.contracts, bus)
         self.logs = Logs()
         self._bytes = action_bytes(self.step.actions)
 

@@ -24,8 +24,10 @@ from mmquant.core.dtypes import (
     TimeInForce,
 )
 from mmquant.data.contracts import Contract
+from mmquant.data.store.journal import Journal
 from mmquant.errors import UsageError
 from mmquant.trading import messages
+from mmquant.trading.event_bus import EventBus
 from mmquant.trading.local_port import NOTHING, LocalPort, lots_of
 from mmquant.trading.logs import Logs, orders_table
 from mmquant.trading.ports import Broker
@@ -112,16 +114,31 @@ class OrderManager:
     contracts : what is traded, numbered from 0; the same symbol may have several venues.
     broker : where the orders go.
     date : day of the tick ladders and fees, ISO.
+    journal : where each message and action is written before it is sent.
+    bus : told of fills, order states, inventory and alerts.
     """
 
     def __init__(
-        self, config: Config, contracts: Sequence[Contract], broker: Broker, *, date: str
+        self,
+        config: Config,
+        contracts: Sequence[Contract],
+        broker: Broker,
+        *,
+        date: str,
+        journal: Journal | None = None,
+        bus: EventBus | None = None,
     ) -> None:
-        self.now = broker.start_ts
+        self.now, self.config, self.broker = broker.start_ts, config, broker
         self.port = LocalPort(
-            config, contracts, NOTHING, date=date, start_ts=self.now, broker=broker
+            config,
+            contracts,
+            NOTHING,
+            date=date,
+            start_ts=self.now,
+            broker=broker,
+            journal=journal,
+            bus=bus,
         )
-        self.broker = broker
 
     def pump(self, until: int) -> int:
         """Take all that the broker has up to a time [ns]; returns how many messages."""

@@ -24,6 +24,7 @@ ALL = {
         "prevent_own_cross": True,
     },
     "orders": {"duplicate_window_s": 0.5},
+    "risk": {"repeated": {"max_fills": 10}},
 }
 
 
@@ -36,9 +37,10 @@ def test_nothing_is_missing_where_all_are_set():
 @pytest.mark.parametrize("name", HARD_LIMITS)
 def test_each_hard_limit_is_asked_for(name):
     key = HARD_LIMITS[name][0]
-    section, last = key.split(".")
+    section, *_, last = key.split(".")
     off = False if last == "prevent_own_cross" else None
-    config = mm.Config.from_dict(ALL | {section: ALL[section] | {last: off}})
+    without = {} if section == "risk" else ALL[section] | {last: off}
+    config = mm.Config.from_dict(ALL | {section: without})
     assert unset_hard_limits(config) == [key]
     with pytest.raises(ConfigError, match=key):
         check_hard_limits(config)

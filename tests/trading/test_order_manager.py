@@ -198,26 +198,53 @@ def test_contracts_and_order_types_that_do_not_exist_are_usage_errors():
 
 def test_the_guard_halts_resumes_and_kills_and_shows_what_is_used():
     manager, broker = desk(limits={"max_position_lots": 10, "max_loss_ccy": 100.0})
-    guard = mm.RiskGuard(manager)
+    guard = mm.RiskGuard.of(manager)
     where = {"symbol": "ABC", "venue": "SMART"}
     order = place(manager, 1, 100.0, 4, **where)
     confirm(broker, manager.now + 1)
     manager.pump(manager.now + SECOND)
     table = guard.utilisation()
     validate(table, "utilisation")
-    row = table[(table["scope"] == "ABC SMART") & (table["limit"] == "max_position_lots")]
+    row = table[(table["scope"] == "instrument 0") & (table["limit"] == "max_position_lots")]
     assert row["used"].item() == 4.0 and row["share"].item() == 0.4
     guard.set_limit("max_position_lots", 5)
     assert manager.place_quote(1, 100.0, 2, **where) == Denied(Reason.PULL_LIMIT, manager.now)
     guard.halt()
-    assert guard.latched == Reason.PULL_HALTED
+    assert guard.blocked == Reason.PULL_HALTED
     assert broker.sent[-1][:2] == (ActionKind.CANCEL, order)
     assert manager.place_quote(1, 100.0, 1, **where) == Denied(Reason.PULL_HALTED, manager.now)
     guard.resume()
     place(manager, 1, 99.0, 1, **where)
     guard.kill()
     guard.resume()
-    assert guard.latched == Reason.PULL_KILLED
+    assert guard.blocked == Reason.PULL_KILLED
+    latched = guard.latched()
+    validate(latched, "breakers")
+    assert latched.to_dict("records") == [{"scope": "account", "reason": "PULL_KILLED"}]
     assert manager.place_quote(1, 99.0, 1, **where) == Denied(Reason.PULL_KILLED, manager.now)
     with pytest.raises(UsageError):
         guard.set_limit("max_position_lots", math.nan)
+
+
+def test_scopes_of_the_guard_are_in_the_table_and_breakers_in_theirs():
+    limits = [{"scope": "instrument", "name": "0", "max_position_units": 10},
+              {"scope": "account", "max_gross_ccy": 1_000.0}]  # fmt: skip
+    manager, _ = desk(risk={"limits": limits, "repeated": {"max_fills": 2}})
+    guard = mm.RiskGuard.of(manager)
+    where = {"symbol": "ABC", "venue": "SMART"}
+    order = place(manager, 1, 100.0, 4, **where)
+    manager.pump(manager.now + SECOND)
+    table = guard.utilisation().set_index(["scope", "limit"])
+    assert table.loc[("instrument 0", "max_position_units"), "used"] == 4.0
+    assert table.loc[("account", "max_gross_ccy"), "used"] == pytest.approx(4 * 100.01)
+    denied = manager.place_quote(1, 100.0, 7, **where)
+    assert denied.reason in (Reason.PULL_LIMIT, Reason.PULL_EXPOSURE)
+    for i in range(2):
+        manager.handle_fill(Fill(order, i + 1, 1, 100.0, 1, timestamp=manager.now, **where))
+    manager.pump(manager.now + SECOND)
+    assert ("instrument 0", "PULL_REPEATED") in set(
+        guard.latched().itertuples(index=False, name=None)
+    )
+    assert manager.place_quote(1, 99.0, 1, **where) == Denied(Reason.PULL_REPEATED, manager.now)
+    guard.resume()
+    place(manager, 1, 99.0, 1, **where)
