@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mmquant.data.readers import read_tape
     from mmquant.data.readers.own import write_tape
     from mmquant.data.runs import Run
-    from mmquant.data.synthetic import make_demo_tape
     from mmquant.data.store.run_folder import kill
+    from mmquant.data.synthetic import make_demo_tape
     from mmquant.errors import MMQuantError
     from mmquant.live.journal_replay import replay_journal
     from mmquant.live.replay import replay

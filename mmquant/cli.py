@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmquant import __version__, cli_calibrate, cli_journal, cli_live, cli_research, cli_sweep, console
+from mmquant import (
+    __version__,
+    cli_calibrate,
+    cli_journal,
+    cli_live,
+    cli_research,
+    cli_sweep,
+    console,
+)
 from mmquant.cli_options import NONE, ConfigFile, Debug, Json, Sets, TapeFile
 from mmquant.errors import CheckFailed, UsageError
 
