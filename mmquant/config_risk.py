@@ -89,7 +89,7 @@ class ProtectionConfig(Section):
 
 
 class RepeatedConfig(Section):
-    """Repeated executions: an instrument that is filled on one side again and again is latched off."""
+    """Repeated executions: filled on one side again and again, an instrument is latched off."""
 
     max_fills: Count | None = None
     """Fills of one side in the window at which the instrument stops until RESUME."""
@@ -98,6 +98,8 @@ class RepeatedConfig(Section):
 
 
 class ResumeRule(Section):
+    """When a breaker lets quotes out again."""
+
     clean_decisions: Annotated[Int, Field(ge=1, le=1_000_000)] = 1
     """Decisions in a row without the cause, after which quotes may leave again."""
     cooldown_s: Annotated[Float, Field(ge=0, le=1e7)] = 0.0
@@ -123,7 +125,7 @@ class SpreadBreaker(ResumeRule):
 
 
 class JumpBreaker(ResumeRule):
-    """A mid that jumps between two decisions. Positions are not marked at it while it is tripped."""
+    """A mid that jumps between two decisions. While it is tripped, positions keep their marks."""
 
     max_ticks: Annotated[Float, Field(gt=0)] | None = None
     """Largest move. [ticks]"""
@@ -132,7 +134,7 @@ class JumpBreaker(ResumeRule):
 
 
 class VolatilityBreaker(ResumeRule):
-    """Volatility that is high or surges; needs ``signals.volatility_halflife_s``. Unknown is high."""
+    """Volatility that is high, surges or is not known; needs ``signals.volatility_halflife_s``."""
 
     max_volatility_ticks: PositiveFloat | None = None
     """Highest volatility. [ticks]"""
@@ -146,9 +148,13 @@ class BreakersConfig(Section):
     """Circuit breakers of each instrument."""
 
     market: MarketBreaker = MarketBreaker()
+    """A market that cannot be quoted."""
     spread: SpreadBreaker = SpreadBreaker()
+    """A spread that is out of the ordinary."""
     jump: JumpBreaker = JumpBreaker()
+    """A mid that jumps."""
     volatility: VolatilityBreaker = VolatilityBreaker()
+    """Volatility that is high or surges."""
 
 
 class HedgeConfig(Section):
@@ -181,7 +187,7 @@ class HedgeConfig(Section):
 
 
 class FlattenConfig(Section):
-    """How positions are closed: on CONTROL FLATTEN, or beyond a limit with ``on_breach: flatten``."""
+    """How positions are closed: by CONTROL FLATTEN, or beyond a limit that says so."""
 
     max_slippage_ticks: Ticks = 5
     """Stocks: how far through the best price; options: how far from the mid. [ticks]"""
@@ -211,7 +217,12 @@ class RiskConfig(Section):
     capture_fills: Count = 10
     """Fills in the window from which it counts."""
     protection: ProtectionConfig = ProtectionConfig()
+    """What fills may take from an underlying in a window."""
     repeated: RepeatedConfig = RepeatedConfig()
+    """Fills of one side again and again."""
     breakers: BreakersConfig = BreakersConfig()
+    """Breakers of each instrument's market and prices."""
     hedge: HedgeConfig = HedgeConfig()
+    """Hedges of each underlying's delta."""
     flatten: FlattenConfig = FlattenConfig()
+    """How positions are closed."""

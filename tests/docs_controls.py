@@ -30,7 +30,7 @@ R = Reason
 LOCAL, MANUAL = "tests/core/test_local.py", "tests/core/test_manual.py"
 FAULTS, LINK = "tests/faults/test_order_faults.py", "tests/faults/test_link_faults.py"
 HAND, ENGINE = "tests/core/test_hand.py", "tests/trading/test_quoting_engine.py"
-ORDERS = "tests/trading/test_order_manager.py"
+ORDERS, PARITY = "tests/trading/test_order_manager.py", "tests/test_guarded_parity.py"
 
 CONTROLS = (
     Control(
@@ -84,7 +84,7 @@ CONTROLS = (
     ),
     Control(
         "largest loss",
-        "Equity below zero by so much stops all quoting for good; so does a loss that cannot be known.",
+        "So much lost stops all quoting for good; a loss that cannot be known pulls.",
         ("limits.max_loss_ccy",),
         (R.PULL_LOSS, R.PULL_NO_MARK),
         "tests/test_parity.py::test_the_demo_tape_gives_the_same_in_both_pairings",
@@ -242,6 +242,117 @@ CONTROLS = (
         ("limits.one_side_per_option",),
         (R.PULL_OTHER_SIDE,),
         f"{MANUAL}::test_one_side_of_an_option_and_its_orders_of_a_day",
+    ),
+    Control(
+        "position of a scope",
+        "By instrument, underlying, option type or account, at the worst of what may still fill.",
+        ("risk.limits",),
+        (R.PULL_LIMIT,),
+        f"{ORDERS}::test_scopes_of_the_guard_are_in_the_table_and_breakers_in_theirs",
+    ),
+    Control(
+        "exposure of a scope",
+        "Gross and net value, and the same by delta.",
+        ("risk.limits",),
+        (R.PULL_EXPOSURE,),
+        f"{ORDERS}::test_limits_of_scopes_hold_for_orders_by_hand",
+    ),
+    Control(
+        "greeks of a scope",
+        "Delta, gamma, vega; one that is not known counts as beyond its limit.",
+        ("risk.limits",),
+        (R.PULL_GREEKS,),
+        f"{ORDERS}::test_limits_of_scopes_hold_for_orders_by_hand",
+    ),
+    Control(
+        "loss and drawdown of a scope",
+        "Realized and unrealized, at the price to close at; latched until a person resumes.",
+        ("risk.limits", "risk.loss_confirm_s"),
+        (R.PULL_LOSS, R.PULL_DRAWDOWN),
+        f"{ORDERS}::test_limits_of_scopes_hold_for_orders_by_hand",
+    ),
+    Control(
+        "spread captured",
+        "What the fills of a window earned against the mid.",
+        ("risk.limits", "risk.capture_window_s", "risk.capture_fills"),
+        (R.PULL_CAPTURE,),
+        f"{ORDERS}::test_limits_of_scopes_hold_for_orders_by_hand",
+    ),
+    Control(
+        "soft limits",
+        "Near a limit the side that leads to it is smaller and wider.",
+        ("risk.soft_fraction", "risk.soft_size_factor", "risk.soft_widen_ticks"),
+        (R.SOFT_LIMIT,),
+        f"{PARITY}::test_breakers_that_trip",
+    ),
+    Control(
+        "flatten",
+        "Cancel, hedge the delta, then work what is left out by limits; never a market order.",
+        ("risk.on_breach", "risk.flatten.max_slippage_ticks", "risk.flatten.order_life_s"),
+        (R.PULL_FLATTEN, R.FLATTEN),
+        f"{ORDERS}::test_flatten_cancels_and_bars_new_orders",
+    ),
+    Control(
+        "hedging trigger",
+        "Delta outside its band is hedged in the underlying.",
+        (
+            "risk.hedge.min_delta",
+            "risk.hedge.max_delta",
+            "risk.hedge.min_interval_s",
+            "risk.hedge.max_tries",
+        ),
+        (R.HEDGE,),
+        f"{PARITY}::test_hedges_of_the_delta",
+    ),
+    Control(
+        "market-maker protection",
+        "Fills, lots, share, delta or vega in a rolling window pull an underlying.",
+        (
+            "risk.protection.window_s",
+            "risk.protection.max_fills",
+            "risk.protection.max_lots",
+            "risk.protection.max_share",
+            "risk.protection.max_delta",
+            "risk.protection.max_vega",
+            "risk.protection.cooldown_s",
+        ),
+        (R.PULL_PROTECTION,),
+        f"{PARITY}::test_protection_pulls_and_lets_go_again",
+    ),
+    Control(
+        "repeated executions",
+        "Fills of one side in a window latch an instrument off until a person resumes.",
+        ("risk.repeated.max_fills", "risk.repeated.window_s"),
+        (R.PULL_REPEATED,),
+        f"{PARITY}::test_breakers_that_trip",
+    ),
+    Control(
+        "breaker: market",
+        "After a market that could not be quoted, so many clean decisions before quotes leave.",
+        ("risk.breakers.market.on", "risk.breakers.market.clean_decisions"),
+        (),
+        f"{PARITY}::test_the_demo_tape",
+    ),
+    Control(
+        "breaker: spread",
+        "An abnormal spread.",
+        ("risk.breakers.spread.max_ticks", "risk.breakers.spread.max_bps"),
+        (R.PULL_SPREAD,),
+        f"{PARITY}::test_breakers_that_trip",
+    ),
+    Control(
+        "breaker: jump",
+        "A mid that jumps between two decisions.",
+        ("risk.breakers.jump.max_ticks", "risk.breakers.jump.max_bps"),
+        (R.PULL_JUMP,),
+        f"{PARITY}::test_breakers_that_trip",
+    ),
+    Control(
+        "breaker: volatility",
+        "Volatility that is high or surges.",
+        ("risk.breakers.volatility.max_volatility_ticks", "risk.breakers.volatility.max_surge"),
+        (R.PULL_VOLATILITY,),
+        f"{PARITY}::test_breakers_that_trip",
     ),
     Control(
         "hard limits are set",

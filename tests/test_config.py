@@ -24,6 +24,8 @@ SECTIONS = {
     "orders",
     "fees",
     "limits",
+    "risk",
+    "journal",
     "hand",
     "profile",
     "report",

@@ -23,7 +23,7 @@ FOR_DEMO = {
     "layered": ["quoting.layers=[{}, {offset_ticks: 1}]"],
 }
 """The bundled market is one tick wide, with small sizes."""
-NAMES = {"fixed", "skewed", "layered", "avellaneda_stoikov", "glft"}
+NAMES = {"guarded", "fixed", "skewed", "layered", "avellaneda_stoikov", "glft"}
 
 
 def run(file: Path, tape: xr.Dataset, *sets: str) -> mm.Run:

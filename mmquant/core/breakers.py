@@ -40,20 +40,26 @@ def spread_is_odd(param, view):
 
 
 @inner_kernel
-def jumped(param, view, last_mid):
+def mid_ticks(view):
+    """Middle of the best prices. [ticks]"""
+    return 0.5 * (np.float64(view["best_bid"]) + np.float64(view["best_ask"]))
+
+
+@inner_kernel
+def jumped(param, view, line):
     """Whether the mid moved further since the last decision than it may."""
-    if not math.isfinite(last_mid):
+    last = line["last_mid"]
+    if not math.isfinite(last):
         return False
-    move = abs(view["mid"] - last_mid)
-    fits = (
-        param["max_jump_ticks"] == math.inf or move <= param["max_jump_ticks"] * view["tick_size"]
-    ) and (param["max_jump"] == math.inf or move <= param["max_jump"] * abs(last_mid))
+    fits = abs(mid_ticks(view) - line["last_ticks"]) <= param["max_jump_ticks"] and (
+        param["max_jump"] == math.inf or abs(view["mid"] - last) <= param["max_jump"] * abs(last)
+    )
     return not fits
 
 
 @inner_kernel
 def is_volatile(param, line, volatility, ts):
-    """Whether volatility is too high, for itself or against its slow average; unknown is too high."""
+    """Whether volatility is too high, by itself or against its slow average, or not known."""
     if not math.isfinite(volatility):
         return True
     slow = line["slow"]
@@ -105,9 +111,10 @@ def judge_market(local, owner, inst, ts, actions, n):
         bad = REASON.PULL_SPREAD if spread_is_odd(param, view) else REASON.NONE
         n = run_breaker(local, owner, inst, SPREAD, bad, ts, actions, n)
     if sound and param["breaks"][JUMP] != 0:
-        bad = REASON.PULL_JUMP if jumped(param, view, line["last_mid"]) else REASON.NONE
+        bad = REASON.PULL_JUMP if jumped(param, view, line) else REASON.NONE
         n = run_breaker(local, owner, inst, JUMP, bad, ts, actions, n)
         line["last_mid"] = view["mid"]
+        line["last_ticks"] = mid_ticks(view)
     if sound and param["breaks"][VOLATILITY] != 0:
         wild = is_volatile(param, line, np.float64(view["volatility"]), ts)
         bad = REASON.PULL_VOLATILITY if wild else REASON.NONE

@@ -727,7 +727,8 @@ UNKNOWN, ``link`` 0 or the Session code that keeps new orders back, ``troubled``
 instrument's TRAFFIC does. What is switched off costs one test: ``checks`` of what an order must
 pass before it leaves, ``counts`` of messages a day, ``ranks`` that cancels go before reductions and
 these before new orders, ``one_side`` that an option has one working side, ``own_cross`` that orders
-do not leave at a price of own ones, ``guarded`` that the risk guard is on. Limits a day are 0 where they do not bind."""
+do not leave at a price of own ones, ``guarded`` that the risk guard is on. Limits a day are 0
+where they do not bind."""
 
 PATH = _record(
     ("time", np.int64),

@@ -27,7 +27,7 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.exchange import send_request
 from mmquant.core.exposure import set_greek
-from mmquant.core.guard import guard_control
+from mmquant.core.guard_control import guard_control
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.local import logs_have_room, table_has_room
 from mmquant.core.manual import on_manual
@@ -80,7 +80,7 @@ def market_row(book, msg, as_peer):
     kind = np.int64(msg["kind"])
     lots = np.int64(msg["lots"])
     tick = np.int64(msg["tick"])
-    if inst < 0 or inst >= book.side.shape[0]:
+    if kind < DEPTH or inst < 0 or inst >= book.side.shape[0]:
         return STATUS.BAD_ROW
     if not row_is_sound(book, msg):
         book.side[inst]["bad"] = 1

@@ -116,6 +116,13 @@ def note_open(local, owner, inst):
 
 
 @inner_kernel
+def note_all_open(local, owner):
+    """Bring the measures up to date outside a decision, when fills may have come anywhere."""
+    for inst in range(local.instrument.shape[0]):
+        note_open(local, owner, inst)
+
+
+@inner_kernel
 def measure(local, owner, ts):
     """Add up all measures of all scopes anew."""
     guard = local.guard

@@ -10,12 +10,12 @@ import math
 import numpy as np
 
 from mmquant.core.breakers import judge_market, note_prices
-from mmquant.core.dtypes import CONTROL, REASON
+from mmquant.core.dtypes import REASON
 from mmquant.core.exposure import limit_reason, measure
 from mmquant.core.guard_state import LINEAR, MEASURES, POSITION
 from mmquant.core.hedging import judge_deltas
 from mmquant.core.jit import inner_kernel
-from mmquant.core.order_actions import pull_all, tell
+from mmquant.core.order_actions import tell
 from mmquant.core.protection import judge_protection
 
 
@@ -246,7 +246,7 @@ def shape_quotes(local, owner, wanted):
 
 @inner_kernel
 def guard_decide(local, owner, ts, actions, n):
-    """Find for each instrument whether the guard lets anything be quoted: ``blocked`` of its view."""
+    """Find for each instrument whether the guard lets it be quoted: ``blocked`` of its view."""
     guard = local.guard
     instruments = local.instrument.shape[0]
     for inst in range(instruments):
@@ -267,55 +267,4 @@ def guard_decide(local, owner, ts, actions, n):
     for inst in range(instruments):
         blocked = local.views[inst]["blocked"]
         guard.line[owner * instruments + inst]["blocked"] = blocked if blocked > 0 else 0
-    return n
-
-
-@inner_kernel
-def begin_flatten(local, owner, ts, actions, n):
-    """Cancel everything; from the next decision on, hedge and close what is held."""
-    instruments = local.instrument.shape[0]
-    for inst in range(instruments):
-        local.guard.line[owner * instruments + inst]["flatten"] = 1
-    local.guard.own[owner]["flattening"] = 1
-    n = tell(local, owner, ts, 0, REASON.PULL_FLATTEN, 1, actions, n)
-    return pull_all(local, owner, ts, -1, REASON.PULL_FLATTEN, actions, n)
-
-
-@inner_kernel
-def resume_guard(local, owner):
-    """A human lets quotes out again: end all that is latched.
-
-    A fall is measured from here on; a loss limit that is still exceeded stops again.
-    """
-    guard = local.guard
-    scopes, instruments = guard.scope.shape[0], local.instrument.shape[0]
-    for s in range(scopes):
-        state = guard.scope_state[owner * scopes + s]
-        state["latched"] = 0
-        state["peak"] = state["equity"]
-        state["above_since"] = -1
-        state["loss_since"] = -1
-        state["fall_since"] = -1
-    for inst in range(instruments):
-        line = guard.line[owner * instruments + inst]
-        line["repeated"] = 0
-        line["flatten"] = 0
-        for b in range(line["tripped"].shape[0]):
-            line["tripped"][b] = 0
-    groups = guard.group.shape[0] // guard.own.shape[0]
-    for g in range(groups):
-        group = guard.group[owner * groups + g]
-        group["protected"] = 0
-        group["unhedged"] = 0
-        group["hedge_fails"] = 0
-    guard.own[owner]["flattening"] = 0
-
-
-@inner_kernel
-def guard_control(local, owner, msg, actions, n):
-    """What a CONTROL message does to the guard."""
-    if msg["reason"] == CONTROL.RESUME:
-        resume_guard(local, owner)
-    elif msg["reason"] == CONTROL.FLATTEN:
-        n = begin_flatten(local, owner, np.int64(msg["ts"]), actions, n)
     return n

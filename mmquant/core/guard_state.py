@@ -93,7 +93,7 @@ RISK_INST = _record(
     ("stock", np.int64),
     ("option", np.int64),
 )
-"""Underlying of an instrument, the instrument that hedges it (-1: none), whether it is an option."""
+"""Underlying of an instrument, what hedges it (-1: nothing), and whether it is an option."""
 
 SCOPE_STATE = _record(
     ("up", np.float64, (MEASURES,)),
@@ -123,11 +123,13 @@ LINE = _record(
     ("ask", np.float64),
     ("mid", np.float64),
     ("last_mid", np.float64),
+    ("last_ticks", np.float64),
     ("slow", np.float64),
     ("slow_ts", np.int64),
     ("clean", np.int64, (BREAKERS,)),
     ("bad_ts", np.int64, (BREAKERS,)),
     ("work_ts", np.int64),
+    ("counted_from", np.int64),
     ("work_order", np.int64),
     ("tripped", np.int16, (BREAKERS,)),
     ("repeated", np.int16),

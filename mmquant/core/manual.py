@@ -10,6 +10,7 @@ import numpy as np
 
 from mmquant.core.decision import blocked_reason
 from mmquant.core.dtypes import ACTION_KIND, NEVER, ORDER_STATE, PURPOSE, REASON, STATUS
+from mmquant.core.exposure import note_all_open
 from mmquant.core.jit import inner_kernel
 from mmquant.core.order_actions import cancel_order, modify_order, notice, place_order
 from mmquant.core.order_checks import NONE, order_reason
@@ -61,6 +62,7 @@ def barred(local, owner, msg, inst, slot, quote):
         reason = np.int64(local.guard.line[owner * local.instrument.shape[0] + inst]["blocked"])
         if reason != 0:
             return reason
+        note_all_open(local, owner)
     if not valid_quote(local, quote):
         return np.int64(REASON.BAD_QUOTE)
     if quote["lots"] > state["max_order_lots"]:

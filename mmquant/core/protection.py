@@ -76,16 +76,27 @@ def repeats_fills(local, owner, inst, side, ts):
     param = guard.param[0]
     rows = guard.recent.shape[1]
     fills = np.int64(guard.own[owner]["fills"])
+    counted_from = guard.line[owner * local.instrument.shape[0] + inst]["counted_from"]
+    since = max(ts - param["repeated_window_ns"], counted_from)
     count = 0
     for i in range(min(fills, rows)):
         row = guard.recent[owner, (fills - 1 - i) % rows]
-        if row["ts"] <= ts - param["repeated_window_ns"]:
+        if row["ts"] <= since:
             break
         if row["inst"] == inst and row["side"] == side:
             count += 1
         if count >= param["repeated_fills"]:
             return True
     return False
+
+
+@inner_kernel
+def first_of(local, g):
+    """The first instrument of an underlying."""
+    for inst in range(local.instrument.shape[0]):
+        if local.guard.inst[inst]["underlying"] == g:
+            return np.int64(inst)
+    return np.int64(0)
 
 
 @inner_kernel
@@ -99,7 +110,7 @@ def pull_group(local, owner, ts, g, reason, actions, n):
 
 @inner_kernel
 def guard_fill(local, owner, ts, inst, booked, order_lots, price, captured, actions, n):
-    """Look at a fill that was just booked (``booked`` lots, signed), and pull where it is too much."""
+    """Look at a fill that was just booked (signed lots), and pull where it is too much."""
     guard = local.guard
     if guard.recent.shape[1] == 0 or booked == 0:
         return n
@@ -138,10 +149,7 @@ def judge_protection(local, owner, ts, actions, n):
         if group["protected"] != 0 and ts >= group["protected_until"]:
             group["protected"] = 0
             group["counted_from"] = ts
-            for inst in range(instruments):
-                if guard.inst[inst]["underlying"] == g:
-                    n = tell(local, owner, ts, inst, REASON.PULL_PROTECTION, 0, actions, n)
-                    break
+            n = tell(local, owner, ts, first_of(local, g), REASON.PULL_PROTECTION, 0, actions, n)
         reason = group["protected"] if group["protected"] != 0 else group["unhedged"]
         if reason == 0:
             continue

@@ -209,7 +209,7 @@ def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str
     for row in rows[rows["kind"] < int(MsgKind.SESSION)]:
         what, inst = names[int(row["kind"]), int(row["reason"])], int(row["inst"])
         holds_ns = int(row["exch_ts"]) - int(row["ts"])
-        unique = symbols.count(symbols[inst]) == 1
+        unique = 0 <= inst < len(symbols) and symbols.count(symbols[inst]) == 1
         out.append(
             {
                 "time": time_text(int(row["ts"])),
@@ -224,6 +224,7 @@ def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str
 
 
 def hand_text(told: Sequence[Mapping[str, str]]) -> str:
-    """The lines of ``hand_lines`` as a file; those that were refused are left out."""
-    lines = [[line[name] for name in COLUMNS] for line in told if not line["refused"]]
+    """The lines of ``hand_lines`` as a file, without those that were refused or not a number."""
+    kept = [line for line in told if not line["refused"] and "inf" not in line["value"]]
+    lines = [[line[name] for name in COLUMNS] for line in kept]
     return _csv([COLUMNS, *lines])

@@ -12,8 +12,19 @@ from mmquant.data.contracts import Contract
 from mmquant.errors import DataError, UsageError
 
 COLUMNS = ("time", "symbol", "what", "value", "for_s")
-PRICES = {"theo": Hand.THEO, "offset": Hand.OFFSET}
-CONTROLS = {"halt": Control.HALT, "resume": Control.RESUME, "kill": Control.KILL}
+PRICES = {
+    "theo": Hand.THEO,
+    "offset": Hand.OFFSET,
+    "delta": Hand.DELTA,
+    "gamma": Hand.GAMMA,
+    "vega": Hand.VEGA,
+}
+CONTROLS = {
+    "halt": Control.HALT,
+    "resume": Control.RESUME,
+    "kill": Control.KILL,
+    "flatten": Control.FLATTEN,
+}
 LIMITS = {
     "max_position_lots": Limit.MAX_POSITION_LOTS,
     "max_order_lots": Limit.MAX_ORDER_LOTS,

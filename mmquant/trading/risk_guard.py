@@ -136,8 +136,8 @@ class RiskGuard:
         largest = max((int(order["want_lots"]) for order in live), default=0)
         yield _Row("account", "max_order_lots", largest, float(state["max_order_lots"]))
         yield _Row("account", "max_open_orders", len(live), float(state["max_open_orders"]))
-        lost = max(-float(state["equity"]), 0.0)
-        yield _Row("account", "max_loss_ccy", lost, float(state["max_loss"]))
+        gains = sum(_gain(local, contract.id) for contract in self.contracts)
+        yield _Row("account", "max_loss_ccy", max(-gains, 0.0), float(state["max_loss"]))
         for i, scope in enumerate(self._scopes):
             bounds: Any = local.guard.scope[i]
             now: Any = local.guard.scope_state[i]
@@ -163,3 +163,13 @@ class RiskGuard:
             line: Any = local.guard.line[contract.id]
             for reason in (*line["tripped"], line["repeated"]):
                 yield f"instrument {contract.id}", int(reason)
+
+
+def _gain(local: Local, inst: int) -> float:
+    """Cash, less fees, and the position at the mid last seen; NaN where that is needed and none."""
+    position: Any = local.position[inst]
+    gain = float(position["cash"] - position["fees"])
+    if position["lots"]:
+        value = float(position["units"] * local.instrument[inst]["multiplier"])
+        gain += value * float(local.views[inst]["mid"])
+    return gain

@@ -26,6 +26,7 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.engine import Tape, empty_message
 from mmquant.core.exchange import EXCHANGE_STATE, make_exchange, send_request
+from mmquant.core.guard_state import Guard
 from mmquant.core.jit import DISABLED, kernel
 from mmquant.core.local import CANARY_ROWS, make_local
 from mmquant.data.contracts import Contract, instrument_rows
@@ -301,7 +302,14 @@ class Action(NamedTuple):
 class Desk:
     """The local half with a strategy that wants what it is told, and a book of 99 to 101."""
 
-    def __init__(self, *, what: np.ndarray | None = None, book: bool = True, **limits: Any) -> None:
+    def __init__(
+        self,
+        *,
+        what: np.ndarray | None = None,
+        book: bool = True,
+        guard: Guard | None = None,
+        **limits: Any,
+    ) -> None:
         what = instruments() if what is None else what
         sets = np.zeros(1, SET)
         sets["max_position_lots"] = sets["max_order_lots"] = sets["max_open_orders"] = NO_LIMIT
@@ -320,6 +328,7 @@ class Desk:
             slots=SLOTS,
             max_quotes=MAX_QUOTES,
             log_rows=1 << 13,
+            guard=guard,
         )
         self.actions = action_rows(self.local)
         self.message = empty_message()

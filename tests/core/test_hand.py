@@ -56,7 +56,7 @@ def test_a_theo_and_an_offset_reach_their_instrument_alone() -> None:
     assert math.isnan(seen(desk, 0)[0]) and seen(desk, 0)[2] == 0.0
 
 
-@pytest.mark.parametrize("what", Hand)
+@pytest.mark.parametrize("what", [Hand.THEO, Hand.OFFSET])
 @pytest.mark.parametrize(("at", "holds"), [(49, True), (50, False), (51, False)])
 def test_they_hold_until_their_time(what: Hand, at: int, holds: bool) -> None:
     desk = Desk()
@@ -71,7 +71,7 @@ def test_they_hold_until_their_time(what: Hand, at: int, holds: bool) -> None:
         assert math.isnan(theo) and math.isnan(ticks)
 
 
-@pytest.mark.parametrize("what", Hand)
+@pytest.mark.parametrize("what", [Hand.THEO, Hand.OFFSET])
 def test_without_a_time_they_hold_for_good(what: Hand) -> None:
     desk = Desk()
     set_hand(desk, what, 1.25, until=50)
@@ -103,10 +103,7 @@ def test_a_nan_takes_a_theo_away() -> None:
         (Hand.THEO, 1.0, 2),
         (Hand.THEO, 1.0, -1),
         (Hand.OFFSET, 1.0, 2),
-        (Hand.OFFSET, math.nan, 0),
-        (Hand.OFFSET, math.inf, 0),
-        (Hand.OFFSET, -math.inf, 0),
-        (2, 1.0, 0),
+        (len(Hand), 1.0, 0),
         (-1, 1.0, 0),
     ],
 )
@@ -193,7 +190,6 @@ def again(desk: Desk) -> list[Action]:
         (Hand.THEO, 0.991, False),
         (Hand.THEO, 1.011, True),
         (Hand.THEO, 0.989, True),
-        (Hand.THEO, math.inf, True),
         (Hand.THEO, math.nan, False),
         (Hand.OFFSET, 0.01, False),
         (Hand.OFFSET, -0.01, False),

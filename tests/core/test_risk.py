@@ -224,7 +224,9 @@ def test_a_loss_limit_can_be_set_by_message() -> None:
 
 def test_a_loss_that_cannot_be_told_pulls_while_it_cannot() -> None:
     desk = quoting(max_loss=1.0)
-    desk.fill(desk.live()[0], BUY, 1, price=math.nan)
+    desk.fill(desk.live()[0], BUY, 1)
+    desk.position()["mark"] = math.nan
+    desk.row(depth(9, SELL, 101, 0))
     assert pulled(desk.decide(BID, ASK)) == [Reason.PULL_NO_MARK]
 
 

@@ -126,7 +126,7 @@ def test_a_header_alone_says_nothing(tmp_path: Path) -> None:
 WRONG_LINES = [
     (f"{AT},ABC,theo,100", "4 fields instead of 5", "give time,symbol,what,value,for_s"),
     (f"{AT},ABC,theo,100,,", "6 fields instead of 5", "give time"),
-    (f"{AT},ABC,price,100,", "'price' cannot be set", "use one of theo, offset, halt"),
+    (f"{AT},ABC,price,100,", "'price' cannot be set", "use one of theo, offset, delta"),
     (f"{AT},ABC,Theo,100,", "'Theo' cannot be set", "use one of"),
     (f"{AT},ABC,theo,1OO,", "value '1OO' is not a number", "write one like"),
     (f"{AT},ABC,theo,1_000,", "value '1_000' is not a number", "write one like"),

@@ -248,3 +248,47 @@ def test_scopes_of_the_guard_are_in_the_table_and_breakers_in_theirs():
     assert manager.place_quote(1, 99.0, 1, **where) == Denied(Reason.PULL_REPEATED, manager.now)
     guard.resume()
     place(manager, 1, 99.0, 1, **where)
+
+
+@pytest.mark.parametrize(
+    ("limit", "filled_at", "reason"),
+    [
+        ({"max_gross_ccy": 300.0}, None, Reason.PULL_EXPOSURE),
+        ({"max_net_ccy": 300.0}, None, Reason.PULL_EXPOSURE),
+        ({"max_delta": 3.0}, None, Reason.PULL_GREEKS),
+        ({"max_loss_ccy": 50.0}, 110.0, Reason.PULL_LOSS),
+        ({"max_drawdown_ccy": 50.0}, 110.0, Reason.PULL_DRAWDOWN),
+        ({"min_capture_bps": 1.0}, 100.5, Reason.PULL_CAPTURE),
+    ],
+)
+def test_limits_of_scopes_hold_for_orders_by_hand(limit, filled_at, reason):
+    limits = [{"scope": "instrument", "name": "0", **limit}]
+    manager, broker = desk(risk={"limits": limits, "capture_fills": 1})
+    where = {"symbol": "ABC", "venue": "SMART"}
+    if filled_at is not None:
+        order = place(manager, 1, 100.0, 10, **where)
+        fill = {"timestamp": manager.now, "mid": 100.01, **where}
+        manager.handle_fill(Fill(order, 1, 1, filled_at, 10, **fill))
+        manager.pump(manager.now + SECOND)
+    sent = len(broker.sent)
+    assert manager.place_quote(1, 100.0, 4, **where) == Denied(reason, manager.now)
+    assert len(broker.sent) == sent
+
+
+def test_flatten_cancels_and_bars_new_orders():
+    manager, broker = desk(risk={"on": True})
+    where = {"symbol": "ABC", "venue": "SMART"}
+    order = place(manager, 1, 100.0, 4, **where)
+    mm.RiskGuard.of(manager).flatten()
+    assert broker.sent[-1][:2] == (ActionKind.CANCEL, order)
+    assert manager.place_quote(1, 99.0, 1, **where) == Denied(Reason.PULL_FLATTEN, manager.now)
+
+
+def test_an_unconfirmed_order_that_cannot_be_asked_after_bars_its_side_only():
+    manager, _ = desk(orders={"ack_timeout_s": 0.5})
+    where = {"symbol": "ABC", "venue": "SMART"}
+    place(manager, 1, 100.0, 4, **where)
+    manager.pump(manager.now + SECOND)
+    said = manager.place_quote(1, 99.0, 1, **where)
+    assert said == Denied(Reason.PULL_RECONCILING, manager.now)
+    assert manager.orders()["status"].item() == OrderState.UNKNOWN

@@ -1,0 +1,237 @@
+"""Hedges of delta by the stock, and working out of a book: collared, one at a time, no flip."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Any
+
+import pytest
+
+from mmquant.core.dtypes import (
+    ActionKind,
+    Control,
+    Hand,
+    MsgKind,
+    OrderEvent,
+    OrderType,
+    Purpose,
+    Reason,
+    TimeInForce,
+)
+from tests.core.builders import BUY, SELL, Action, Desk, Want, examples
+from tests.core.guard_desks import (
+    CALL,
+    PUT,
+    STOCK,
+    alerts,
+    chain,
+    greek,
+    guarded,
+    hold,
+    limits,
+    placed,
+    pulled,
+    stock,
+)
+
+WANTS = [Want(BUY, 98, 1, inst) for inst in (STOCK, CALL, PUT)]
+
+
+def hedger(contracts: Any = None, **settings: Any) -> Desk:
+    hedge = {"max_delta": 100.0, "max_slippage_ticks": 2, "min_interval_s": 0.0} | settings
+    desk = guarded({"hedge": hedge}, contracts or chain())
+    for inst, delta in ((CALL, 0.5), (PUT, -0.5)):
+        greek(desk, inst, Hand.DELTA, delta)
+    return desk
+
+
+def hedges(actions: list[Action]) -> list[tuple[int, int, int, int]]:
+    mine = [a for a in actions if a.reason == Reason.HEDGE and a.kind == ActionKind.PLACE]
+    return placed(mine)
+
+
+@pytest.mark.parametrize(
+    ("settings", "calls", "sent"),
+    [
+        ({}, 2, []),
+        ({}, 3, [(STOCK, SELL, 97, 50)]),
+        ({}, -3, [(STOCK, BUY, 103, 50)]),
+        ({"to": "target"}, 3, [(STOCK, SELL, 97, 150)]),
+        ({"to": "target", "target_delta": 30.0}, 3, [(STOCK, SELL, 97, 120)]),
+        ({"min_delta": -20.0}, -1, [(STOCK, BUY, 103, 30)]),
+        ({"max_slippage_ticks": 0}, 3, [(STOCK, SELL, 99, 50)]),
+    ],
+)
+def test_delta_outside_its_band_is_hedged_by_a_collared_immediate_limit(
+    settings: dict[str, Any], calls: int, sent: list[tuple[int, int, int, int]]
+) -> None:
+    desk = hedger(**settings)
+    hold(desk, calls, CALL)
+    actions = desk.decide()
+    assert hedges(actions) == sent
+    for order_id in desk.live():
+        order = desk.order(order_id)
+        assert (order["order_type"], order["tif"]) == (OrderType.LIMIT, TimeInForce.IOC)
+        assert order["purpose"] == Purpose.HEDGE
+
+
+def test_one_at_a_time_with_what_is_left_after_a_part_and_a_pause() -> None:
+    desk = hedger(min_interval_s=5e-9)
+    hold(desk, 3, CALL)
+    first = desk.decide()[0]
+    assert hedges(desk.decide()) == []
+    desk.fill(first.order_id, SELL, 20)
+    desk.on(OrderEvent.CANCEL_ACK, first.order_id)
+    sent = [hedges(desk.decide()) for _ in range(3)]
+    assert sent == [[], [(STOCK, SELL, 97, 30)], []]
+    assert desk.local.guard.group[0]["residual"] == 30.0
+
+
+def test_hedges_that_trade_nothing_end_with_the_underlying_pulled_until_a_resume() -> None:
+    desk = hedger(max_tries=3)
+    hold(desk, 3, CALL)
+    found: list[Action] = []
+    for _ in range(6):
+        actions = desk.decide(*WANTS)
+        found += actions
+        for a in actions:
+            if a.reason == Reason.HEDGE and a.kind == ActionKind.PLACE:
+                desk.on(OrderEvent.REJECT, a.order_id)
+    assert len(hedges(found)) == 3
+    assert alerts(found).count((Reason.HEDGE, 1)) == 1
+    assert {reason for _, reason in pulled(found)} == {Reason.HEDGE}
+    desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
+    assert len(hedges(desk.decide())) == 1
+
+
+def test_quotes_pulled_by_protection_are_still_hedged() -> None:
+    desk = hedger()
+    desk.local.guard.group[0]["protected"] = Reason.PULL_PROTECTION
+    desk.local.guard.group[0]["protected_until"] = 10**9
+    hold(desk, 3, CALL)
+    assert placed(desk.decide(*WANTS)) == [(STOCK, SELL, 97, 50)]
+
+
+def test_unknown_delta_is_not_hedged_and_not_quoted() -> None:
+    desk = hedger()
+    hold(desk, 3, CALL)
+    greek(desk, CALL, Hand.DELTA, math.nan)
+    actions = desk.decide(*WANTS)
+    assert placed(actions) == [] and alerts(actions) == [(Reason.PULL_GREEKS, 1)]
+
+
+def test_nothing_is_sent_into_a_market_that_is_none() -> None:
+    desk = hedger()
+    hold(desk, 3, CALL)
+    desk.local.book.side[STOCK]["best_ask"] = 99
+    assert hedges(desk.decide()) == []
+
+
+def test_a_hedge_keeps_to_the_hard_limits() -> None:
+    hedge = {"max_delta": 100.0}
+    desk = guarded(
+        limits("instrument", name="0", max_position_units=20) | {"hedge": hedge}, chain()
+    )
+    greek(desk, CALL, Hand.DELTA, 0.5)
+    hold(desk, 3, CALL)
+    assert hedges(desk.decide()) == [(STOCK, SELL, 97, 20)]
+
+
+# --- flatten
+
+
+def flattening(desk: Desk) -> list[Action]:
+    return desk.tell(MsgKind.CONTROL, reason=int(Control.FLATTEN))
+
+
+def test_flatten_cancels_then_hedges_then_works_out_of_options_then_of_the_stock() -> None:
+    desk = guarded({"flatten": {"max_slippage_ticks": 1}}, chain())
+    greek(desk, CALL, Hand.DELTA, 0.5)
+    quotes = desk.decide(Want(BUY, 98, 1, CALL))
+    hold(desk, 2, CALL)
+    cancels = flattening(desk)
+    assert [a.order_id for a in cancels if a.kind == ActionKind.CANCEL] == [quotes[0].order_id]
+    assert (Reason.PULL_FLATTEN, 1) in alerts(cancels)
+    first = [a for a in desk.decide(*WANTS) if a.kind == ActionKind.PLACE]
+    assert placed(first) == [(STOCK, SELL, 98, 100), (CALL, SELL, 99, 2)]
+    assert [a.reason for a in first] == [Reason.HEDGE, Reason.FLATTEN]
+    assert desk.order(first[1].order_id)["tif"] == TimeInForce.GTD
+    assert {int(desk.order(a.order_id)["order_type"]) for a in first} == {OrderType.LIMIT}
+    desk.fill(first[0].order_id, SELL, 100)
+    desk.fill(first[1].order_id, SELL, 2, inst=CALL)
+    last = desk.decide(*WANTS)
+    assert placed(last) == [(STOCK, BUY, 102, 100)]
+    desk.fill([a for a in last if a.kind == ActionKind.PLACE][0].order_id, BUY, 100)
+    assert [int(p["lots"]) for p in desk.local.position] == [0, 0, 0]
+    assert placed(desk.decide(*WANTS)) == []
+    assert (Reason.PULL_FLATTEN, 0) in alerts(
+        desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
+    )
+    assert len(placed(desk.decide(Want(BUY, 97, 1)))) == 1
+
+
+def test_an_option_is_never_crossed_further_from_the_mid_than_the_collar() -> None:
+    desk = guarded({"flatten": {"max_slippage_ticks": 2, "order_life_s": 5e-9}}, chain())
+    greek(desk, CALL, Hand.DELTA, 0.0)
+    for side, tick in ((BUY, 90), (SELL, 110)):
+        desk.local.book.side[CALL]["best_bid" if side > 0 else "best_ask"] = tick
+    hold(desk, 2, CALL)
+    flattening(desk)
+    sent = desk.decide()
+    assert placed(sent) == [(CALL, SELL, 98, 2)]
+    desk.on(OrderEvent.CONFIRM, sent[0].order_id, inst=CALL, tick=98, lots=2)
+    assert desk.order(sent[0].order_id)["expire_ts"] == desk.now - 1 + 5
+    assert placed(desk.decide()) == []
+    desk.on(OrderEvent.EXPIRE, sent[0].order_id, inst=CALL)
+    assert placed(desk.decide()) == [(CALL, SELL, 98, 2)]
+
+
+def test_without_greeks_options_are_worked_out_of_all_the_same() -> None:
+    desk = guarded({}, chain())
+    hold(desk, -2, PUT)
+    flattening(desk)
+    assert placed(desk.decide()) == [(PUT, BUY, 101, 2)]
+
+
+def test_beyond_a_limit_that_flattens_the_scope_is_closed() -> None:
+    desk = guarded(limits("account", max_loss_ccy=50.0, on_breach="flatten"))
+    hold(desk, 100, price=1.6)
+    assert placed(desk.decide(Want(BUY, 99, 1))) == [(STOCK, SELL, 94, 100)]
+
+
+@pytest.mark.parametrize("seed", range(examples(40, 15)))
+def test_no_flatten_flips_a_position_whatever_still_fills(seed: int) -> None:
+    r = Random(seed)
+    desk = guarded({}, stock())
+    hold(desk, r.choice([-1, 1]) * r.randint(5, 30))
+    start = int(desk.position()["lots"])
+    desk.decide(Want(BUY, 99, r.randint(1, 9)), Want(SELL, 101, r.randint(1, 9)))
+    quotes = {i: int(desk.order(i)["side"]) for i in desk.live()}
+    flattening(desk)
+    for _ in range(60):
+        desk.decide(Want(BUY, 99, 5))
+        for order_id in desk.live():
+            order = desk.order(order_id)
+            left, side = int(order["lots"] - order["filled"]), int(order["side"])
+            what = r.choice(["fill", "part", "end", "unknown", "wait"])
+            if what == "fill" or (what == "part" and left == 1):
+                desk.fill(order_id, side, left)
+            elif what == "part":
+                desk.fill(order_id, side, r.randint(1, left - 1))
+            elif what == "end" and not (order_id in quotes and r.random() < 0.5):
+                desk.on(OrderEvent.CANCEL_ACK, order_id)
+            elif what == "unknown":
+                desk.on(OrderEvent.DISCONNECT, order_id)
+            assert int(desk.position()["lots"]) * start >= 0
+    assert desk.position()["lots"] == 0
+
+
+def test_a_flatten_without_the_guard_cancels_everything_and_stays_out() -> None:
+    desk = Desk()
+    desk.decide(Want(BUY, 99, 1))
+    actions = flattening(desk)
+    assert [a.kind for a in actions] == [ActionKind.CANCEL, ActionKind.PULL]
+    assert placed(desk.decide(Want(BUY, 99, 1))) == []
+    desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
+    assert len(placed(desk.decide(Want(BUY, 98, 1)))) == 1
