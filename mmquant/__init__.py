@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from mmquant.data.readers import read_tape
     from mmquant.data.readers.own import write_tape
     from mmquant.data.runs import Run
+    from mmquant.data.store.run_folder import kill
     from mmquant.data.synthetic import make_demo_tape
     from mmquant.errors import MMQuantError
+    from mmquant.live.journal_replay import replay_journal
     from mmquant.live.replay import replay
     from mmquant.report.html import write_report
     from mmquant.research.backtest import backtest
@@ -65,10 +67,12 @@ __all__ = [
     "calibrate_volatility",
     "daily_sharpe",
     "feasible",
+    "kill",
     "load_run",
     "make_demo_tape",
     "read_tape",
     "replay",
+    "replay_journal",
     "strategy",
     "sweep",
     "write_report",
@@ -98,10 +102,12 @@ _LAZY = {
     "RiskGuard": ("mmquant.trading.risk_guard", "RiskGuard"),
     "daily_sharpe": ("mmquant.trading.distribution", "daily_sharpe"),
     "feasible": ("mmquant.trading.feasibility", "feasible"),
+    "kill": ("mmquant.data.store.run_folder", "kill"),
     "load_run": ("mmquant.data.runs", "Run.load"),
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
     "read_tape": ("mmquant.data.readers", "read_tape"),
     "replay": ("mmquant.live.replay", "replay"),
+    "replay_journal": ("mmquant.live.journal_replay", "replay_journal"),
     "sweep": ("mmquant.research.sweep", "sweep"),
     "strategy": ("mmquant.trading.strategy", "strategy"),
     "write_report": ("mmquant.report.html", "write_report"),

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmquant import __version__, cli_calibrate, cli_live, cli_research, cli_sweep, console
+from mmquant import (
+    __version__,
+    cli_calibrate,
+    cli_journal,
+    cli_live,
+    cli_research,
+    cli_sweep,
+    console,
+)
 from mmquant.cli_options import NONE, ConfigFile, Debug, Json, Sets, TapeFile
 from mmquant.errors import CheckFailed, UsageError
 
@@ -33,6 +41,9 @@ app.add_typer(config_app, name="config")
 # A shift can be negative: -0.05 is no option.
 app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
 app.add_typer(cli_calibrate.app, name="calibrate")
+app.add_typer(cli_journal.app, name="journal")
+app.command("kill")(cli_journal.kill)
+app.command("resume")(cli_journal.resume)
 app.command("feasible")(cli_research.feasible)
 app.command("sweep")(cli_sweep.sweep)
 
@@ -177,6 +188,9 @@ def replay(
     follow: Annotated[
         bool, typer.Option("--follow", help="Obey lines added to hand.file while it runs.")
     ] = False,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", help="New folder to keep a journal in.")
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -191,7 +205,7 @@ def replay(
     if settings.quoting.calibrate_s is not None:
         market = configured_tape(settings) if market is None else market
         settings = calibrated(settings, market)
-    run = run_replay(settings, market, follow=follow)
+    run = run_replay(settings, market, follow=follow, journal=journal)
     _finish(run, settings, out, overwrite, as_json)
 
 

@@ -106,9 +106,21 @@ def _maker() -> None:
 
 
 def _replay() -> None:
+    from mmquant.config import Config
+    from mmquant.core.engine import empty_message, local_step
+    from mmquant.live.recovery import fresh_step
     from mmquant.live.replay import replay
+    from mmquant.trading.compiled import bind
+    from mmquant.trading.halves import open_session
 
     replay(tape=_tape())
+    # The loop takes whole blocks; one message alone is for tests and for people.
+    step = fresh_step(open_session(Config(), _tape()), keep_logs=True)
+    bind(
+        local_step,
+        (step.local, 0, step.strategy.quote, empty_message()[0], step.actions),
+        2,
+    )
 
 
 def _executions() -> None:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmquant.core.dtypes import NEVER, ActionKind, Control, MsgKind, Reason, Session
 from mmquant.data.store.run_folder import RunFolder
 from mmquant.errors import MMQuantError
+from mmquant.trading.ports import Broker
 
 if TYPE_CHECKING:
     from mmquant.live.loop import LiveLoop
@@ -67,18 +68,21 @@ class KillSwitch:
                 signal.signal(number, handler)
 
     def start(self, loop: LiveLoop) -> None:
-        """Before the first message: a run that was killed stays so, one that was released quotes.
+        """Before the first message of a live run: nothing is known of its orders, so all is asked.
 
-        A release comes after all that the journal holds; the file ``KILL`` wins over it.
+        One that was killed stays so and cancels first; the file ``KILL`` wins over a release.
         """
         if self.folder is None:
             return
         self.look_ts = loop.now + LOOK_NS
         if self.folder.kill_file.exists():
             self.press(self.folder.kill_file.read_text().strip())
+            self.act(loop)
         elif self.folder.release_file.exists():
             loop.tell(CONTROL, int(Control.RELEASE))
             self.folder.release_file.unlink()
+        loop.tell(SESSION, int(Session.DOWN))
+        loop.tell(SESSION, int(Session.UP))
 
     def act(self, loop: LiveLoop) -> None:
         """Do what was asked for."""
@@ -136,8 +140,9 @@ class KillSwitch:
         try:
             if loop.journal is not None and loop.journal.failed:
                 loop.journal = None
-            loop.broker = CancelsOnly(loop.broker)
-            loop.broker.send(loop.step.actions, loop.unsent, loop.now)
+            only = CancelsOnly(loop.broker)
+            loop.broker = only
+            only.send(loop.step.actions, loop.unsent, loop.now)
             self.killed = True
             loop.tell(CONTROL, int(Control.KILL))
         except Exception:
@@ -171,10 +176,19 @@ class KillSwitch:
 class CancelsOnly:
     """A broker to which only cancels go."""
 
-    def __init__(self, broker: Any) -> None:
+    def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.start_ts = broker.start_ts
 
-    def send(self, actions: Any, n: int, ts: int) -> None:
+    def next_message(self, until: int) -> np.ndarray | None:
+        """The broker's next messages."""
+        return self._broker.next_message(until)
+
+    def more_after(self, ts: int) -> bool:
+        """Whether anything can still come."""
+        return self._broker.more_after(ts)
+
+    def send(self, actions: np.ndarray, n: int, ts: int) -> None:
         """Send the cancels among the first ``n`` actions."""
         kept = actions[:n][actions["kind"][:n] == int(ActionKind.CANCEL)]
         if len(kept):

@@ -2,60 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from mmquant.core.dtypes import NEVER, MsgKind, Status, Trigger
 from mmquant.core.engine import AT_END, empty_message
-from mmquant.core.local import CANARY_ROWS
 from mmquant.data.store.journal import Journal, action_bytes
-from mmquant.data.store.state import pack_state
+from mmquant.data.store.state import state_parts
 from mmquant.live.inbox import Inbox
 from mmquant.live.kill import KillSwitch
-from mmquant.trading.compiled import overrun
 from mmquant.trading.logs import Logs
 from mmquant.trading.ports import Broker, LiveStep
-from mmquant.trading.strategy import Strategy
 
 DRAIN_EVERY = 256
 
 
 class LiveLoop:
-    """One strategy against one broker; with a journal, all is journalled before it is sent.
-
-    ``opening`` are messages (kind, reason) of our own that come before all others.
-    """
+    """One strategy against one broker; with a journal, all is journalled before it is sent."""
 
     def __init__(
         self,
         broker: Broker,
         step: LiveStep,
-        strategy: Strategy,
         *,
         interval_ns: int,
         triggers: int,
         inbox: Inbox,
-        logs: Logs,
+        logs: Logs | None = None,
         journal: Journal | None = None,
         switch: KillSwitch | None = None,
-        opening: Sequence[tuple[int, int]] = (),
     ) -> None:
-        self.inbox, self.broker, self.step, self.strategy = inbox, broker, step, strategy
-        self.interval_ns, self.triggers, self.opening = interval_ns, triggers, opening
+        self.inbox, self.broker, self.step = inbox, broker, step
+        self.interval_ns, self.triggers = interval_ns, triggers
         self.journal, self.switch = journal, switch or KillSwitch()
-        self.logs = logs
+        self.logs = Logs() if logs is None else logs
         self.decisions, self.unsent, self.now = 0, 0, broker.start_ts
-        self._bytes = action_bytes(step.actions)
         self._told, self._decision = empty_message(), empty_message()
         self._decision["kind"] = int(MsgKind.DECISION)
-        self._due, self._own = AT_END, 0
+        self._due, self._own, self._bytes = AT_END, 0, action_bytes(step.actions)
 
     def run(self, progress: Callable[[int], None] | None = None) -> Logs:
-        """Run until nothing can come any more; returns what was logged.
-
-        Whatever is raised on the way, all orders are cancelled before it goes on.
-        """
+        """Run to the end; returns what was logged. Before an error goes on, all is cancelled."""
         try:
             self._run(progress)
             if self.journal is not None:
@@ -81,8 +69,6 @@ class LiveLoop:
         timer = self.broker.start_ts + self.interval_ns if self.triggers & Trigger.TIMER else NEVER
         self._due, self._own = min(timer, AT_END), 0
         self.switch.start(self)
-        for kind, reason in self.opening:
-            self.tell(kind, reason)
         self.inbox.poll(self.broker.start_ts)
         left: np.ndarray | None = None
         while not self.switch.ended:
@@ -99,10 +85,7 @@ class LiveLoop:
                 self.switch.look(self, look)
                 continue
             elif outside <= self._due:
-                if self.broker.more_after(outside):
-                    self._take_outside(self.inbox.take())
-                else:
-                    self.inbox.close()
+                self._take_outside(outside)
                 continue
             elif self._due == AT_END or not self.broker.more_after(self._due):
                 break
@@ -115,9 +98,8 @@ class LiveLoop:
         at = 0
         while at < len(messages):
             start = at
-            n, at, self._due, self._own, now = self.step(
-                messages, at, self._due, self._own, self.triggers
-            )
+            due, own = self._due, self._own
+            n, at, self._due, self._own, now = self.step(messages, at, due, own, self.triggers)
             if at > start:
                 self.now = now
                 self._hand_over(messages[start:at], max(n, 0))
@@ -129,13 +111,18 @@ class LiveLoop:
 
     def _apply_one(self, message: np.ndarray, *, refusable: bool = False) -> None:
         """Apply one message, whatever asks for a decision."""
-        n = self.step(message, 0, NEVER, 0, 0)[0]
-        while n < 0 and not (refusable and n == -Status.BAD_ROW):
+        while (n := self.step(message, 0, NEVER, 0, 0)[0]) < 0:
+            if refusable and n == -Status.BAD_ROW:
+                message["event"] = 1
+                break
             self.step.make_room(-n, self.logs)
-            n = self.step(message, 0, NEVER, 0, 0)[0]
-        if n < 0:
-            message["event"] = 1
         self._hand_over(message, max(n, 0))
+
+    def _take_outside(self, ts: int) -> None:
+        if not self.broker.more_after(ts):
+            return self.inbox.close()
+        self.now = ts
+        self._apply_one(self.inbox.take(), refusable=True)
 
     def _hand_over(self, messages: np.ndarray, n: int) -> None:
         """Journal messages with the ``n`` actions that the last of them caused; then send these."""
@@ -146,25 +133,17 @@ class LiveLoop:
             self.broker.send(self.step.actions, n, self.now)
         self.unsent = 0
 
-    def _take_outside(self, message: np.ndarray) -> None:
-        """Apply a message from outside; one that is refused changes nothing, and is noted."""
-        self.now = int(message[0]["ts"])
-        message["event"] = 0
-        self._apply_one(message, refusable=True)
-
     def _decide(self, progress: Callable[[int], None] | None) -> None:
         self.now = self._due
         self._decision["ts"], self._decision["event"] = self._due, self._own
         self._apply_one(self._decision)
         self.decisions += 1
-        local = self.step.local
-        if local.set[0]["status"]:
-            raise overrun(self.strategy, len(local.quote) - CANARY_ROWS)
-        if self.decisions % DRAIN_EVERY == 0:
-            self.logs.drain(local)
+        self.step.check()
+        keeps = self.journal is not None and self.journal.wants_checkpoint(self.now)
+        if keeps or self.decisions % DRAIN_EVERY == 0:
+            self.logs.drain(self.step.local)
             if progress is not None:
                 progress(self.decisions)
-        if self.journal is not None and self.journal.wants_checkpoint(self.now):
-            self.logs.drain(local)
-            self.journal.checkpoint(pack_state(local), self.now)
+        if self.journal is not None and keeps:
+            self.journal.checkpoint(state_parts(self.step.local), self.now)
         self.inbox.poll(self.now + 1)

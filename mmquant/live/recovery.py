@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mmquant.core.dtypes import NEVER, MsgKind, Status
-from mmquant.core.dtypes import Session as Link
+from mmquant.core.dtypes import NEVER, Status
 from mmquant.core.executions import FIRST_ROWS, make_executions
 from mmquant.data.store.journal import Journal
 from mmquant.data.store.journal_format import Frame, FrameKind
@@ -22,7 +21,7 @@ from mmquant.data.store.journal_reader import (
     tail_of,
 )
 from mmquant.data.store.run_folder import RunFolder
-from mmquant.data.store.state import pack_state, unpack_state
+from mmquant.data.store.state import pack_state, state_parts, unpack_state
 from mmquant.errors import CheckFailed, UsageError
 from mmquant.live.inbox import Inbox
 from mmquant.live.kill import KillSwitch
@@ -35,7 +34,6 @@ from mmquant.trading.ports import Broker, LiveStep
 
 ORDER_GAP = 1 << 12
 """Order numbers left out after a crash: those of orders whose frames went with the power."""
-OPENING = tuple((int(MsgKind.SESSION), int(link)) for link in (Link.DOWN, Link.UP))
 
 
 @dataclass
@@ -82,13 +80,11 @@ def open_live(
     loop = LiveLoop(
         broker,
         step,
-        session.strategy,
         interval_ns=settings.decision.interval_ns,
         triggers=triggers_of(settings),
         inbox=Inbox(),
         journal=make_journal(folder, session, step, broker.start_ts, segment),
         switch=KillSwitch(folder),
-        opening=OPENING,
     )
     return loop, found
 
@@ -131,7 +127,7 @@ def make_journal(
         run=run_name(folder),
         config=config_digest(session),
         start_ns=start_ns,
-        checkpoint=pack_state(step.local),
+        checkpoint=state_parts(step.local),
         tail=None if after is None else tail_of(after),
         sync_ms=settings.sync_ms,
         rotate_bytes=settings.rotate_mb << 20,

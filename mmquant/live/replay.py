@@ -90,7 +90,6 @@ def replay(
     loop = LiveLoop(
         broker,
         step,
-        session.strategy,
         interval_ns=settings.decision.interval_ns,
         triggers=triggers_of(settings),
         inbox=inbox,

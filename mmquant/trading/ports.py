@@ -12,10 +12,10 @@ from mmquant.core import engine
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import Status
 from mmquant.core.jit import DISABLED
-from mmquant.core.local import Local
+from mmquant.core.local import CANARY_ROWS, Local
 from mmquant.core.message_block import apply_messages
 from mmquant.errors import MMQuantError
-from mmquant.trading.compiled import bind, with_more_executions
+from mmquant.trading.compiled import bind, overrun, with_more_executions
 from mmquant.trading.logs import Logs
 from mmquant.trading.strategy import Strategy
 
@@ -51,7 +51,7 @@ class LiveStep:
     """``apply_messages`` of one set, bound to its state and strategy."""
 
     def __init__(self, local: Local, strategy: Strategy, actions: np.ndarray) -> None:
-        self.local, self.actions = local, actions
+        self.local, self.actions, self.strategy = local, actions, strategy
         self._step = _bound(local, strategy, actions)
 
     def __call__(
@@ -62,6 +62,11 @@ class LiveStep:
         Returns what ``core.message_block.apply_messages`` does: n, at, due, own, now.
         """
         return self._step(self.local, messages, at, due, own, triggers, self.actions)
+
+    def check(self) -> None:
+        """Raise UsageError if the strategy wrote more quotes than there are rows."""
+        if self.local.set[0]["status"]:
+            raise overrun(self.strategy, len(self.local.quote) - CANARY_ROWS)
 
     def make_room(self, status: int, logs: Logs) -> None:
         """Give the local half what it asks for. Raises MMQuantError where it asks for nothing."""

@@ -22,6 +22,7 @@ FIRST = "python -m tests.benchmarks.first_result"
 MODELS = "python -m tests.benchmarks.models"
 SCALING = "python -m tests.benchmarks.scaling"
 LARGE = "python -m tests.benchmarks.large_tape"
+LIVE = "python -m tests.benchmarks.live_loop --full"
 SWEEP = "python -m tests.benchmarks.sweep --peer-python PATH"
 
 
@@ -98,6 +99,17 @@ def large_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     what = f"{result['rows']:,} rows from disk ({result['tape_gb']:.1f} GB), the whole command"
     speed = f"{result['rows_per_s'] / 1e6:.1f} million rows/s, {plain(result['peak_memory_mb'])} MB"
     return [(what, speed, LARGE)]
+def live_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    millions = result["rows"] / 1e6
+    what = (
+        f"live loop, {millions:.0f} million market events and {plain(result['order_events'])} of "
+        "orders: event to orders sent, journal written, 99 of 100"
+    )
+    slot = f"{result['storm_wait_ms']:.0f} ms, a slot is {result['storm_slot_ms']:.0f} ms"
+    return [
+        (what, f"{result['p99_us']:.0f} µs", LIVE),
+        ("a cancel in a throttle storm waits", slot, LIVE),
+    ]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -112,15 +124,22 @@ def main(argv: list[str] | None = None) -> int:
     models = run("models")
     scaling = run("scaling")
     large = large_rows(run("large_tape")) if a.large else []
+    live = run("live_loop", "--full")
     if not a.peer_python:
         note("peer_hftbacktest: skipped, as neither --peer-python nor PEER_PYTHON is set")
         note("README.md: left as it is")
         return 0
     peer = run("peer_hftbacktest", "--peer-python", a.peer_python)
     sweep = run("sweep", "--peer-python", a.peer_python)
-    rows = [*peer_rows(peer), *sweep_rows(sweep), *first_rows(first), *model_rows(models)]
-    rows += scaling_rows(scaling)
-    rows += large
+    rows = [
+        *peer_rows(peer),
+        *sweep_rows(sweep),
+        *first_rows(first),
+        *model_rows(models),
+        *live_rows(live),
+        *scaling_rows(scaling),
+        *large,
+    ]
     text = table(rows)
     machine = f"{peer['cores']} cores of {peer['cpu']}; Python {peer['python']}, "
     versions = f"numba {peer['numba']}, numpy {peer['numpy']}; a generated market of "

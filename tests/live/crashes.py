@@ -64,11 +64,13 @@ class DyingJournal:
         if point == "after the journal" and sends and self._now():
             die()
 
-    def checkpoint(self, state: bytes, ts: int) -> None:
+    def checkpoint(self, state: list, ts: int) -> None:
         if self._point == "at a checkpoint" and self._now():
-            real = os.write
-            journal_module.os.write = lambda fd, data: (  # type: ignore[assignment]
-                (real(fd, data[:1000]), die()) if len(data) > 100_000 else real(fd, data)
+            journal_module.os.writev = (
+                lambda fd, parts: (  # type: ignore[assignment]
+                    os.write(fd, b"".join(parts)[:1000]),
+                    die(),
+                )
             )
         self._journal.checkpoint(state, ts)
 
@@ -179,5 +181,3 @@ def state_of(loop: LiveLoop, found: Any) -> dict[str, Any]:
         "put_aside": found.put_aside if found else [],
         "replayed": found.frames if found else 0,
     }  # fmt: skip
-
-

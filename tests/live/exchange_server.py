@@ -29,7 +29,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.exchange import RESTING, make_exchange
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.tape import contracts_of
-from mmquant.trading.halves import day_end_of, exchange_state, slots_of, tape_columns, triggers_of
+from mmquant.trading.halves import DAY_END, exchange_state, slots_of, tape_columns, triggers_of
 
 HELLO, NEXT, SEND, MORE, CANCEL = b"HNSMC"
 REQUEST = struct.Struct("<Bqq")
@@ -46,7 +46,7 @@ class ExchangeServer:
         exchange = make_exchange(
             book=make_book(len(instrument)),
             instrument=instrument,
-            state=exchange_state(config, slots_of(config), day_end_of(columns)),
+            state=exchange_state(config, slots_of(config), DAY_END),
             sets=1,
         )
         self.broker = SimBroker(exchange, columns, triggers=triggers_of(config))
@@ -94,6 +94,12 @@ class ExchangeServer:
                 units = signed * what["lot_num"] / what["lot_den"]
                 cash -= float(row["price"]) * units * float(what["multiplier"])
         return lots, cash
+
+    def let_live(self, ns: int) -> None:
+        """Let time go by without a client."""
+        end = self.now + ns
+        while self._deliver(self.broker.next_message(end)) is not None:
+            pass
 
     # What a client asks.
 
@@ -233,6 +239,8 @@ def _receive(line: socket.socket, size: int) -> bytes | None:
 class SocketBroker:
     """The client's side."""
 
+    simulated = True
+
     def __init__(self, line: socket.socket) -> None:
         self._line = line
         self._ask(HELLO, 0)
@@ -260,3 +268,41 @@ class SocketBroker:
 
     def _number(self) -> int:
         return struct.unpack("<q", _receive(self._line, 8))[0]
+
+
+class LocalBroker:
+    """The client's side without a socket; ``sent`` are time and kind of all that it sent."""
+
+    simulated = True
+
+    def __init__(self, server: ExchangeServer) -> None:
+        self._server = server
+        self.start_ts = struct.unpack("<q", server._answer(HELLO, 0, NO_ACTIONS))[0]
+        self.sent: list[tuple[int, int]] = []
+        self.drop_cancels = self.fail_once = False
+
+    def count(self, kind: int) -> int:
+        return sum(k == kind for _, k in self.sent)
+
+    def next_message(self, until: int) -> np.ndarray | None:
+        return self._server._next(until)
+
+    def send(self, actions: np.ndarray, n: int, ts: int) -> None:
+        if self.fail_once:
+            self.fail_once = False
+            raise ConnectionError
+        kept = actions[:n].copy()
+        self.sent += [(ts, int(kind)) for kind in kept["kind"] if kind not in (4, 5)]
+        if self.drop_cancels:
+            kept = kept[kept["kind"] != int(ActionKind.CANCEL)]
+        self._server._take(kept, ts)
+
+    def more_after(self, ts: int) -> bool:
+        server = self._server
+        return bool(server._asked or server._waiting) or server.broker.more_after(ts)
+
+    def cancel_account(self, ts: int) -> None:
+        self._server._answer(CANCEL, ts, NO_ACTIONS)
+
+
+NO_ACTIONS = np.zeros(0, ACTION)

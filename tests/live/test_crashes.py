@@ -28,7 +28,7 @@ CONFIG = {
     },
     "latency": {"entry_ns": 30_000_000, "response_ns": 20_000_000},
     "limits": {"max_position_lots": 60, "max_loss_ccy": 1000.0},
-    "journal": {"checkpoint_s": 3},
+    "journal": {"checkpoint_s": 2},
     "name": "crash",
 }  # fmt: skip
 
@@ -146,11 +146,11 @@ def test_death_at_random_moments_is_recovered_from(tape, tmp_path) -> None:
 
 
 @pytest.mark.soak
-def test_two_hundred_deaths_are_recovered_from(tmp_path) -> None:
+def test_two_hundred_deaths_are_recovered_from(tape, tmp_path) -> None:
     rng = np.random.default_rng(2)
     for run in range(20):
-        tape = mm.make_demo_tape(seed=run, minutes=0.4)
-        die_often(tape, tmp_path / str(run), rng, deaths=10)
+        other = mm.make_demo_tape(seed=run, minutes=0.4)
+        die_often(other, tmp_path / str(run), rng, deaths=10)
 
 
 def die_often(tape, folder: Path, rng: np.random.Generator, *, deaths: int) -> None:

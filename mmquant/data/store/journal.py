@@ -8,7 +8,9 @@ syncs to the disk against the loss of power. Layout: ``journal_format``.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from mmquant.data.store.journal_format import (
     FrameKind,
     make_header,
     seal_frame,
+    seal_parts,
 )
 from mmquant.data.store.journal_sync import Syncer
 from mmquant.errors import MMQuantError
@@ -50,7 +53,7 @@ class Journal:
         run: str,
         config: bytes,
         start_ns: int,
-        checkpoint: bytes,
+        checkpoint: Sequence[bytes | memoryview],
         tail: Tail | None = None,
         sync_ms: float = 50.0,
         rotate_bytes: int = 64 << 20,
@@ -111,13 +114,13 @@ class Journal:
     def note(self, text: str) -> None:
         """Write a sentence for people."""
         self.flush()
-        self._put(FrameKind.NOTE, text.encode())
+        self._put(FrameKind.NOTE, [text.encode()])
 
     def wants_checkpoint(self, ts: int) -> bool:
         """Whether a new segment is due: by time, or by what was written since the last one."""
         return self._size >= self.rotate_bytes or ts >= self._checkpoint_due
 
-    def checkpoint(self, state: bytes, ts: int) -> None:
+    def checkpoint(self, state: Sequence[bytes | memoryview], ts: int) -> None:
         """Begin a new segment with the state of the local half as it is now."""
         self.flush()
         self._checkpoint_due = ts + self.checkpoint_ns
@@ -129,12 +132,12 @@ class Journal:
             if not self.failed:
                 self.flush()
                 if in_order:
-                    self._put(FrameKind.END, b"")
+                    self._put(FrameKind.END, [])
         finally:
             fd, self._fd = self._fd, -1
             self._sync.close(fd)
 
-    def _open(self, state: bytes) -> None:
+    def _open(self, state: Sequence[bytes | memoryview]) -> None:
         self._segment += 1
         path = self.folder / f"{self._segment:06d}{SUFFIX}"
         header = make_header(
@@ -153,30 +156,35 @@ class Journal:
         self._put(FrameKind.CHECKPOINT, state)
         self._size = 0
 
-    def _put(self, kind: FrameKind, data: bytes) -> None:
-        needed = FRAME_BYTES + len(data)
-        if needed > len(self._buffer):
-            self._buffer.extend(bytes(needed - len(self._buffer)))
-        self._buffer[FRAME_BYTES:needed] = data
-        self._end = needed
-        self._write(kind, 0)
+    def _put(self, kind: FrameKind, parts: Sequence[bytes | memoryview]) -> None:
+        """A frame that is no step, from where its bytes are; nothing waits before it."""
+        head, sequence = bytearray(FRAME_BYTES), self.sequence + 1
+        chain = seal_parts(head, parts, self._chain, sequence, kind)
+        self._hand_over([head, *parts], sequence, chain)
 
     def _write(self, kind: FrameKind, actions: int) -> None:
         """One frame by one ``write()``."""
-        if self.failed or self._sync.error is not None:
-            raise self._failure(self._sync.error)
         end, sequence = self._end, self.sequence + 1
         chain = seal_frame(self._buffer, end, self._chain, sequence, kind, self._rows, actions)
+        with memoryview(self._buffer) as view, view[:end] as frame:
+            self._hand_over([frame], sequence, chain)
+        self._end, self._rows = FRAME_BYTES, 0
+
+    def _hand_over(self, parts: Sequence[Any], sequence: int, chain: int) -> None:
+        """Give a frame to the kernel by one call."""
+        if self.failed or self._sync.error is not None:
+            raise self._failure(self._sync.error)
+        size = sum(map(len, parts))
         try:
-            with memoryview(self._buffer) as view:
-                written = os.write(self._fd, view[:end])
+            written = (
+                os.write(self._fd, parts[0]) if len(parts) == 1 else os.writev(self._fd, parts)
+            )
         except OSError as error:
             raise self._failure(error) from error
-        if written != end:
+        if written != size:
             raise self._failure(None)
         self._chain, self.sequence = chain, sequence
-        self._end, self._rows = FRAME_BYTES, 0
-        self._size += end
+        self._size += size
         self._sync.written = sequence
 
     def _failure(self, error: OSError | None) -> JournalError:
@@ -191,4 +199,4 @@ class Journal:
 
 def action_bytes(actions: np.ndarray) -> memoryview:
     """The bytes of ACTION rows, as they are at any time."""
-    return memoryview(actions.view(np.uint8))
+    return memoryview(actions.view(np.uint8))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -117,6 +118,18 @@ def seal_frame(
     with memoryview(buffer) as view:
         chain = zlib.crc32(view[4:end], chain)
     buffer[:4] = chain.to_bytes(4, "little")
+    return chain
+
+
+def seal_parts(
+    head: bytearray, parts: Sequence[bytes | memoryview], chain: int, sequence: int, kind: int
+) -> int:
+    """Write the header of a frame without rows whose payload is in pieces; returns its checksum."""
+    FRAME.pack_into(head, 0, 0, sum(map(len, parts)), sequence, kind, 0, 0, 0)
+    chain = zlib.crc32(head[4:], chain)
+    for part in parts:
+        chain = zlib.crc32(part, chain)
+    head[:4] = chain.to_bytes(4, "little")
     return chain
 
 

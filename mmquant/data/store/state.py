@@ -21,11 +21,20 @@ GROWING = frozenset({"book.level", "book.far", "executed"})
 
 def pack_state(state: Any) -> bytes:
     """All arrays of a (nested) NamedTuple but SCRATCH, with their names, layouts and shapes."""
+    return b"".join(state_parts(state))
+
+
+def state_parts(state: Any) -> list[bytes | memoryview]:
+    """The bytes of ``pack_state`` in pieces, without a copy: they hold until the state changes."""
     arrays = dict(_arrays(state))
     names = [[name, _layout(array), list(array.shape)] for name, array in arrays.items()]
     head = json.dumps(names).encode()
-    parts = [_LENGTH.pack(len(head)), head]
-    return b"".join(parts + [array.tobytes() for array in arrays.values()])
+    parts: list[bytes | memoryview] = [_LENGTH.pack(len(head)) + head]
+    for array in arrays.values():
+        if array.size:
+            raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            parts.append(memoryview(raw))  # type: ignore[arg-type]
+    return parts
 
 
 def unpack_state(data: bytes, like: Any) -> Any:
@@ -38,9 +47,11 @@ def unpack_state(data: bytes, like: Any) -> Any:
     known = dict(_arrays(like))
     for name, layout, shape in json.loads(data[_LENGTH.size : start]):
         array = known.get(name)
-        fits = array is not None and _layout(array) == layout
-        grows = name in GROWING
-        if not fits or (tuple(shape) != array.shape and not grows):
+        if (
+            array is None
+            or _layout(array) != layout
+            or (tuple(shape) != array.shape and name not in GROWING)
+        ):
             raise DataError(
                 f"the checkpoint's {name!r} is not laid out as this run's",
                 fix="use the configuration and the version of mmquant that wrote it",

@@ -1,0 +1,54 @@
+"""Commands of the journal and of the kill switch: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import mmquant as mm
+from mmquant.cli import main
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs" / "day"
+    mm.replay(tape=mm.make_demo_tape(seed=3, minutes=0.3), journal=folder)
+    return folder
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict, str]:
+    capsys.readouterr()
+    code = main([*map(str, arguments), "--json"])
+    out, err = capsys.readouterr()
+    return code, json.loads(out.splitlines()[-1]) if code == 0 else {}, err
+
+
+def test_a_journal_is_replayed_and_exported(run, capsys, tmp_path) -> None:
+    code, result, _ = told(capsys, "journal", "replay", run, "--out", tmp_path / "again")
+    assert code == 0
+    again = mm.load_run(tmp_path / "again")
+    assert result["digest"] == again.digest()
+    code, result, _ = told(capsys, "journal", "export", run)
+    assert code == 0 and result["frames"] > 0
+    with sqlite3.connect(result["database"]) as db:
+        fills = db.execute("SELECT count(*) FROM fills").fetchone()[0]
+        orders = db.execute("SELECT count(*) FROM orders").fetchone()[0]
+    db.close()
+    assert (fills, orders) == (len(again.fills), len(again.orders))
+    assert told(capsys, "journal", "export", run)[1]["frames"] == 0
+
+
+def test_a_kill_is_ended_by_a_confirmed_resume(run, capsys, tmp_path) -> None:
+    assert told(capsys, "kill")[0] == 2
+    assert told(capsys, "kill", run)[0] == 0
+    assert (run / "KILL").read_text() == "mmquant kill\n"
+    code, _, err = told(capsys, "resume", run)
+    assert code == 2 and "mmquant kill" in err
+    assert told(capsys, "resume", run, "--confirm")[0] == 0
+    assert not (run / "KILL").exists() and (run / "RELEASE").exists()
+    assert told(capsys, "resume", run, "--confirm")[0] == 2
+    assert told(capsys, "kill", tmp_path)[0] == 3
