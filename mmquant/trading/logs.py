@@ -36,7 +36,7 @@ class Logs:
             ("path", local.path_log),
         ):
             if log[name]:
-                self._kept[name].append(buffer[: log[name]])
+                self.append(name, buffer[: log[name]])
                 log[name] = 0
 
     def finish(self, local: Local) -> None:
@@ -44,7 +44,11 @@ class Logs:
         self.drain(local)
         rest = local.order[local.order["order_id"] != 0]
         if local.log[0]["keep_tables"] and len(rest):
-            self._kept["orders"].append(rest)
+            self.append("orders", rest)
+
+    def append(self, name: str, rows: np.ndarray) -> None:
+        """Add rows to one log."""
+        self._kept[name].append(rows)
 
     def rows(self, name: str) -> np.ndarray:
         """One log as a record array."""

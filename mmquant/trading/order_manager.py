@@ -251,7 +251,7 @@ class OrderManager:
         """Live and ended orders that are remembered (schema ``orders``)."""
         seen = Logs()
         rows = self.port.local.order
-        seen.orders.append(rows[rows["order_id"] != 0].copy())
+        seen.append("orders", rows[rows["order_id"] != 0].copy())
         return orders_table(seen, self.port.local, self.port.contracts, self.port.date)
 
     def _terms(self, contract: Contract, price: float, size: float) -> tuple[int, int]:

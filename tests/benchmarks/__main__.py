@@ -99,6 +99,8 @@ def large_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     what = f"{result['rows']:,} rows from disk ({result['tape_gb']:.1f} GB), the whole command"
     speed = f"{result['rows_per_s'] / 1e6:.1f} million rows/s, {plain(result['peak_memory_mb'])} MB"
     return [(what, speed, LARGE)]
+
+
 def live_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     millions = result["rows"] / 1e6
     what = (
