@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mmquant.brokers.faults import Fault
 from mmquant.brokers.truth import Ledger, OpenOrder
 from mmquant.core.dtypes import MSG, MsgKind, OrderEvent, Reason, Session
 from mmquant.core.ticks import price_of_tick
@@ -91,6 +92,16 @@ class Answers:
             row[name] = execution[name]
         row["price"] = per_lot * int(execution["lots"])
         return message
+
+    def of_fault(self, fault: Fault, ts: int, begins: bool) -> np.ndarray:
+        """What a timed fault makes the broker say at its begin and at its end."""
+        if fault.kind == "stale_data":
+            code = Session.DATA_STALE if begins else Session.DATA_FRESH
+            return self.session(code, ts, fault.inst)
+        lots = fault.lots if begins else 0
+        if fault.kind == "external_order":
+            return self.external(fault.inst, fault.side, lots, ts)
+        return self.position(fault.inst, ts, error=lots)
 
     def position(
         self, inst: int, ts: int, *, error: int = 0, until: int | None = None

@@ -44,6 +44,8 @@ AFTER_LAST = 1_000
 class FaultyBroker:
     """A SimBroker to which a plan's faults happen; ``ledger`` and ``open`` tell the truth."""
 
+    simulated = True
+
     def __init__(self, inner: SimBroker, plan: FaultPlan | None = None) -> None:
         self.plan = plan or FaultPlan()
         self._inner = inner
@@ -61,8 +63,6 @@ class FaultyBroker:
                 self._begin(fault, inner.start_ts + fault.from_ns)
         longest = max([self._entry + self._response, *(f.for_ns for f in self.plan.faults)])
         self._last_ts = inner.last_ts + AFTER_LAST * longest
-
-    # --- the broker as the live loop knows it
 
     @property
     def start_ts(self) -> int:
@@ -112,8 +112,6 @@ class FaultyBroker:
             return True
         return not self.link.idle and ts < self._last_ts
 
-    # --- the truth, and faults by hand
-
     @property
     def open(self) -> dict[int, OpenOrder]:
         """Own orders that rest at the exchange, by id."""
@@ -131,7 +129,9 @@ class FaultyBroker:
         else:
             self._chances.add(fault)
 
-    # --- requests
+    def heal(self) -> None:
+        """Let nothing go wrong any more, but for what lasts until later."""
+        self._chances = Chances(FaultPlan(), self._inner.start_ts)
 
     def _request(self, action: np.ndarray, kind: ActionKind, ts: int) -> None:
         row = action[0]
@@ -194,8 +194,6 @@ class FaultyBroker:
             row["order_id"], row["inst"], row["side"] = order.order_id, order.inst, order.side
         if len(rows):
             self._inner.send(rows, len(rows), ts)
-
-    # --- answers
 
     def _receive(self, message: np.ndarray) -> None:
         row = message[0]
@@ -279,8 +277,6 @@ class FaultyBroker:
             return False
         return True
 
-    # --- the link
-
     def _begin(self, fault: Fault, start: int) -> None:
         end = start + fault.for_ns
         self.link.lasting.add(start, end, fault)
@@ -292,16 +288,7 @@ class FaultyBroker:
             self.link.at(end, self._tell, fault, False)
 
     def _tell(self, ts: int, fault: Fault, begins: bool) -> None:
-        """Say what a timed fault makes the broker say at its begin and at its end."""
-        if fault.kind == "stale_data":
-            code = Session.DATA_STALE if begins else Session.DATA_FRESH
-            message = self.answers.session(code, ts, fault.inst)
-        elif fault.kind == "external_order":
-            lots = fault.lots if begins else 0
-            message = self.answers.external(fault.inst, fault.side, lots, ts)
-        else:
-            message = self.answers.position(fault.inst, ts, error=fault.lots if begins else 0)
-        self.link.say(message, ts)
+        self.link.say(self.answers.of_fault(fault, ts, begins), ts)
 
     def _link(self, ts: int, code: Session) -> None:
         if code == Session.UP and self.link.down(ts):

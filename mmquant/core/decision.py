@@ -37,12 +37,19 @@ NO_TARGET = -1
 
 
 @inner_kernel
+def is_under_way(order):
+    """Whether an order cannot be changed now, and is not known to go: it keeps its place."""
+    return order["state"] != WORKING and order["state"] != ORDER_STATE.CANCELLING
+
+
+@inner_kernel
 def keep_wanted(local, owner, wanted):
     """Mark the live orders that rest where a quote is wanted, and the quotes they serve.
 
     Orders that are no quotes stay. A quote counts whatever its state: one that is on its way, or
     being cancelled, keeps its place. One of a right size serves all quotes of its place, which
-    count as one.
+    count as one; so does one of any size whose last request is not answered. A second one that
+    works at that place is not kept.
     """
     for q in range(wanted):
         local.quote[q]["served"] = 0
@@ -54,8 +61,11 @@ def keep_wanted(local, owner, wanted):
             continue
         for q in range(wanted):
             quote = local.quote[q]
-            if at_place(order, quote) and right_size(local, owner, order, quote):
-                order["keep"] = 1
+            if not at_place(order, quote):
+                continue
+            if is_under_way(order) or right_size(local, owner, order, quote):
+                twin = quote["served"] != 0 and order["state"] == WORKING
+                order["keep"] = 0 if twin else 1
                 break
         if order["keep"] == 0:
             continue

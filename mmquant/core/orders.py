@@ -2,7 +2,8 @@
 
 UNKNOWN is a state, not an error: nothing confirmed says what became of the order, its whole leaves
 count as exposure, and only the broker's word ends it. Filled quantity comes from executions alone,
-and an ended order still takes them.
+and an ended order still takes them. One that the broker lists as open goes on working, whatever was
+said of its end before.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def _table() -> np.ndarray:
         rule(E.FOUND_OPEN, (state, S.WORKING))
         rule(E.FOUND_CLOSED, (state, S.CANCELLED))
     rule(E.FOUND_OPEN, (S.CANCELLING, S.CANCELLING), (S.MODIFYING, S.MODIFYING))
-    rule(E.FOUND_OPEN, (S.LOST, S.WORKING))
+    for state in (S.LOST, S.CANCELLED, S.REJECTED, S.EXPIRED):
+        rule(E.FOUND_OPEN, (state, S.WORKING))
     for state in (S.SENT, S.ACKED, S.MODIFYING, S.CANCELLING, S.UNKNOWN):
         rule(E.TIMEOUT, (state, S.UNKNOWN))
     rule(E.TIMEOUT, (S.WORKING, S.WORKING))

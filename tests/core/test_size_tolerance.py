@@ -84,9 +84,9 @@ def test_a_size_above_the_largest_order_is_no_change() -> None:
 def test_an_order_under_way_is_left_until_it_works() -> None:
     desk = desk_of(0)
     (sent,) = desk.decide(bid(5))
-    assert brief(desk.decide(bid(3))) == [(PLACE, 99, 3)]
+    assert desk.decide(bid(3)) == []
     desk.confirm(sent)
-    assert brief(desk.decide(bid(3))) == [(CANCEL, 99, 5)]
+    assert brief(desk.decide(bid(3))) == [(CANCEL, 99, 5), (PLACE, 99, 3)]
 
 
 def test_the_new_size_waits_where_the_old_one_uses_up_the_room() -> None:

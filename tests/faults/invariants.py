@@ -58,6 +58,7 @@ class Invariants:
         self.actions = logged
         if any(int(a["kind"]) in NEW for a in actions):
             self.exposure_is_within_limits(actions)
+            self.no_place_is_worked_twice(actions)
         self.messages_are_within_the_window()
 
     def _note(self, message: Any) -> None:
@@ -80,7 +81,11 @@ class Invariants:
 
     def _note_execution(self, message: Any) -> None:
         event = int(message["event"])
+        if event == OrderEvent.FOUND_OPEN:
+            self.ended.pop(int(message["order_id"]), None)
         if event not in (OrderEvent.EXECUTION, OrderEvent.CORRECTION, OrderEvent.BUST):
+            return
+        if event == OrderEvent.EXECUTION and message["lots"] < 0:
             return
         seq, revision = int(message["seq"]), int(message["reason"])
         if seq in self.executions and self.executions[seq][0] >= revision:
@@ -93,11 +98,10 @@ class Invariants:
     # --- after each event
 
     def check(self) -> None:
-        """I1 to I5; the others are checked as actions leave, or at the end."""
+        """I1, I2, I3 and I5; the others are checked as actions leave, or at the end."""
         self.quantities_are_sound()
         self.position_is_the_sum_of_executions()
         self.exposure_counts_all_that_could_fill()
-        self.no_place_is_worked_twice()
         self.ended_orders_stay_ended()
 
     def quantities_are_sound(self) -> None:
@@ -141,21 +145,28 @@ class Invariants:
             worst += int(row["open_buy"] if action["side"] > 0 else row["open_sell"])
             assert worst <= most, "I3: an order left that could breach the limit"
 
-    def no_place_is_worked_twice(self) -> None:
-        """I4: one order for each price of a side, those in flight and UNKNOWN included."""
-        places = [
-            (int(o["inst"]), int(o["side"]), int(o["want_tick"]))
-            for o in self.rig.local.order
-            if o["order_id"] and o["state"] < OrderState.FILLED
-        ]
-        assert len(places) == len(set(places)), "I4: a price is worked twice"
+    def no_place_is_worked_twice(self, actions: list[Any]) -> None:
+        """I4: nothing leaves for a price of a side where another order stands and stays.
+
+        One in flight or UNKNOWN stands there too; one whose cancel was sent leaves.
+        """
+        for action in actions:
+            if int(action["kind"]) not in NEW:
+                continue
+            place = [int(action[name]) for name in ("inst", "side", "tick")]
+            for o in self.rig.local.order:
+                if o["order_id"] in (0, action["order_id"]) or o["state"] >= OrderState.FILLED:
+                    continue
+                leaves = o["state"] == OrderState.CANCELLING or o["ending"]
+                same = [int(o[name]) for name in ("inst", "side", "want_tick")] == place
+                assert leaves or not same, "I4: a price is worked twice"
 
     def ended_orders_stay_ended(self) -> None:
-        """I5: fills do not revive an order; only one given up as LOST can be found again."""
+        """I5: nothing revives an order but the broker's list of open ones."""
         for order in self.rig.local.order:
             order_id, state = int(order["order_id"]), int(order["state"])
             before = self.ended.get(order_id)
-            if before is not None and before != OrderState.LOST:
+            if before is not None:
                 assert state == before, "I5: an ended order changed its state"
             if order_id and state >= OrderState.FILLED:
                 self.ended[order_id] = state

@@ -15,7 +15,6 @@ import numpy as np
 from mmquant.brokers.faults import Fault, FaultPlan
 from mmquant.brokers.faulty import FaultyBroker
 from mmquant.brokers.sim import SimBroker
-from mmquant.config import Config
 from mmquant.core import engine
 from mmquant.core.book import make_book
 from mmquant.core.dtypes import (
@@ -43,37 +42,19 @@ from mmquant.trading.halves import (
 from mmquant.trading.logs import Logs
 from mmquant.trading.strategy import Strategy
 from tests.core.builders import MOST_WANTS, TOLD, WANT_FIELDS, Want
+from tests.faults.given import MS, configured, contracts
 from tests.faults.invariants import Invariants
 
-MS = 1_000_000
 T0 = 1_700_000_000_000_000_000
-FEED_NS, LATENCY_NS = 10_000, 100_000
+FEED_NS = 10_000
 FILLS_IN = {f"p{i}": 0.0 for i in range(2 + WANT_FIELDS * MOST_WANTS)}
 WANTS = Strategy("as told", TOLD.quote, FILLS_IN, {"asked": 0.0}, raw=True)
 CHANGES = (ActionKind.PLACE, ActionKind.MODIFY)
 LIVE = [s for s in OrderState if s < OrderState.FILLED]
 
 
-def contracts(count: int = 1, **more: Any) -> list[Contract]:
-    """Contracts of a tick of a cent."""
-    given = {"tick": "0.01", "lot": "1", "kind": "equity", "venue": "SMART", **more}
-    return [Contract.simple(i, f"I{i}", **given) for i in range(count)]
-
-
-def configured(limits: Mapping[str, Any], orders: Mapping[str, Any], **more: Any) -> Config:
-    """A configuration with short time-outs, so that tests need not wait long."""
-    return Config.from_dict(
-        {
-            "latency": {"entry_ns": LATENCY_NS, "response_ns": LATENCY_NS},
-            "fill": {"queue": "risk_averse"},
-            "orders": {
-                "order_type": "limit", "size_tolerance_lots": 0, "ack_timeout_s": 0.02,
-                "cancel_timeout_s": 0.02, **orders,
-            },
-            "limits": {"max_position_lots": 20, "max_open_orders": 16, **limits},
-            **more,
-        }
-    )  # fmt: skip
+class Refused(Exception):
+    """The local half refused a message."""
 
 
 class Rig:
@@ -179,12 +160,15 @@ class Rig:
         self.invariants.check()
         return self.said[done:]
 
+    @np.errstate(all="ignore")
     def step(self, local: Any, message: np.ndarray) -> int:
+        """Apply a message to a local half; plain Python warns of numbers that kernels take."""
         n = int(self._step(local, 0, WANTS.quote, message[0], self.actions))
         if n == -Status.LOG_FULL:
             self.logs.drain(local)
             n = int(self._step(local, 0, WANTS.quote, message[0], self.actions))
-        assert n >= 0, Status(-n)
+        if n < 0:
+            raise Refused(Status(-n).name)
         return n
 
     def tell(self, kind: int, **fields: Any) -> list[Any]:
@@ -196,6 +180,15 @@ class Rig:
             message[name] = value
         return self.apply(message)
 
+    def tell_or_refuse(self, kind: int, **fields: Any) -> list[Any]:
+        """Apply a message from outside that may be refused, and then changes nothing."""
+        try:
+            return self.tell(kind, **fields)
+        except Refused:
+            self.heard.pop()
+            self.wants.pop()
+            return []
+
     def decide(self, *wants: Want, after_ms: float = 1) -> list[Any]:
         """Let a while pass and decide, with these quotes wanted from now on."""
         self.advance(after_ms)
@@ -204,11 +197,11 @@ class Rig:
         row[2 : 2 + WANT_FIELDS * len(wants)] = [float(x) for want in wants for x in want]
         return self.tell(MsgKind.DECISION)
 
-    def decide_for(self, ms: int, *wants: Want) -> list[Any]:
-        """Decide each millisecond for a while."""
+    def decide_for(self, ms: int, *wants: Want, every_ms: int = 1) -> list[Any]:
+        """Decide again and again for a while."""
         done = len(self.said)
-        for _ in range(ms):
-            self.decide(*wants)
+        for _ in range(0, ms, every_ms):
+            self.decide(*wants, after_ms=every_ms)
         return self.said[done:]
 
     def bounce(self, ms: float = 5) -> None:
@@ -282,18 +275,9 @@ class Rig:
 
     def assert_quoting(self, *wants: Want, within_ms: int = 100) -> None:
         """Quoting goes on: all that is wanted works at the exchange before long."""
-        self.decide_for(within_ms, *wants)
+        self.decide_for(within_ms, *wants, every_ms=4)
         self.advance(2)
         self.assert_true()
         at = Counter((o.inst, o.side, o.tick) for o in self.broker.open.values())
-        assert at == Counter((w.inst, w.side, int(w.tick)) for w in wants), at
-
-
-def numbers(kind: str, *at: int, of: str = "any", **more: Any) -> Fault:
-    """A fault that befalls messages by their numbers."""
-    return Fault(kind=kind, of=of, at=at, **more)
-
-
-def outage(from_ms: float, for_ms: float, **more: Any) -> Fault:
-    """The link is down for a while, from the start of the tape."""
-    return Fault(kind="link_down", from_ns=round(from_ms * MS), for_ns=round(for_ms * MS), **more)
+        why = [Reason(abs(int(view["blocked"]))) for view in self.local.views]
+        assert at == Counter((w.inst, w.side, int(w.tick)) for w in wants), (at, why)

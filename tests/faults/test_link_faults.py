@@ -6,7 +6,8 @@ import pytest
 
 from mmquant.core.dtypes import ActionKind, MsgKind, OrderEvent, OrderState, Reason
 from tests.core.builders import BUY, SELL, Want
-from tests.faults.rig import CHANGES, MS, Rig, numbers, outage
+from tests.faults.given import MS, numbers, outage
+from tests.faults.rig import CHANGES, Rig
 
 BID, ASK = Want(BUY, 99, 2), Want(SELL, 101, 2)
 
