@@ -136,7 +136,7 @@ def test_orders_by_hand_among_the_quotes(tmp_path, tape, monkeypatch):
     def told(rows: list[np.ndarray]) -> None:
         found = np.concatenate(rows) if rows else np.zeros(0, MSG)
         found = found[np.argsort(found["ts"], kind="stable")]
-        for module in ("mmquant.trading.halves", "mmquant.live.replay"):
+        for module in ("mmquant.live.replay", "mmquant.trading.halves"):
             monkeypatch.setattr(f"{module}.read_inbox", lambda *_: found.copy())
 
     told(rows)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mmquant as mm
-from mmquant.core.dtypes import ActionKind, Hand, Limit, MsgKind, Reason
+from mmquant.core.dtypes import ActionKind, Control, Hand, Limit, MsgKind, Reason
 from mmquant.core.engine import empty_message
 from mmquant.data.hand import hand_text
 from mmquant.data.runs import Run
@@ -210,12 +210,11 @@ def test_a_strategy_that_does_not_listen_is_told_on(config, deaf, tmp_path: Path
 
 def wrong_rows(day: Day) -> np.ndarray:
     """What the file refuses already, handed over by a program instead."""
-    rows = np.concatenate([empty_message() for _ in range(4)])
-    rows["ts"] = [day.at(20), day.at(20), day.at(30), day.at(40)]
-    rows["kind"] = [int(MsgKind.LIMITS)] * 3 + [int(MsgKind.THEO)]
-    rows["reason"] = [Limit.MAX_ORDER_LOTS, Limit.MAX_POSITION_LOTS, Limit.MAX_LOSS, Hand.OFFSET]
-    rows["price"] = [0.0, -5.0, np.nan, np.nan]
-    rows["lots"] = [0, -5, 0, 0]
+    rows = np.concatenate([empty_message() for _ in range(3)])
+    rows["ts"] = [day.at(20), day.at(20), day.at(30)]
+    rows["kind"] = int(MsgKind.LIMITS)
+    rows["reason"] = [Limit.MAX_ORDER_LOTS, Limit.MAX_POSITION_LOTS, Limit.MAX_LOSS]
+    rows["price"] = [0.0, 0.0, -5.0]
     return rows
 
 
@@ -228,11 +227,31 @@ def test_what_is_refused_is_noted_and_changes_nothing(
     run = day.run()
     assert run.digest() == plain.digest()
     told = run.manifest["told"]
-    assert [line["refused"] for line in told] == ["yes"] * 4
+    assert [line["refused"] for line in told] == ["yes"] * 3
     assert [line["what"] for line in told] == [
-        "max_order_lots", "max_position_lots", "max_loss_ccy", "offset",
+        "max_order_lots", "max_position_lots", "max_loss_ccy",
     ]  # fmt: skip
     assert not (run.save(tmp_path / "run") / "hand.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "value"),
+    [(MsgKind.THEO, Hand.OFFSET, np.nan), (MsgKind.LIMITS, Limit.MAX_LOSS, np.inf)],
+)
+def test_a_number_that_is_none_pulls_until_a_resume(
+    kind: MsgKind, code: int, value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = Day(tmp_path)
+    rows = np.concatenate([empty_message() for _ in range(2)])
+    rows["ts"] = [day.at(20), day.at(30)]
+    rows["kind"], rows["reason"] = [int(kind), int(MsgKind.CONTROL)], [code, Control.RESUME]
+    rows["price"] = [value, 0.0]
+    monkeypatch.setattr("mmquant.trading.halves.read_hand", lambda *_: rows)
+    quotes = day.run().quotes
+    times = quotes["timestamp"].astype("int64")
+    between = quotes[(times >= day.at(20)) & (times < day.at(30))]
+    assert set(between["reason"]) == {Reason.PULL_BAD_NUMBER}
+    assert len(quotes[(times >= day.at(30)) & (quotes["action"] == ActionKind.PLACE)]) > 0
 
 
 def test_a_run_can_be_run_again_from_its_folder(tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ def greeks(ts: int, r: Random) -> list[np.ndarray]:
 def told(monkeypatch: pytest.MonkeyPatch, rows: list[np.ndarray]) -> None:
     found = np.concatenate(rows) if rows else np.zeros(0, MSG)
     found = found[np.argsort(found["ts"], kind="stable")]
-    for module in ("mmquant.trading.halves", "mmquant.live.replay"):
+    # The live side first: imported later, it would take over the other one's patch for good.
+    for module in ("mmquant.live.replay", "mmquant.trading.halves"):
         monkeypatch.setattr(f"{module}.read_inbox", lambda *_: found.copy())
 
 

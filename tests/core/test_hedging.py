@@ -206,7 +206,7 @@ def test_no_flatten_flips_a_position_whatever_still_fills(seed: int) -> None:
     desk = guarded({}, stock())
     hold(desk, r.choice([-1, 1]) * r.randint(5, 30))
     start = int(desk.position()["lots"])
-    desk.decide(Want(BUY, 99, r.randint(1, 9)), Want(SELL, 101, r.randint(1, 9)))
+    desk.decide(Want(BUY, 99, r.randint(1, 4)), Want(SELL, 101, r.randint(1, 4)))
     quotes = {i: int(desk.order(i)["side"]) for i in desk.live()}
     flattening(desk)
     for _ in range(60):
