@@ -26,6 +26,7 @@ CONTRACTS = Table(
         Column("lot", "str", "units", "Size of one lot, a decimal string."),
         Column("ladders", "str", "JSON", "Tick ladders by date: from_date and steps of from_price "
                "and tick, decimal strings."),
+        Column("negative_prices", "bool", "", "Whether its price may be zero or less."),
     ),
 )  # fmt: skip
 

@@ -78,10 +78,10 @@ def test_the_last_own_fill_of_each_side_and_instrument_is_told() -> None:
 def test_a_bust_is_no_fill() -> None:
     desk = Desk()
     bid = desk.working(Want(BUY, 99, 5))
-    desk.fill(bid, BUY, 1)
+    desk.fill(bid, BUY, 1, seq=7)
     filled = desk.now
     desk.now = 500
-    desk.on(OrderEvent.BUST, bid, side=BUY, lots=1, price=1.0, mid=1.0)
+    desk.on(OrderEvent.BUST, bid, side=BUY, seq=7, reason=1)
     desk.decide()
     assert view_of(desk)["buy_fill_ts"] == filled
     assert view_of(desk)["fills"] == 0

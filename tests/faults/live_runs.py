@@ -41,7 +41,6 @@ def live_loop(
     loop = LiveLoop(
         broker,
         step,
-        session.strategy,
         interval_ns=session.config.decision.interval_ns,
         triggers=triggers_of(session.config),
         inbox=Inbox(),
