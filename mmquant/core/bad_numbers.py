@@ -22,7 +22,7 @@ from mmquant.core.dtypes import (
     REASON,
     ROW_KIND,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.own_orders import on_order
 from mmquant.core.ticks import price_of_tick
@@ -213,7 +213,7 @@ def order_is_sound(local, msg):
     return True
 
 
-@inner_kernel
+@inner_formula
 def apply_order(local, owner, msg, actions):
     """Apply an order message whose numbers may be none. Returns the actions."""
     inst, ts = np.int64(msg["inst"]), np.int64(msg["ts"])

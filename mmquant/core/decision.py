@@ -247,7 +247,7 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
     return n
 
 
-@inner_kernel
+@inner_formula
 def place_quote(local, owner, ts, q, wanted, actions, n):
     """Place a quote that no order serves, as far as the limits allow."""
     param = local.set[owner]
@@ -303,7 +303,7 @@ def place_missing(local, owner, ts, wanted, actions, n):
     return n
 
 
-@inner_kernel
+@inner_formula
 def blocked_reason(local, owner, inst, ts):
     """Reason why nothing may be quoted in an instrument: of the market, the broker or the day."""
     reason = np.int64(instrument_reason(local, owner, inst, ts))
@@ -342,7 +342,7 @@ def usable_instruments(local):
     return usable
 
 
-@inner_kernel
+@inner_formula
 def decide(local, owner, ts, quote, actions):
     """Take one decision for a set: fills ``actions`` and returns how many."""
     state = local.set[owner]

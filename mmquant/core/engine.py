@@ -238,7 +238,7 @@ def apply_guarded(local, owner, msg, actions):
     return guard_fill(local, owner, ts, inst, booked, size, price, captured, actions, n)
 
 
-@inner_kernel
+@inner_formula
 def on_own_message(local, owner, msg, actions):
     """Apply an order message and report what needs saying."""
     if local.set[owner]["guarded"] == 0:
@@ -246,7 +246,7 @@ def on_own_message(local, owner, msg, actions):
     return apply_guarded(local, owner, msg, actions)
 
 
-@inner_kernel
+@inner_formula
 def decide_and_record(local, owner, ts, quote, actions):
     """Decide for a set on the views as they stand, and log the step."""
     state = local.set[owner]

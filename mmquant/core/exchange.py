@@ -238,7 +238,7 @@ def remove_node(exchange, cell, n):
         node[head]["prev"] = before
 
 
-@inner_kernel
+@inner_formula
 def rest_order(exchange, n):
     """Put an own order on its level, whose cell must exist."""
     node = exchange.node[n]

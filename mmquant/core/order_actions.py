@@ -12,7 +12,7 @@ from mmquant.core.dtypes import (
     SESSION,
     TIME_IN_FORCE,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.local import free_slot, log_order
 from mmquant.core.own_orders import change_open, overdue_at, set_due, set_state
 from mmquant.core.quotas import count_message
@@ -220,7 +220,7 @@ def modify_order(local, owner, ts, slot, quote, leaves, actions, n):
     return order_action(local, owner, ts, slot, kind, reason, actions, n)
 
 
-@inner_kernel
+@inner_formula
 def place_order(local, owner, ts, quote, lots, actions, n):
     """Place a new order for a wanted quote, if an order slot is free.
 

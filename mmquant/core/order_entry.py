@@ -60,7 +60,7 @@ def node_of(exchange, owner, order_id):
     return owner * slots + (order_id & (slots - 1))
 
 
-@inner_kernel
+@inner_formula
 def answer(exchange, ts, event, n, lots, reason):
     """Report on an own order."""
     node = exchange.node[n]

@@ -22,7 +22,7 @@ from mmquant.core.executions import (
     patch_fee,
     replace_execution,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.local import log_fill
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
@@ -163,7 +163,7 @@ def note_side_fill(position, side, ts):
         position["sell_fill_ts"] = ts
 
 
-@inner_kernel
+@inner_formula
 def book_new(local, owner, slot, known, msg, lots, at):
     """Book an execution that was not known, in row ``at`` of the table (-1: there is none)."""
     inst = np.int64(msg["inst"])

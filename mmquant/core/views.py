@@ -12,7 +12,7 @@ from mmquant.core.dtypes import (
     NO_BID,
     VIEW_ORDERS,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.portfolio import equity_of
 from mmquant.core.signals import update_signals
 from mmquant.core.ticks import price_of_tick, step_at, ticks_of_price
@@ -81,7 +81,7 @@ def note_signals(local, ts, update):
         view["trade_rate"] = signal["trade_rate"]
 
 
-@inner_kernel
+@inner_formula
 def hand_view(local, owner, ts):
     """Fill in the theo and the offset that someone set, as long as they hold."""
     count = local.instrument.shape[0]
