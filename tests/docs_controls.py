@@ -167,7 +167,7 @@ CONTROLS = (
         "What others have working counts as exposure, and is never cancelled by us.",
         (),
         (R.EXTERNAL_ORDER,),
-        f"{FAULTS}::test_fault_19_orders_and_trades_of_others_after_a_restart",
+        "tests/faults/test_restart_faults.py::test_fault_19_orders_and_trades_of_others_after_a_restart",
     ),
     Control(
         "stale data",
