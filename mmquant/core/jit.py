@@ -99,6 +99,16 @@ CACHE_DIR = cache_root() / code_digest()
 atexit.register(gc.freeze)
 
 
+APART: set[str] = set()
+"""Names of kernels that stay functions of their own."""
+
+
+def apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep a kernel a function of its own: its loop then has all registers for itself."""
+    APART.add(function.__name__)
+    return function
+
+
 class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
     """Code of a kernel as another kernel links it: neither optimized nor turned into machine code.
 
@@ -144,6 +154,8 @@ class WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
         for function in self._final_module.functions:
             if function.linkage == Linkage.linkonce_odr:
                 function.linkage = Linkage.internal
+            if any(f"{len(name)}{name}B" in function.name for name in APART):
+                function.add_function_attribute("noinline")
         super()._optimize_final_module()
 
 
