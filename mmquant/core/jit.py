@@ -130,7 +130,7 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
 
 
 class ApartLibrary(PartLibrary):
-    """Code that stays out of the code of its callers: what they rarely call slows them down there."""
+    """Code that stays out of its callers: what they rarely call slows them down there."""
 
     def _get_module_for_linking(self) -> Any:
         module = super()._get_module_for_linking()
