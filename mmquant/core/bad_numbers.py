@@ -22,7 +22,7 @@ from mmquant.core.dtypes import (
     REASON,
     ROW_KIND,
 )
-from mmquant.core.jit import inner_formula, inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.own_orders import on_order
 from mmquant.core.ticks import price_of_tick
@@ -96,7 +96,7 @@ def clear_bad(local, owner, inst, bit):
     note_trouble(local, owner)
 
 
-@inner_kernel
+@rare_kernel
 def note_bad(local, owner, inst, bit, ts, actions, n):
     """Block and pull an instrument (-1: all), and tell of it once."""
     new = set_bad(local, owner, inst, bit)

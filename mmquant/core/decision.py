@@ -13,7 +13,7 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.guard import guard_decide, shape_quotes
 from mmquant.core.hedging import hedge_and_flatten
-from mmquant.core.jit import inner_formula, inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.local import CANARY_ROWS, fail
 from mmquant.core.option_side import drop_other_sides
 from mmquant.core.order_actions import cancel_order, modify_order, place_order, pull_all
@@ -317,7 +317,7 @@ def blocked_reason(local, owner, inst, ts):
     return reason
 
 
-@inner_kernel
+@rare_kernel
 def may_close(local, owner, reason):
     """Whether positions are worked out of although a loss limit keeps all quotes back."""
     if local.set[owner]["guarded"] == 0 or local.guard.own[owner]["flattening"] == 0:

@@ -28,7 +28,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.exchange import send_request
 from mmquant.core.exposure import set_greek
 from mmquant.core.guard_control import guard_control
-from mmquant.core.jit import apart, inner_formula, inner_kernel, kernel
+from mmquant.core.jit import apart, inner_formula, inner_kernel, kernel, rare_kernel
 from mmquant.core.local import logs_have_room, table_has_room
 from mmquant.core.manual import on_manual
 from mmquant.core.matching import exchange_row, expire_due
@@ -219,7 +219,7 @@ def on_outside(local, owner, msg, actions):
     return n if n >= 0 else -STATUS.BAD_ROW
 
 
-@inner_kernel
+@rare_kernel
 def apply_guarded(local, owner, msg, actions):
     """Apply an order message and let the guard look at what was booked."""
     count = local.instrument.shape[0]

@@ -23,7 +23,7 @@ from mmquant.core.guard_state import (
     POSITION,
     VEGA,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 
 ENOUGH = 2**60
 """Room where no limit binds. [lots]"""
@@ -202,7 +202,7 @@ def limit_reason(m):
     return REASON.PULL_EXPOSURE
 
 
-@inner_kernel
+@rare_kernel
 def guard_room(local, owner, inst, side):
     """Lots that may still be sent on a side, in the worst case of each hard limit.
 

@@ -14,7 +14,7 @@ from mmquant.core.dtypes import REASON
 from mmquant.core.exposure import limit_reason, measure
 from mmquant.core.guard_state import LINEAR, MEASURES, POSITION
 from mmquant.core.hedging import judge_deltas
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.order_actions import tell
 from mmquant.core.protection import judge_protection
 
@@ -216,7 +216,7 @@ def judge_scope(local, owner, s, ts, actions, n):
     return n
 
 
-@inner_kernel
+@rare_kernel
 def shape_quotes(local, owner, wanted):
     """Shrink and widen the wanted quotes of sides that lead towards a limit that is near."""
     guard = local.guard
@@ -244,7 +244,7 @@ def shape_quotes(local, owner, wanted):
         quote["side"] = 0
 
 
-@inner_kernel
+@rare_kernel
 def guard_decide(local, owner, ts, actions, n):
     """Find for each instrument whether the guard lets it be quoted: ``blocked`` of its view."""
     guard = local.guard

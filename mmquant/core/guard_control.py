@@ -6,7 +6,7 @@ import numpy as np
 
 from mmquant.core.dtypes import CONTROL, REASON
 from mmquant.core.guard_state import BREAKERS
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.order_actions import pull_all, tell
 from mmquant.core.protection import first_of
 
@@ -95,7 +95,7 @@ def resume_guard(local, owner, ts, actions, n):
     return n
 
 
-@inner_kernel
+@rare_kernel
 def guard_control(local, owner, msg, actions, n):
     """What a CONTROL message does to the guard."""
     if msg["reason"] == CONTROL.RESUME:

@@ -21,7 +21,7 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.exposure import ENOUGH
 from mmquant.core.guard_state import DELTA
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.order_actions import place_order, tell
 from mmquant.core.order_checks import NONE, order_reason, refuse_order
 from mmquant.core.orders import is_live
@@ -262,7 +262,7 @@ def note_flattening(local, owner, g):
     return options
 
 
-@inner_kernel
+@rare_kernel
 def hedge_and_flatten(local, owner, ts, actions, n):
     """Hedge each underlying, and work out of all that is to be flattened."""
     guard = local.guard

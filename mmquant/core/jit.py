@@ -139,6 +139,17 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
         return self._final_module
 
 
+class ApartLibrary(PartLibrary):
+    """Code that stays out of its callers: what they rarely call slows them down there."""
+
+    def _get_module_for_linking(self) -> Any:
+        module = super()._get_module_for_linking()
+        for function in module.functions:
+            if not function.is_declaration:
+                function.add_function_attribute("noinline")
+        return module
+
+
 class WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
     """Code of a kernel and of all that it calls, optimized at once."""
 
@@ -195,6 +206,14 @@ class PartCompiler(KernelCompiler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.state.library = PartLibrary(self.state.targetctx.codegen(), "part")
+
+
+class ApartCompiler(KernelCompiler):
+    """Compiles into an ApartLibrary."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.library = ApartLibrary(self.state.targetctx.codegen(), "apart")
 
 
 class WholeCompiler(KernelCompiler):
@@ -302,10 +321,12 @@ def formula(function: Callable[..., Any]) -> Any:
     return compiled
 
 
-def inner_kernel(function: Callable[..., Any], *, inlined: bool = False) -> Any:
+def inner_kernel(
+    function: Callable[..., Any], *, inlined: bool = False, compiler: Any = PartCompiler
+) -> Any:
     """Compile a kernel that only kernels call, as a part of each of them."""
     flags = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": inlined}
-    compiled = numba.njit(pipeline_class=PartCompiler, **flags, **OPTIONS)(function)
+    compiled = numba.njit(pipeline_class=compiler, **flags, **OPTIONS)(function)
     if not DISABLED:
         compiled.__class__ = InnerKernel
     return compiled
@@ -314,6 +335,11 @@ def inner_kernel(function: Callable[..., Any], *, inlined: bool = False) -> Any:
 def inner_formula(function: Callable[..., Any]) -> Any:
     """Compile a formula that only kernels call."""
     return inner_kernel(function, inlined=True)
+
+
+def rare_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that kernels call in rare cases, or only where a feature is switched on."""
+    return inner_kernel(function, compiler=ApartCompiler)
 
 
 @intrinsic

@@ -12,7 +12,7 @@ from mmquant.core.dtypes import (
     REASON,
 )
 from mmquant.core.exposure import guard_room
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.portfolio import equity_of
 
 HOLD = -1
@@ -68,7 +68,7 @@ def loss_reason(local, owner):
     return REASON.NONE
 
 
-@inner_kernel
+@inner_formula
 def room_lots(local, owner, inst, side):
     """Lots that may still be sent on a side if everything open there were to fill."""
     position = local.position[owner * local.instrument.shape[0] + inst]
@@ -82,7 +82,7 @@ def room_lots(local, owner, inst, side):
     return room
 
 
-@inner_kernel
+@rare_kernel
 def room_reason(local, owner, inst, side):
     """Reason to name where a guarded side has no room: the position limit, or the guard's."""
     if room_lots(local, owner, inst, side) < guard_room(local, owner, inst, side):
