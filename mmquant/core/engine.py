@@ -28,7 +28,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.exchange import send_request
 from mmquant.core.exposure import set_greek
 from mmquant.core.guard_control import guard_control
-from mmquant.core.jit import apart, inner_formula, inner_kernel, kernel, rare_kernel
+from mmquant.core.jit import apart_kernel, inner_formula, inner_kernel, kernel, rare_kernel
 from mmquant.core.local import logs_have_room, table_has_room
 from mmquant.core.manual import on_manual
 from mmquant.core.matching import exchange_row, expire_due
@@ -394,8 +394,7 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
             return STATUS.OK
 
 
-@kernel
-@apart
+@apart_kernel
 def exchange_step(exchange, tape, until, stop_row, react):
     """Let the exchange live until a time: rows, arriving requests and expiries, in order.
 

@@ -99,16 +99,6 @@ CACHE_DIR = cache_root() / code_digest()
 atexit.register(gc.freeze)
 
 
-APART: set[str] = set()
-"""Names of kernels that stay functions of their own."""
-
-
-def apart(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep a kernel a function of its own: its loop then has all registers for itself."""
-    APART.add(function.__name__)
-    return function
-
-
 class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
     """Code of a kernel as another kernel links it: neither optimized nor turned into machine code.
 
@@ -165,8 +155,6 @@ class WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
         for function in self._final_module.functions:
             if function.linkage == Linkage.linkonce_odr:
                 function.linkage = Linkage.internal
-            if any(f"{len(name)}{name}B" in function.name for name in APART):
-                function.add_function_attribute("noinline")
         super()._optimize_final_module()
 
 
@@ -273,10 +261,12 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
 
     compiling = 0
     inlined = False
+    apart = False
 
     @cached_property
     def part(self) -> Any:
-        return inner_kernel(self.py_func, inlined=self.inlined)
+        compiler = ApartCompiler if self.apart else PartCompiler
+        return inner_kernel(self.py_func, inlined=self.inlined, compiler=compiler)
 
     def compile(self, sig: Any) -> Any:
         Kernel.compiling += 1
@@ -318,6 +308,14 @@ def formula(function: Callable[..., Any]) -> Any:
     compiled = kernel(function)
     if not DISABLED:
         compiled.inlined = True
+    return compiled
+
+
+def apart_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that stays a function of its own: its loop has all registers for itself."""
+    compiled = kernel(function)
+    if not DISABLED:
+        compiled.apart = True
     return compiled
 
 
