@@ -56,7 +56,7 @@ def test_other_powers_are_those_of_the_library(x: float, n: float) -> None:
     assert power(x, n) == expected or math.isnan(expected)
 
 
-@pytest.mark.parametrize("x", [math.nan, -3.0, math.inf, 0.0, 1e200])
+@pytest.mark.parametrize("x", [math.nan, -3.0, math.inf, 0.0, 1e90])
 def test_factors_of_another_size(x: float) -> None:
     with np.errstate(all="ignore"):
         assert np.array_equal([power(x, 3.0)], np.power([x], 3.0), equal_nan=True)
