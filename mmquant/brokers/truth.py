@@ -13,6 +13,8 @@ from mmquant.core.exchange import RESTING, Exchange
 FIRST_PEG = int(OrderType.PEG_PRIMARY)
 ENDS = (OrderEvent.CANCEL_ACK, OrderEvent.REJECT, OrderEvent.EXPIRE)
 FINAL = (*ENDS, OrderEvent.FOUND_CLOSED, OrderEvent.NOT_FOUND)
+REVISIONS = (int(OrderEvent.EXECUTION), int(OrderEvent.CORRECTION), int(OrderEvent.BUST))
+"""Events that tell an execution as it stands."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Sent:
     """An order that was sent: whether the broker knows it, and how it ended there.
 
     ``unsaid``: it ended and nobody told; ``told``: we were told of its end; ``heard``: executions
-    that reached us.
+    that reached us, by id and revision.
     """
 
     row: np.ndarray
@@ -41,7 +43,7 @@ class Sent:
     reason: int = 0
     unsaid: bool = False
     told: bool = False
-    heard: set[int] = field(default_factory=set)
+    heard: set[tuple[int, int]] = field(default_factory=set)
 
 
 @dataclass
@@ -71,16 +73,16 @@ class Ledger:
         order = self.sent.get(int(message["order_id"]))
         if order is None:
             return
-        if message["event"] == int(OrderEvent.EXECUTION):
-            order.heard.add(int(message["seq"]))
+        if message["event"] in REVISIONS:
+            order.heard.add((int(message["seq"]), int(message["reason"])))
         elif message["event"] in FINAL:
             order.told = True
 
     def unsettled(self, resting: Container[int]) -> set[int]:
         """Orders that rest, or of whose end or executions we have not heard."""
-        executed: dict[int, set[int]] = {}
+        executed: dict[int, set[tuple[int, int]]] = {}
         for seq, row in self.executions.items():
-            executed.setdefault(int(row["order_id"]), set()).add(seq)
+            executed.setdefault(int(row["order_id"]), set()).add((seq, int(row["reason"])))
         found = set()
         for order_id, order in self.sent.items():
             settled = order.told or (order.known and not order.ended and not order.unsaid)

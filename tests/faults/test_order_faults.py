@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from mmquant.brokers.faults import Fault
 from mmquant.core.dtypes import MsgKind, OrderEvent, OrderState, Reason
 from tests.core.builders import BUY, SELL, Want
 from tests.faults.given import MS, contracts, numbers, outage
@@ -102,6 +103,19 @@ def test_fault_09_corrections_and_busts(early: bool) -> None:
     )
     assert float(rig.local.position[0]["cash"]) == pytest.approx(-paid, abs=1e-12)
     rig.assert_quoting(Want(BUY, 98, 2), Want(SELL, 103, 2))
+
+
+def test_fault_09_a_correction_lost_in_an_outage_is_told_after_it() -> None:
+    rig = Rig(numbers("correct", 1, of="execution", lots=-1, for_ns=20 * MS))
+    working(rig, BID, ASK)
+    rig.trade(SELL, 98, 2)
+    rig.advance(10)
+    assert rig.position() == 2
+    rig.broker.add(Fault(kind="link_down", for_ns=30 * MS, held="drop", data=False), rig.now + 1)
+    rig.advance(20)
+    assert (rig.position(), rig.broker.ledger.position(0)) == (2, 1)
+    rig.advance(80)
+    assert rig.position() == rig.broker.ledger.position(0) == 1
 
 
 @pytest.mark.parametrize("fault", ["late", "never", "first", "twice"])
