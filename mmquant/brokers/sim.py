@@ -10,7 +10,8 @@ from mmquant.core import engine
 from mmquant.core.book import grow_book, make_book
 from mmquant.core.dtypes import ACTION, MSG, ActionKind, Status, Trigger
 from mmquant.core.engine import AT_RESPONSE, Tape, empty_message
-from mmquant.core.exchange import RESTING, Exchange, grow_rings, make_exchange
+from mmquant.core.exchange import Exchange, grow_rings, make_exchange
+from mmquant.core.level_queue import RESTING
 from mmquant.core.message_block import next_rows, rows_until, send_requests
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.mapping import PIECE_ROWS, give_back

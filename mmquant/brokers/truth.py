@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmquant.core.dtypes import ActionKind, OrderEvent, OrderType
-from mmquant.core.exchange import RESTING, Exchange
+from mmquant.core.exchange import Exchange
+from mmquant.core.level_queue import RESTING
 
 FIRST_PEG = int(OrderType.PEG_PRIMARY)
 ENDS = (OrderEvent.CANCEL_ACK, OrderEvent.REJECT, OrderEvent.EXPIRE)

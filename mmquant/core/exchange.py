@@ -1,7 +1,6 @@
 """State of the exchange half: book, own resting orders, and the messages on their way.
 
-Own orders hang on the levels they rest at, in order of time. A node is an own order, or a note of
-how much of a level's displayed size one strategy set has taken since the level's last row.
+Own orders hang on the levels they rest at, in order of time: see ``level_queue``.
 """
 
 from __future__ import annotations
@@ -24,35 +23,21 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.latency import KNOT, entry_latency, response_latency
+from mmquant.core.level_queue import (
+    FREE,
+    HIDDEN,
+    NODE,
+    QUEUED,
+    RESTING,
+    append_node,
+    make_lines,
+    remove_node,
+)
 from mmquant.core.ticks import price_of_tick
 
-FREE = 0
-RESTING = 1
-TAKEN = 2
 FIRST_RING = 1024
 """Messages under way that there is room for at first: a ring that is walked through stays warm in
 the cache only if it is short."""
-
-NODE = np.dtype(
-    [
-        ("order_id", np.int64),
-        ("expire_ts", np.int64),
-        ("front", np.float64),
-        ("traded", np.float64),
-        ("tick", np.int32),
-        ("lots", np.int32),
-        ("leaves", np.int32),
-        ("prev", np.int32),
-        ("next", np.int32),
-        ("set", np.int32),
-        ("inst", np.int16),
-        ("side", np.int8),
-        ("order_type", np.int8),
-        ("state", np.int8),
-    ],
-    align=True,
-)
-"""An own resting order (``front``: quantity ahead), or a note of lots taken (in ``leaves``)."""
 
 EXCHANGE_STATE = np.dtype(
     [
@@ -71,6 +56,8 @@ EXCHANGE_STATE = np.dtype(
         ("response_tail", np.int64),
         ("next_expiry", np.int64),
         ("spare_note", np.int64),
+        ("spare_line", np.int64),
+        ("shared_out", np.int64),
         ("resting", np.int64),
         ("pegs", np.int64),
         ("pegs_due", np.int64),
@@ -81,8 +68,9 @@ EXCHANGE_STATE = np.dtype(
     align=True,
 )
 """Settings and cursors. ``orders`` nodes are orders, the rest notes, the free ones chained from
-``spare_note``; ``pegs`` of the ``resting`` orders are pegs, those of instrument ``pegs_due`` - 1
-(0: none) have still to follow its book; ``mid`` is the mid just before the event in hand."""
+``spare_note``, free lines from ``spare_line``; ``shared_out`` is the last of the ``trades`` that
+filled an own order; ``pegs`` of the ``resting`` orders are pegs, those of instrument ``pegs_due`` -
+1 (0: none) have still to follow its book; ``mid`` is the mid just before the event in hand."""
 
 PEG = np.dtype(
     [("cap", np.int32), ("offset", np.int16), ("between", np.int16)],
@@ -108,6 +96,7 @@ class Exchange(NamedTuple):
 
     book: Book
     node: np.ndarray
+    line: np.ndarray
     peg: np.ndarray
     share: np.ndarray
     request: np.ndarray
@@ -145,6 +134,7 @@ def make_exchange(
     return Exchange(
         book=book,
         node=node,
+        line=make_lines(len(node)),
         peg=np.zeros(orders, PEG),
         share=np.full(sets, -1, SHARE),
         request=np.zeros(FIRST_RING, ACTION),
@@ -201,52 +191,17 @@ def book_mid(exchange, inst):
     )
 
 
-@inner_kernel
-def append_node(exchange, cell, n):
-    """Add a node behind all others of its level."""
-    level = exchange.book.level[cell]
-    node = exchange.node
-    node[n]["next"] = -1
-    if level["head"] == 0:
-        node[n]["prev"] = n
-        level["head"] = n + 1
-        return
-    head = level["head"] - 1
-    tail = node[head]["prev"]
-    node[tail]["next"] = n
-    node[n]["prev"] = tail
-    node[head]["prev"] = n
-
-
-@inner_kernel
-def remove_node(exchange, cell, n):
-    """Take a node out of its level's list."""
-    level = exchange.book.level[cell]
-    node = exchange.node
-    head = level["head"] - 1
-    after = node[n]["next"]
-    if head == n:
-        level["head"] = after + 1
-        if after >= 0:
-            node[after]["prev"] = node[n]["prev"]
-        return
-    before = node[n]["prev"]
-    node[before]["next"] = after
-    if after >= 0:
-        node[after]["prev"] = before
-    else:
-        node[head]["prev"] = before
-
-
 @inner_formula
-def rest_order(exchange, n):
-    """Put an own order on its level, whose cell must exist."""
+def join_queue(exchange, n):
+    """Rest an order behind all that its level displays. The level's cell must exist."""
     node = exchange.node[n]
     inst = np.int64(node["inst"])
     tick = np.int64(node["tick"])
     cell = find_cell(exchange.book, inst, BID if node["side"] > 0 else ASK, tick)
     node["state"] = RESTING
-    append_node(exchange, cell, n)
+    kind = HIDDEN if node["order_type"] == ORDER_TYPE.PEG_MID else QUEUED
+    shown = np.int64(exchange.book.level[cell]["lots"])
+    append_node(exchange, cell, n, kind, units_of(exchange.instrument[inst], shown))
     side = exchange.book.side[inst]
     if node["side"] > 0:
         side["own_bid_max"] = max(side["own_bid_max"], tick)

@@ -35,6 +35,7 @@ from numba import config, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
+from numba.core.funcdesc import default_mangler
 from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 
@@ -175,8 +176,28 @@ SKIPPED = {
 """Passes of numba's compiler for what kernels do not use: closures, literals, array expressions."""
 
 
+LONG_NAME = 160
+
+
+def short_name(name: str, kinds: Any, *, abi_tags: Any = (), uid: Any = None) -> str:
+    """Numba's name of a compiled function, with a digest where it would spell out its types.
+
+    Those of the engine's state take kilobytes a function: nine tenths of what would be cached.
+    """
+    full: str = default_mangler(name, kinds, abi_tags=abi_tags, uid=uid)
+    if len(full) < LONG_NAME:
+        return full
+    digest = hashlib.sha256(full.encode()).hexdigest()[:16]
+    short: str = default_mangler(name, (), abi_tags=(*abi_tags, digest), uid=uid)
+    return short
+
+
 class KernelCompiler(CompilerBase):  # type: ignore[misc]
     """Numba's compiler without the passes that kernels do not need."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.targetctx = self.state.targetctx.subtarget(mangler=short_name)
 
     def define_pipelines(self) -> list[Any]:
         pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
@@ -386,8 +407,9 @@ def compile_for(dispatcher: Any, signature: Any) -> Any:
     A kernel that takes a strategy as a first-class function would otherwise compile anew, and
     leave another cache file, for each strategy.
     """
-    if not DISABLED and signature not in dispatcher.nopython_signatures:
-        if not dispatcher.signatures:
+    if not DISABLED and not dispatcher.signatures:
+        # Loading makes many objects too: collecting takes two thirds of it.
+        with not_collecting():
             dispatcher.compile(signature)
-            dispatcher.disable_compile()
+        dispatcher.disable_compile()
     return dispatcher

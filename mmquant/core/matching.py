@@ -32,19 +32,20 @@ from mmquant.core.dtypes import (
     ROW_KIND,
     STATUS,
 )
-from mmquant.core.exchange import (
-    FREE,
+from mmquant.core.exchange import book_mid, respond, tick_price, units_of, unrest_order
+from mmquant.core.jit import inner_kernel
+from mmquant.core.level_queue import (
+    HIDDEN,
+    NOTES,
     RESTING,
     TAKEN,
-    append_node,
-    book_mid,
-    remove_node,
-    respond,
-    tick_price,
-    units_of,
-    unrest_order,
+    add_line,
+    add_node,
+    free_notes,
+    new_line,
+    notes_of,
+    split_line,
 )
-from mmquant.core.jit import inner_kernel
 from mmquant.core.queue_position import front_after_depth, lots_reached
 
 EXECUTION = ORDER_EVENT.EXECUTION
@@ -84,13 +85,32 @@ def execute(exchange, ts, n, lots, tick, liquidity):
 @inner_kernel
 def taken_note(exchange, cell, owner):
     """Node that notes what a set has taken of a level, or -1."""
-    n = np.int64(exchange.book.level[cell]["head"]) - 1
-    while n >= 0:
-        node = exchange.node[n]
-        if node["state"] == TAKEN and node["set"] == owner:
-            return n
-        n = np.int64(node["next"])
-    return -1
+    at = notes_of(exchange, cell)
+    n = np.int64(exchange.line[at]["first"]) if at >= 0 else np.int64(-1)
+    while n >= 0 and exchange.node[n]["set"] != owner:
+        n = np.int64(exchange.node[n]["next"])
+    return n
+
+
+@inner_kernel
+def new_note(exchange, cell, owner):
+    """Node that notes from now on what a set takes of a level, or -1 if there is none left."""
+    clock = exchange.state[0]
+    n = clock["spare_note"]
+    if n < 0:
+        clock["status"] = STATUS.NODES_FULL
+        return n
+    node = exchange.node[n]
+    clock["spare_note"] = node["next"]
+    node["state"] = TAKEN
+    node["set"] = owner
+    node["leaves"] = 0
+    at = notes_of(exchange, cell)
+    if at < 0:
+        at = new_line(exchange, NOTES, 0.0, 0.0)
+        add_line(exchange, cell, at)
+    add_node(exchange, at, n)
+    return n
 
 
 @inner_kernel
@@ -106,16 +126,9 @@ def take_level(exchange, owner, inst, k, tick, want):
     if lots <= 0:
         return 0
     if note < 0:
-        clock = exchange.state[0]
-        note = clock["spare_note"]
+        note = new_note(exchange, cell, owner)
         if note < 0:
-            clock["status"] = STATUS.NODES_FULL
             return 0
-        clock["spare_note"] = exchange.node[note]["next"]
-        exchange.node[note]["state"] = TAKEN
-        exchange.node[note]["set"] = owner
-        exchange.node[note]["leaves"] = 0
-        append_node(exchange, cell, note)
     exchange.node[note]["leaves"] += lots
     return lots
 
@@ -176,33 +189,29 @@ def take(exchange, ts, n, limit, at_own_price):
 
 
 @inner_kernel
-def after_level_row(exchange, inst, k, tick, head, before, after):
+def after_level_row(exchange, inst, cell, head, before, after):
     """Move the queues of own orders at a level, and forget what was taken of it."""
     what = exchange.instrument[inst]
     param = exchange.state[0]
     shown_before = units_of(what, before)
     shown_after = units_of(what, after)
-    n = head
-    while n >= 0:
-        node = exchange.node[n]
-        following = np.int64(node["next"])
-        if node["state"] == RESTING:
-            node["front"] = front_after_depth(
+    at = head
+    while at >= 0:
+        line = exchange.line[at]
+        following = np.int64(line["next"])
+        if line["kind"] == NOTES:
+            free_notes(exchange, cell, at)
+        else:
+            line["front"] = front_after_depth(
                 param["queue_model"],
                 param["queue_power"],
-                node["front"],
+                line["front"],
                 shown_before,
                 shown_after,
-                node["traded"],
+                line["traded"],
             )
-            node["traded"] = 0.0
-        else:
-            remove_node(exchange, find_cell(exchange.book, inst, k, tick), n)
-            node["state"] = FREE
-            clock = exchange.state[0]
-            node["next"] = clock["spare_note"]
-            clock["spare_note"] = n
-        n = following
+            line["traded"] = 0.0
+        at = following
 
 
 @inner_kernel
@@ -211,16 +220,94 @@ def cross_level(exchange, ts, inst, k, tick):
     cell = find_cell(exchange.book, inst, k, tick)
     if cell < 0:
         return
-    n = np.int64(exchange.book.level[cell]["head"]) - 1
+    at = np.int64(exchange.book.level[cell]["head"]) - 1
+    while at >= 0:
+        later = np.int64(exchange.line[at]["next"])
+        n = np.int64(exchange.line[at]["first"])
+        while n >= 0:
+            node = exchange.node[n]
+            following = np.int64(node["next"])
+            if node["state"] == RESTING:
+                if exchange.state[0]["peer_fills"] != 0:
+                    execute(exchange, ts, n, np.int64(node["leaves"]), tick, MAKER)
+                else:
+                    take(exchange, ts, n, tick, True)
+            n = following
+        at = later
+
+
+@inner_kernel
+def left_of_trade(exchange, owner, lots):
+    """Lots of the trade in hand that a set was not filled yet."""
+    clock = exchange.state[0]
+    if clock["peer_fills"] != 0:
+        return lots
+    share = exchange.share[owner]
+    if share["trade"] != clock["trades"]:
+        share["trade"] = clock["trades"]
+        share["lots"] = lots
+    return share["lots"]
+
+
+@inner_kernel
+def fill_by_trade(exchange, ts, n, lots, tick):
+    """Fill an own order by the trade in hand."""
+    clock = exchange.state[0]
+    exchange.share[exchange.node[n]["set"]]["lots"] -= lots
+    clock["shared_out"] = clock["trades"]
+    execute(exchange, ts, n, lots, tick, MAKER)
+
+
+@inner_kernel
+def trade_through(exchange, ts, at, tick, lots, hidden):
+    """Let a trade beyond their price fill the orders of a line; with ``hidden``, those between."""
+    peer = exchange.state[0]["peer_fills"] != 0
+    n = np.int64(exchange.line[at]["first"])
     while n >= 0:
         node = exchange.node[n]
         following = np.int64(node["next"])
-        if node["state"] == RESTING:
-            if exchange.state[0]["peer_fills"] != 0:
-                execute(exchange, ts, n, np.int64(node["leaves"]), tick, MAKER)
-            else:
-                take(exchange, ts, n, tick, True)
+        if not hidden or exchange.peg[n]["between"] != 0:
+            leaves = np.int64(node["leaves"])
+            left = left_of_trade(exchange, np.int64(node["set"]), lots)
+            fill = leaves if peer else min(leaves, left)
+            if fill > 0:
+                fill_by_trade(exchange, ts, n, fill, tick)
         n = following
+
+
+@inner_kernel
+def trade_line(exchange, ts, inst, cell, at, tick, lots):
+    """Let a trade at their price reach the orders of a line.
+
+    Where one of them is left less of the trade, as its set was filled before, it and all behind it
+    get a line of their own, which is returned; else -1.
+    """
+    what = exchange.instrument[inst]
+    clock = exchange.state[0]
+    peer = clock["peer_fills"] != 0
+    line = exchange.line[at]
+    n = np.int64(line["first"])
+    front, traded = line["front"], line["traded"]
+    left = left_of_trade(exchange, np.int64(exchange.node[n]["set"]), lots)
+    line["front"] -= units_of(what, left)
+    line["traded"] += units_of(what, lots)
+    reached = lots_reached(line["front"], what["lot_num"] / what["lot_den"])
+    if reached > 0:
+        line["front"] = 0.0
+    elif peer or clock["shared_out"] != clock["trades"]:
+        return np.int64(-1)
+    while n >= 0:
+        node = exchange.node[n]
+        following = np.int64(node["next"])
+        if left_of_trade(exchange, np.int64(node["set"]), lots) != left:
+            return split_line(exchange, cell, at, n, front, traded)
+        if reached > 0:
+            leaves = np.int64(node["leaves"])
+            fill = leaves if peer else min(leaves, min(reached, left))
+            if fill > 0:
+                fill_by_trade(exchange, ts, n, fill, tick)
+        n = following
+    return np.int64(-1)
 
 
 @inner_kernel
@@ -229,38 +316,18 @@ def trade_level(exchange, ts, inst, k, tick, through, lots):
     cell = find_cell(exchange.book, inst, k, tick)
     if cell < 0:
         return
-    what = exchange.instrument[inst]
-    clock = exchange.state[0]
-    peer = exchange.state[0]["peer_fills"] != 0
-    lot = what["lot_num"] / what["lot_den"]
-    n = np.int64(exchange.book.level[cell]["head"]) - 1
-    while n >= 0:
-        node = exchange.node[n]
-        following = np.int64(node["next"])
-        if node["state"] == RESTING:
-            share = exchange.share[node["set"]]
-            if share["trade"] != clock["trades"]:
-                share["trade"] = clock["trades"]
-                share["lots"] = lots
-            left = lots if peer else share["lots"]
-            leaves = np.int64(node["leaves"])
-            hidden = node["order_type"] == PEG_MID
-            if through or (hidden and exchange.peg[n]["between"] != 0):
-                fill = leaves if peer else min(leaves, left)
-            elif hidden:
-                fill = 0
+    at = np.int64(exchange.book.level[cell]["head"]) - 1
+    while at >= 0:
+        line = exchange.line[at]
+        later = np.int64(line["next"])
+        kind = np.int64(line["kind"])
+        if kind != NOTES:
+            if through or kind == HIDDEN:
+                trade_through(exchange, ts, at, tick, lots, not through)
             else:
-                node["front"] -= units_of(what, left)
-                node["traded"] += units_of(what, lots)
-                reached = lots_reached(node["front"], lot)
-                fill = 0
-                if reached > 0:
-                    fill = leaves if peer else min(leaves, min(reached, left))
-                    node["front"] = 0.0
-            if fill > 0:
-                share["lots"] -= fill
-                execute(exchange, ts, n, fill, tick, MAKER)
-        n = following
+                split = trade_line(exchange, ts, inst, cell, at, tick, lots)
+                later = split if split >= 0 else later
+        at = later
 
 
 @inner_kernel
@@ -269,11 +336,11 @@ def has_resting(exchange, inst, k, tick):
     cell = find_cell(exchange.book, inst, k, tick)
     if cell < 0:
         return False
-    n = np.int64(exchange.book.level[cell]["head"]) - 1
-    while n >= 0:
-        if exchange.node[n]["state"] == RESTING:
+    at = np.int64(exchange.book.level[cell]["head"]) - 1
+    while at >= 0:
+        if exchange.line[at]["kind"] != NOTES:
             return True
-        n = np.int64(exchange.node[n]["next"])
+        at = np.int64(exchange.line[at]["next"])
     return False
 
 
@@ -340,7 +407,7 @@ def depth_row(exchange, ts, inst, side, tick, lots):
         exchange.state[0]["mid"] = book_mid(exchange, inst)
     set_cell(book, inst, k, tick, cell, lots)
     if head >= 0:
-        after_level_row(exchange, inst, k, tick, head, before, lots)
+        after_level_row(exchange, inst, cell, head, before, lots)
     if crossing:
         step = 1 if against == ASK else -1
         at = next_own(exchange, inst, against, bound, tick)

@@ -16,14 +16,9 @@ from mmquant.core.dtypes import (
     STATUS,
     TIME_IN_FORCE,
 )
-from mmquant.core.exchange import (
-    FREE,
-    RESTING,
-    book_mid,
-    respond,
-    unrest_order,
-)
+from mmquant.core.exchange import book_mid, join_queue, respond, unrest_order
 from mmquant.core.jit import inner_formula, inner_kernel
+from mmquant.core.level_queue import FREE, RESTING
 from mmquant.core.matching import (
     TAKER,
     best_against,
@@ -34,7 +29,7 @@ from mmquant.core.matching import (
     take,
     terms_tick,
 )
-from mmquant.core.pegging import NO_PRICE, is_peg, join_queue, move_peg, peg_price, peg_tick
+from mmquant.core.pegging import NO_PRICE, is_peg, move_peg, peg_price, peg_tick
 
 PLACE = ACTION_KIND.PLACE
 MODIFY = ACTION_KIND.MODIFY

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.book import ASK, BID, lots_at, make_cell
+from mmquant.core.book import ASK, BID, make_cell
 from mmquant.core.dtypes import NEVER, NO_ASK, NO_BID, ORDER_TYPE, STATUS
-from mmquant.core.exchange import RESTING, rest_order, units_of, unrest_order
-from mmquant.core.jit import inner_formula, inner_kernel, kernel
+from mmquant.core.exchange import join_queue, unrest_order
+from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.level_queue import RESTING
 
 PEG_PRIMARY = ORDER_TYPE.PEG_PRIMARY
 PEG_MID = ORDER_TYPE.PEG_MID
@@ -79,18 +80,6 @@ def peg_price(exchange, n):
 def peg_tick(side, price):
     """Tick of a price in half ticks, rounded to the passive side."""
     return (price - side * (price & 1)) >> 1
-
-
-@inner_formula
-def join_queue(exchange, n):
-    """Rest an order behind all that its level displays. The level's cell must exist."""
-    node = exchange.node[n]
-    inst = np.int64(node["inst"])
-    k = BID if node["side"] > 0 else ASK
-    shown = lots_at(exchange.book, inst, k, np.int64(node["tick"]))
-    node["front"] = units_of(exchange.instrument[inst], shown)
-    node["traded"] = 0.0
-    rest_order(exchange, n)
 
 
 @inner_kernel

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.benchmarks.harness import ROOT, environment, median, note, parser, show
 
-TARGET_S = 1.5
+TARGET_S = 1.2
 STRATEGY = '''"""One quote a side, a constant number of ticks behind the touch."""
 
 import mmquant as mm

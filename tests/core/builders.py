@@ -224,7 +224,7 @@ class Venue:
 
     def front(self, order_id: int) -> float:
         """Units ahead of a resting order. [units]"""
-        return float(self.exchange.node[order_id % SLOTS]["front"])
+        return float(self.exchange.line[self.exchange.node[order_id % SLOTS]["line"]]["front"])
 
 
 def play(events: Iterable[Row | Request], **settings: Any) -> list[Answer]:

@@ -26,7 +26,8 @@ from mmquant.core.dtypes import (
     OrderEvent,
     Session,
 )
-from mmquant.core.exchange import RESTING, make_exchange
+from mmquant.core.exchange import make_exchange
+from mmquant.core.level_queue import RESTING
 from mmquant.data.contracts import instrument_rows
 from mmquant.data.tape import contracts_of
 from mmquant.trading.halves import DAY_END, exchange_state, slots_of, tape_columns, triggers_of
