@@ -44,7 +44,7 @@ class SimBroker:
         self._exchange, self._tape = exchange, tape
         self._rows = len(tape.exch_ts)
         self._received = 0
-        self._last_ts, _ = receipt(tape)
+        self._last_ts, _, _ = receipt(tape)
         self._answer = empty_message()
         self._block = np.zeros(BLOCK_ROWS, MSG)
         self._triggers = triggers

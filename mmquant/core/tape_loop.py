@@ -13,6 +13,7 @@ from mmquant.core.engine import (
     AT_END,
     AT_RESPONSE,
     AT_ROW,
+    AT_TIME,
     TRADE,
     Tape,
     decide_and_record,
@@ -51,14 +52,17 @@ RUN_CLOCK = np.dtype(
         ("inbox", np.int64),
         ("changed", np.int64),
         ("pause_row", np.int64),
+        ("latency", np.int64),
     ],
     align=True,
 )
 """Cursors of a run, which can resume in the middle of a decision.
 
 ``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked.
-Before the exchange takes ``pause_row``, the shell is told.
+Before the exchange takes ``pause_row``, the shell is told. ``latency`` is that of all rows, where
+they have the same and one book serves, VARIES else.
 """
+VARIES = -1
 
 
 @inner_kernel
@@ -135,6 +139,14 @@ def next_decision(tape, clock):
 
 
 @inner_kernel
+def received(tape, clock, row):
+    """When a row was received."""
+    if clock["latency"] == VARIES:
+        return tape.local_ts[row]
+    return tape.exch_ts[row] + clock["latency"]
+
+
+@inner_kernel
 def take_snapshot(local, exchange, tape, clock, ring):
     """Keep the market views that the next decision to come will have, while the book shows them."""
     count = local.instrument.shape[0]
@@ -142,12 +154,13 @@ def take_snapshot(local, exchange, tape, clock, ring):
     for inst in range(count):
         side = exchange.book.side[inst]
         if side["row"] >= 0:
-            side["ts"] = tape.local_ts[side["row"]]
             side["exch_ts"] = tape.exch_ts[side["row"]]
+            side["ts"] = received(tape, clock, side["row"])
         market_view(local, exchange.book, inst, ring[slot * count + inst])
     clock["snaps"] += 1
     clock["next_snap"] += clock["interval"]
-    clock["snap_row"] = first_after(tape.local_ts, clock["snap_row"], clock["next_snap"])
+    if clock["latency"] == VARIES:
+        clock["snap_row"] = first_after(tape.local_ts, clock["snap_row"], clock["next_snap"])
 
 
 @inner_kernel
@@ -184,16 +197,21 @@ def bring_to(local, exchange, tape, clock, ring, until):
     react = clock["react"] != 0
     rows = tape.exch_ts.shape[0]
     while True:
-        stop_row = rows + 1
-        if clock["two_books"] == 0:
+        stop_row, stop = rows + 1, until
+        at_time = False
+        if clock["latency"] != VARIES:
+            seen = clock["next_snap"] - clock["latency"]
+            at_time = seen <= until
+            stop = min(until, seen)
+        elif clock["two_books"] == 0:
             row = clock["snap_row"]
             if clock["next_snap"] <= until or (row < rows and tape.exch_ts[row] <= until):
                 stop_row = row
-        at = exchange_step(exchange, tape, until, min(stop_row, clock["pause_row"]), react)
-        if at != AT_ROW:
-            return at
-        if exchange.state[0]["row"] >= clock["pause_row"]:
+        at = exchange_step(exchange, tape, stop, min(stop_row, clock["pause_row"]), react)
+        if at == AT_ROW and exchange.state[0]["row"] >= clock["pause_row"]:
             return STATUS.PAUSED
+        if at != AT_ROW and not (at == AT_TIME and at_time):
+            return at
         take_snapshot(local, exchange, tape, clock, ring)
 
 
@@ -347,11 +365,13 @@ def run_clock(
     triggers: int,
     two_books: bool,
     last_local_ts: int,
+    latency_ns: int | None,
     guarded: bool = False,
 ) -> np.ndarray:
     """Fresh cursors: the first timer decision is one interval after the first row.
 
-    ``last_local_ts`` is the largest local time of the tape [ns]; ``guarded``: own messages can
+    ``last_local_ts`` is the largest local time of the tape [ns], ``latency_ns`` the latency of its
+    rows, if it is the same for all; ``guarded``: own messages can
     cause actions, so that each is applied at its time.
     """
     clock = np.zeros(1, RUN_CLOCK)
@@ -364,6 +384,8 @@ def run_clock(
     clock["next_snap"] = NEVER if two_books else origin + interval
     clock["last_local_ts"] = last_local_ts
     clock["pause_row"] = NEVER
+    same = latency_ns is not None and latency_ns >= 0 and not two_books
+    clock["latency"] = latency_ns if same else VARIES
     clock["snap_row"] = int(np.searchsorted(tape.local_ts, origin + interval, side="right"))
     if two_books:
         clock["snap_row"] = len(tape.exch_ts)

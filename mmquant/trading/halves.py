@@ -166,15 +166,16 @@ def exchange_state(config: Config, slots: int, day_end: int) -> np.ndarray:
     return row
 
 
-def receipt(tape: Tape) -> tuple[int, int]:
-    """The last time of receipt of a tape, and the longest latency of its rows. [ns]"""
+def receipt(tape: Tape) -> tuple[int, int, int]:
+    """The last time of receipt of a tape, and the shortest and longest latency of its rows. [ns]"""
     last = int(tape.local_ts[0])
-    longest = last - int(tape.exch_ts[0])
+    shortest = longest = last - int(tape.exch_ts[0])
     for rows in pieces([tape.local_ts, tape.exch_ts]):
         local = tape.local_ts[rows]
+        latency = local - tape.exch_ts[rows]
         last = max(last, int(local.max()))
-        longest = max(longest, int((local - tape.exch_ts[rows]).max()))
-    return last, longest
+        shortest, longest = min(shortest, int(latency.min())), max(longest, int(latency.max()))
+    return last, shortest, longest
 
 
 @dataclass(frozen=True)
@@ -357,7 +358,7 @@ def make_halves(
         knots=latency_knots(config),
     )
     interval = config.decision.interval_ns
-    last_local_ts, longest_ns = receipt(columns)
+    last_local_ts, shortest_ns, longest_ns = receipt(columns)
     return Halves(
         local,
         exchange,
@@ -368,6 +369,7 @@ def make_halves(
             triggers=triggers,
             two_books=two_books,
             last_local_ts=last_local_ts,
+            latency_ns=longest_ns if shortest_ns == longest_ns else None,
             guarded=is_guarded(config.risk),
         ),
         view_ring(
