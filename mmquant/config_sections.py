@@ -275,6 +275,9 @@ class JournalConfig(Section):
     """Size of a file at which the next one begins. [MB]"""
     checkpoint_s: Annotated[Float, Field(ge=1, le=86_400)] = 60.0
     """Time between two checkpoints: a restart replays at most that. [s]"""
+    max_executions: Annotated[Int, Field(ge=1, le=50_000_000)] = 250_000
+    """Executions that a live run can tell apart. Their memory is taken at its start, so that it
+    does not grow: 38 MB by default. With more it is killed; a release doubles the room."""
 
 
 class ReportConfig(Section):

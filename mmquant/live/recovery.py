@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mmquant.core.dtypes import NEVER, Status
-from mmquant.core.executions import FIRST_ROWS, make_executions
+from mmquant.core.executions import make_executions, rows_for
 from mmquant.data.store.journal import Journal
 from mmquant.data.store.journal_format import Frame, FrameKind
 from mmquant.data.store.journal_reader import (
@@ -101,9 +101,9 @@ def fresh_step(session: Session, *, keep_logs: bool) -> LiveStep:
         keep_tables=keep_logs,
         keep_path=keep_logs,
     )
-    if len(local.executed) == 0:
-        # A broker may repeat executions, whatever is kept of them.
-        local = local._replace(executed=make_executions(FIRST_ROWS))
+    # A broker may repeat executions, whatever is kept of them.
+    room = rows_for(session.config.journal.max_executions)
+    local = local._replace(executed=make_executions(room))
     return LiveStep(local, session.strategy, action_rows(local))
 
 
