@@ -7,8 +7,9 @@ One instrument, three layers a side, the simulated broker over a generated marke
 step that sends: from the event handed to the local half until its orders are with the broker,
 risk and the journal's ``write()`` included (``p99_cpu_us``: without the time that the machine gave
 to others). Then a throttle storm: the strategy wants ten times
-what the limit lets pass, and is halted again and again; the wait is from the halt to the last of
-its cancels, by the broker's clock, against one slot (window / limit).
+what the limit lets pass, by changes and by cancels with new orders, and is halted again and again;
+the wait is from the halt to the last of its cancels, by the broker's clock, against one slot
+(window / limit).
 """
 
 from __future__ import annotations
@@ -63,7 +64,6 @@ SETTINGS = {
 STORM = {
     "decision": {"interval_ns": 2_000_000},
     "quoting": SETTINGS["quoting"] | {"placement": "free"},
-    "orders": {"requote": "modify"},
     "limits": SETTINGS["limits"]
     | {"max_messages": 50, "message_window_s": 1.0, "cancel_reserve": 10},
 }
@@ -201,11 +201,14 @@ def measure(a: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "executions_mb": round(loop.step.local.executed.nbytes / 2**20, 1),
         "journal_frames": loop.journal.sequence if loop.journal else 0,
     }
-    return result | storm(small, columns, folder)
+    storms = {way: storm(small, columns, folder, way) for way in ("modify", "replace")}
+    for way, one in storms.items():
+        result |= {f"storm_{way}_{name}": value for name, value in one.items()}
+    return result | {"storm_within_slot": all(one["within_slot"] for one in storms.values())}
 
 
-def storm(small: xr.Dataset, columns: Tape, folder: Path) -> dict[str, Any]:
-    """Halts within a storm: how long their cancels wait."""
+def storm(small: xr.Dataset, columns: Tape, folder: Path, requote: str) -> dict[str, Any]:
+    """Halts within a storm of re-quotes: how long their cancels wait."""
     few = Tape(*(column[:100_000] for column in columns))
     start, end = int(few.exch_ts[0]), int(few.exch_ts[-1])
     halts = np.arange(start + 2_000_000_000, end, 2_345_678_901)
@@ -213,8 +216,8 @@ def storm(small: xr.Dataset, columns: Tape, folder: Path) -> dict[str, Any]:
     inbox["kind"], inbox["price"], inbox["mid"] = int(MsgKind.CONTROL), np.nan, np.nan
     inbox["ts"][::2], inbox["ts"][1::2] = halts, halts + 1_000_000_000
     inbox["reason"][::2], inbox["reason"][1::2] = int(Control.HALT), int(Control.RESUME)
-    settings = SETTINGS | STORM
-    loop, broker = make_loop(settings, small, few, folder / "storm", Inbox(inbox))
+    settings = SETTINGS | STORM | {"orders": {"requote": requote}}
+    loop, broker = make_loop(settings, small, few, folder / f"storm_{requote}", Inbox(inbox))
     waits: list[int] = []
     asked: list[int] = []
     real = broker.send
@@ -234,11 +237,11 @@ def storm(small: xr.Dataset, columns: Tape, folder: Path) -> dict[str, Any]:
     worst = max(waits) / 1e6 if waits else -1.0
     seconds = (end - start) / 1e9
     return {
-        "storm_wait_ms": round(worst, 3),
-        "storm_slot_ms": slot_ms,
-        "storm_within_slot": 0.0 <= worst <= slot_ms,
-        "storm_cancels": len(waits),
-        "storm_times_wanted": round(
+        "wait_ms": round(worst, 3),
+        "slot_ms": slot_ms,
+        "within_slot": 0.0 <= worst <= slot_ms,
+        "cancels": len(waits),
+        "times_wanted": round(
             (int(state["throttled"]) + int(state["messages"])) / (seconds * limits["max_messages"]),
             1,
         ),
