@@ -203,7 +203,7 @@ class LimitsConfig(Section):
     """Near a limit of a day an order moves only if it is further off than this. [ticks]"""
     one_side_per_option: bool = True
     """Work one side of an option at a time: the one that reduces, else the one with more edge."""
-    prevent_own_cross: bool = False
+    prevent_own_cross: bool = True
     """Send no order at a price of own orders of the other side; these are cancelled first."""
     price_collar_bps: Annotated[Float, Field(gt=0, le=10_000)] | None = None
     """Largest distance of an order's price from the mid, and from a given theo. [bps]"""
