@@ -35,13 +35,13 @@ CONFIG = {
 class Rig:
     """A live run within this process."""
 
-    def __init__(self, folder, *, config=None, minutes: float = 0.4, server=None) -> None:
+    def __init__(self, folder, *, config=None, minutes: float = 0.4, server=None, bus=None) -> None:
         tape = mm.make_demo_tape(seed=5, minutes=minutes)
         self.session = open_session(mm.Config.from_dict(CONFIG | (config or {})), tape)
         self.server = server or ExchangeServer(self.session.config, tape)
         self.folder = RunFolder(folder / "run")
         self.broker = LocalBroker(self.server)
-        self.loop, self.found = open_live(self.folder, self.session, self.broker)
+        self.loop, self.found = open_live(self.folder, self.session, self.broker, bus=bus)
 
     def at_decision(self, number: int, what: Callable[[LiveLoop], None]) -> None:
         decide = self.loop._decide
