@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mmquant.data.synthetic import make_demo_tape
     from mmquant.errors import MMQuantError
     from mmquant.live.journal_replay import replay_journal
+    from mmquant.live.orders import live_orders
     from mmquant.live.replay import replay
     from mmquant.report.html import write_report
     from mmquant.research.backtest import backtest
@@ -68,6 +69,7 @@ __all__ = [
     "daily_sharpe",
     "feasible",
     "kill",
+    "live_orders",
     "load_run",
     "make_demo_tape",
     "read_tape",
@@ -103,6 +105,7 @@ _LAZY = {
     "daily_sharpe": ("mmquant.trading.distribution", "daily_sharpe"),
     "feasible": ("mmquant.trading.feasibility", "feasible"),
     "kill": ("mmquant.data.store.run_folder", "kill"),
+    "live_orders": ("mmquant.live.orders", "live_orders"),
     "load_run": ("mmquant.data.runs", "Run.load"),
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
     "read_tape": ("mmquant.data.readers", "read_tape"),

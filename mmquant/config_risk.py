@@ -25,7 +25,8 @@ class RiskLimit(Section):
     min_position_units: Float | None = None
     """Lowest position; null with a highest one: as far below zero as that is above. [units]"""
     max_position_units: Float | None = None
-    """Highest position. [units]"""
+    """Highest position; of an underlying or the account in shares: contracts count times their
+    multiplier. [units]"""
     min_target_units: Float | None = None
     """Below this the side that sells is quoted smaller and wider. [units]"""
     max_target_units: Float | None = None

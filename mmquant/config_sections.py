@@ -203,7 +203,7 @@ class LimitsConfig(Section):
     """Near a limit of a day an order moves only if it is further off than this. [ticks]"""
     one_side_per_option: bool = True
     """Work one side of an option at a time: the one that reduces, else the one with more edge."""
-    prevent_own_cross: bool = False
+    prevent_own_cross: bool = True
     """Send no order at a price of own orders of the other side; these are cancelled first."""
     price_collar_bps: Annotated[Float, Field(gt=0, le=10_000)] | None = None
     """Largest distance of an order's price from the mid, and from a given theo. [bps]"""
@@ -275,6 +275,9 @@ class JournalConfig(Section):
     """Size of a file at which the next one begins. [MB]"""
     checkpoint_s: Annotated[Float, Field(ge=1, le=86_400)] = 60.0
     """Time between two checkpoints: a restart replays at most that. [s]"""
+    max_executions: Annotated[Int, Field(ge=1, le=50_000_000)] = 250_000
+    """Executions that a live run can tell apart. Their memory is taken at its start, so that it
+    does not grow: 38 MB by default. With more it is killed; a release doubles the room."""
 
 
 class ReportConfig(Section):

@@ -23,6 +23,8 @@ from tests.random_rows import random_rows
 
 STOCK_NS, OPTION_NS, FEED_NS = 250_000_000, 100_000_000, 20_000_000
 NO_BID, NO_ASK = -(2**31) + 1, 2**31 - 1
+LIMITS = {"one_sided": "hold", "prevent_own_cross": False}
+"""The naive exchange lets own orders meet."""
 SEEN = 30
 
 
@@ -128,7 +130,7 @@ def three_books(seed: int, *, jitter: bool, rows: int = 250) -> xr.Dataset:
 def settings(**more: Any) -> Config:
     ibkr = {"depth_symbols": ["DEF"]} | more.pop("ibkr", {})
     profile = {"name": "ibkr", "beside": [], "ibkr": ibkr}
-    return Config.from_dict({"profile": profile, "limits": {"one_sided": "hold"}} | more)
+    return Config.from_dict({"profile": profile, "limits": LIMITS} | more)
 
 
 class Subscriber:

@@ -55,7 +55,10 @@ class Day:
         self.tape = mm.make_demo_tape(seed=4, minutes=0.5)
         self.file = folder / "hand.csv"
         self.file.write_text(HEADER)
-        self.config = {"hand": {"file": str(self.file)}, "profile": {"beside": []}} | config
+        # A theo that jumps moves both quotes at once, past each other.
+        limits = {"prevent_own_cross": False} | config.pop("limits", {})
+        hand = {"file": str(self.file)}
+        self.config = {"hand": hand, "profile": {"beside": []}, "limits": limits} | config
         self.start = int(self.tape["exch_ts"].values[0])
 
     def at(self, step: int, ns: int = 0) -> int:

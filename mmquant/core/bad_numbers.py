@@ -22,7 +22,7 @@ from mmquant.core.dtypes import (
     REASON,
     ROW_KIND,
 )
-from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
+from mmquant.core.jit import inner_formula, inner_kernel, kernel, rare_kernel
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.own_orders import on_order
 from mmquant.core.ticks import price_of_tick
@@ -54,18 +54,36 @@ def is_count(lots):
 
 
 @inner_kernel
-def row_is_sound(book, msg):
-    """Whether a market row holds numbers that can go into the book."""
-    kind, side = np.int64(msg["kind"]), np.int64(msg["side"])
+def row_is_sound(what, kind, side, tick, subtick, lots):
+    """Whether a market row of an instrument holds numbers that can go into the book."""
     if kind == ROW_KIND.STATUS:
         return True
-    if not is_count(np.int64(msg["lots"])) or side < -1 or side > 1:
+    if not is_count(lots) or side < -1 or side > 1 or tick <= NO_BID or tick >= NO_ASK:
         return False
-    if msg["tick"] <= NO_BID or msg["tick"] >= NO_ASK:
-        return False
+    if kind == ROW_KIND.CLEAR:
+        return True
     if kind == ROW_KIND.TRADE:
-        return msg["subtick"] >= 0.0 and msg["subtick"] < 1.0
-    return side != 0 or kind == ROW_KIND.CLEAR
+        if not (subtick >= 0.0 and subtick < 1.0):
+            return False
+        return tick >= what["min_tick"] or (tick == what["min_tick"] - 1 and subtick > 0.0)
+    return side != 0 and (tick >= what["min_tick"] or lots == 0)
+
+
+@kernel
+def next_unsound(instrument, tape, row, stop):
+    """First row of a tape from ``row`` on that cannot be believed; ``stop`` if none is."""
+    while row < stop:
+        kind, inst = np.int64(tape.kind[row]), np.int64(tape.inst[row])
+        if kind < ROW_KIND.DEPTH or kind > ROW_KIND.STATUS:
+            break
+        if inst < 0 or inst >= instrument.shape[0]:
+            break
+        side, tick = np.int64(tape.side[row]), np.int64(tape.tick[row])
+        subtick, lots = tape.subtick[row], np.int64(tape.size[row])
+        if not row_is_sound(instrument[inst], kind, side, tick, subtick, lots):
+            break
+        row += 1
+    return row
 
 
 @inner_kernel

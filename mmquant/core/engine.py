@@ -60,7 +60,11 @@ AT_END = NEVER - (1 << 50)
 
 
 class Tape(NamedTuple):
-    """Columns of a tape; ``order`` is the order of local receipt, empty where it is row order."""
+    """Columns of a tape; ``order`` is the order of local receipt, empty where it is row order.
+
+    A row with numbers that are none has minus its kind: the exchange passes over it, the local half
+    receives it as it is. There is then an ``order``, as the two books differ.
+    """
 
     exch_ts: np.ndarray
     local_ts: np.ndarray
@@ -74,24 +78,26 @@ class Tape(NamedTuple):
 
 
 @inner_kernel
-def market_row(book, msg, as_peer):
+def market_row(local, msg, as_peer):
     """Apply a market message to the local book. Returns a Status."""
+    book = local.book
     inst = np.int64(msg["inst"])
     kind = np.int64(msg["kind"])
     lots = np.int64(msg["lots"])
     tick = np.int64(msg["tick"])
     if kind < DEPTH or inst < 0 or inst >= book.side.shape[0]:
         return STATUS.BAD_ROW
-    if not row_is_sound(book, msg):
+    side = np.int64(msg["side"])
+    if not row_is_sound(local.instrument[inst], kind, side, tick, msg["subtick"], lots):
         book.side[inst]["bad"] = 1
         return STATUS.OK
     if kind == DEPTH or kind == SNAPSHOT:
-        if not set_level(book, inst, BID if msg["side"] > 0 else ASK, tick, lots):
+        if not set_level(book, inst, BID if side > 0 else ASK, tick, lots):
             return STATUS.BOOK_FULL
     elif kind == TRADE:
-        note_trade(book, inst, msg["exch_ts"], np.int64(msg["side"]), tick, msg["subtick"], lots)
+        note_trade(book, inst, msg["exch_ts"], side, tick, msg["subtick"], lots)
     elif kind == CLEAR:
-        clear_row(book, inst, np.int64(msg["side"]), tick, as_peer)
+        clear_row(book, inst, side, tick, as_peer)
     elif kind == STATUS_ROW:
         book.side[inst]["halted"] = lots
     else:
@@ -267,7 +273,7 @@ def local_step(local, owner, quote, msg, actions):
     """
     kind = np.int64(msg["kind"])
     if kind <= STATUS_ROW:
-        return -market_row(local.book, msg, local.set[owner]["peer_arithmetic"] != 0)
+        return -market_row(local, msg, local.set[owner]["peer_arithmetic"] != 0)
     if not logs_have_room(local, actions.shape[0]):
         return -STATUS.LOG_FULL
     if not table_has_room(local):
@@ -456,6 +462,12 @@ def send_actions(exchange, ts, actions, n):
     return True
 
 
+@inner_kernel
+def row_kind(tape, row):
+    """Kind of a tape row, whatever its numbers are."""
+    return abs(np.int64(tape.kind[row]))
+
+
 @kernel
 def row_message(tape, row, msg):
     """Write a tape row as the message that the local half receives."""
@@ -471,7 +483,7 @@ def row_message(tape, row, msg):
     msg["set"] = 0
     msg["inst"] = tape.inst[row]
     msg["reason"] = 0
-    msg["kind"] = tape.kind[row]
+    msg["kind"] = row_kind(tape, row)
     msg["event"] = 0
     msg["side"] = tape.side[row]
     msg["liquidity"] = 0

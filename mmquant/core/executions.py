@@ -17,8 +17,15 @@ FIRST_ROWS = 1 << 12
 
 
 def make_executions(rows: int) -> np.ndarray:
-    """An empty table of ``rows`` (a power of two, or 0 for none)."""
-    return np.zeros(rows, EXECUTED)
+    """An empty table of ``rows`` (a power of two, or 0 for none), all of it in memory at once."""
+    table = np.zeros(rows, EXECUTED)
+    table.view(np.uint8).fill(0)
+    return table
+
+
+def rows_for(executions: int) -> int:
+    """Rows of a table that has room for so many executions."""
+    return 1 << (2 * executions + 1).bit_length()
 
 
 @inner_kernel

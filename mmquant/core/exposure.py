@@ -21,6 +21,7 @@ from mmquant.core.guard_state import (
     NET,
     NET_DELTA,
     POSITION,
+    SHARES,
     VEGA,
 )
 from mmquant.core.jit import inner_kernel, rare_kernel
@@ -60,6 +61,7 @@ def note_coefficients(local, owner, inst, ts):
         spot = line["mid"]
     coef = line["coef"]
     coef[POSITION] = unit
+    coef[SHARES] = worth
     coef[NET] = worth * line["mid"]
     coef[NET_DELTA] = worth * delta * spot
     coef[DELTA] = worth * delta
@@ -195,7 +197,7 @@ def gross_room(scope, state, m, k, side, line):
 @inner_kernel
 def limit_reason(m):
     """Reason to name where a measure is beyond its limit."""
-    if m == POSITION:
+    if m == POSITION or m == SHARES:
         return REASON.PULL_LIMIT
     if m == DELTA or m == GAMMA or m == VEGA:
         return REASON.PULL_GREEKS

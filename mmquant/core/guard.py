@@ -12,7 +12,7 @@ import numpy as np
 from mmquant.core.breakers import judge_market, note_prices
 from mmquant.core.dtypes import REASON
 from mmquant.core.exposure import limit_reason, measure
-from mmquant.core.guard_state import LINEAR, MEASURES, POSITION
+from mmquant.core.guard_state import LINEAR, MEASURES, POSITION, SHARES
 from mmquant.core.hedging import judge_deltas
 from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.order_actions import tell
@@ -49,7 +49,7 @@ def soft_sides(scope, state, line):
             continue
         k = line["coef"][m]
         up, down = is_soft(scope, value, m, 1), is_soft(scope, value, m, -1)
-        if m == POSITION:
+        if m == POSITION or m == SHARES:
             up |= value > scope["target_high"]
             down |= value < scope["target_low"]
         soften(line, (up and k > 0.0) or (down and k < 0.0), (up and k < 0.0) or (down and k > 0.0))

@@ -13,9 +13,10 @@ import numpy as np
 
 from mmquant.core.dtypes import QUOTE
 
-POSITION, NET, NET_DELTA, DELTA, GAMMA, VEGA, GROSS, GROSS_DELTA = range(8)
-"""Measures: units; value and delta value [currency]; delta, gamma, vega; both values gross."""
-MEASURES, LINEAR = 8, 6
+POSITION, NET, NET_DELTA, DELTA, GAMMA, VEGA, SHARES, GROSS, GROSS_DELTA = range(9)
+"""Measures: units; value and delta value [currency]; delta, gamma, vega; units times multiplier;
+both values gross."""
+MEASURES, LINEAR = 9, 7
 MARKET, SPREAD, JUMP, VOLATILITY = range(4)
 """Circuit breakers of an instrument."""
 BREAKERS = 4

@@ -442,7 +442,7 @@ def trade_row(exchange, ts, inst, side, tick, subtick, lots):
 
 @inner_kernel
 def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
-    """Apply one tape row to the exchange. Returns a Status."""
+    """Apply one tape row to the exchange, which knows of no unsound ones. Returns a Status."""
     if kind == DEPTH or kind == SNAPSHOT:
         if not depth_row(exchange, ts, inst, side, tick, lots):
             return STATUS.BOOK_FULL
@@ -452,7 +452,7 @@ def exchange_row(exchange, ts, inst, kind, side, tick, subtick, lots):
         clear_row(exchange.book, inst, side, tick, exchange.state[0]["peer_fills"] != 0)
     elif kind == STATUS_ROW:
         exchange.book.side[inst]["halted"] = lots
-    else:
+    elif kind >= 0:
         return STATUS.BAD_ROW
     return STATUS.OK
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmquant.core.dtypes import ACTION_KIND, MSG_KIND, ROW_KIND, TRIGGER
-from mmquant.core.engine import local_step, row_message
+from mmquant.core.engine import local_step, row_kind, row_message
 from mmquant.core.exchange import send_request
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.tape_loop import asks_decision, local_row_index
@@ -64,7 +64,7 @@ def next_rows(tape, start, until, triggers, block):
             break
         row_message(tape, row, block[n])
         n += 1
-        if asks(triggers, np.int64(tape.kind[row])):
+        if asks(triggers, row_kind(tape, row)):
             break
     return n
 

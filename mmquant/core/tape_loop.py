@@ -23,6 +23,7 @@ from mmquant.core.engine import (
     more_to_come,
     on_outside,
     on_own_message,
+    row_kind,
     row_message,
     send_actions,
 )
@@ -107,7 +108,7 @@ def receive_rows(local, tape, clock, until, msg):
         if tape.local_ts[row] > until:
             break
         row_message(tape, row, msg)
-        status = market_row(local.book, msg, local.set[0]["peer_arithmetic"] != 0)
+        status = market_row(local, msg, local.set[0]["peer_arithmetic"] != 0)
         if status != 0:
             return status
         clock["local_row"] += 1
@@ -133,7 +134,7 @@ def next_decision(tape, clock):
             row = local_row_index(tape, i)
             if tape.local_ts[row] >= due:
                 break
-            if asks_decision(clock["triggers"], tape.kind[row]):
+            if asks_decision(clock["triggers"], row_kind(tape, row)):
                 return tape.local_ts[row]
     return due
 

@@ -3,16 +3,54 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Lock, get_ident
+from typing import Any
 
 import numpy as np
 
-from mmquant.core.dtypes import MSG, NEVER, Hand
+from mmquant.core.dtypes import MSG, NEVER, Hand, MsgKind
 from mmquant.data.contracts import Contract
 from mmquant.data.hand import parse_lines
 from mmquant.data.hand_fields import UNTIMED
-from mmquant.errors import DataError
+from mmquant.errors import DataError, UsageError
+from mmquant.trading.local_port import refused
+
+
+class Request:
+    """Someone in another thread who waits for what comes of a message."""
+
+    def __init__(self, before: Callable[[], Any], after: Callable[[Any, int, Any], Any]) -> None:
+        self.future: Future[Any] = Future()
+        self._before, self._after, self._kept = before, after, None
+
+    def claim(self) -> bool:
+        """Whether the message is still wanted; from then on it cannot be withdrawn."""
+        return self.future.set_running_or_notify_cancel()
+
+    def begin(self) -> None:
+        """The message is about to be applied."""
+        self._kept = self._before()
+
+    def end(self, ts: int, actions: np.ndarray | None) -> None:
+        """It was applied, with these actions, or refused (None)."""
+        try:
+            if actions is None:
+                raise refused()
+            self.future.set_result(self._after(self._kept, ts, actions))
+        except Exception as error:
+            self.future.set_exception(error)
+
+    def fail(self, error: Exception) -> None:
+        """It will not be applied."""
+        self.future.set_exception(error)
+
+
+def over() -> UsageError:
+    """What to say to a request that comes too late."""
+    return UsageError("the run is over: the request was not taken", fix="start the run again")
 
 
 class Inbox:
@@ -33,11 +71,14 @@ class Inbox:
     ) -> None:
         given = np.zeros(0, MSG) if rows is None else rows
         self._waiting = [given[i : i + 1].copy() for i in range(len(given))]
+        self._requests: dict[int, Request] = {}
+        self._asked: tuple[np.ndarray, Request] | None = None
+        self.closed, self.thread, self._lock = False, 0, Lock()
         self._contracts = contracts
         self._follow = None if follow is None else Path(follow)
         self._read, self._lines = 0, 0
         self._taken: list[np.ndarray] = []
-        self._posted: deque[np.ndarray] = deque()
+        self._posted: deque[tuple[np.ndarray, Request | None]] = deque()
 
     @property
     def next_ts(self) -> int:
@@ -48,25 +89,64 @@ class Inbox:
         """The next message; ``event`` is set by the loop where it is refused."""
         message = self._waiting.pop(0)
         self._taken.append(message)
+        request = self._requests.pop(id(message), None)
+        if request is not None:
+            request.begin()
+            self._asked = message, request
         return message
 
-    def post(self, message: np.ndarray) -> None:
-        """Add a message that is taken at the next poll, which stamps it; from any thread."""
-        self._posted.append(message.copy())
+    def answer(self, actions: np.ndarray) -> None:
+        """Tell who asked what came of the message that was taken last."""
+        if self._asked is not None:
+            (message, request), self._asked = self._asked, None
+            refused = message["event"][0] == 1 and message["kind"][0] != MsgKind.ORDER
+            request.end(int(message["ts"][0]), None if refused else actions)
+
+    def post(self, message: np.ndarray, request: Request | None = None) -> None:
+        """Add a message that is taken at the next poll, which stamps it; from any thread.
+
+        Raises UsageError where the run is over.
+        """
+        with self._lock:
+            if self.closed:
+                raise over()
+            self._posted.append((message.copy(), request))
 
     def close(self) -> None:
-        """Leave what is still to come: all is over."""
+        """Leave what is still to come: all is over. Who waits for an answer is told so."""
+        with self._lock:
+            self.closed = True
         self._waiting.clear()
+        waiting = list(self._requests.values())
+        self._requests.clear()
+        if self._asked is not None:
+            waiting.append(self._asked[1])
+            self._asked = None
+        while self._posted:
+            request = self._posted.popleft()[1]
+            if request is not None and request.claim():
+                waiting.append(request)
+        for request in waiting:
+            request.fail(over())
 
     def poll(self, now: int) -> None:
-        """Read the whole lines that were added to the file.
+        """Take what was posted, and read the whole lines that were added to the file.
 
         Raises DataError on a wrong line, or where the file has become shorter.
         """
+        self.thread = get_ident()
         while self._posted:
-            row = self._posted.popleft()
-            row["ts"] = UNTIMED
-            self._waiting.append(_stamped(row, now))
+            row, request = self._posted.popleft()
+            if request is not None:
+                if not request.claim():
+                    continue
+                self._requests[id(row)] = request
+            if row["kind"][0] in (MsgKind.MANUAL, MsgKind.ORDER):
+                row["ts"] = now
+            else:
+                row["ts"] = UNTIMED
+                _stamped(row, now)
+            self._waiting.append(row)
             self._waiting.sort(key=lambda row: int(row["ts"][0]))
         if self._follow is None or not self._follow.exists():
             return

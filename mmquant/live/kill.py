@@ -3,8 +3,9 @@
 After the cancels the broker is asked for everything, as after a lost link: a kill is verified when
 all has been answered and no order is live.
 
-It is pressed by a call, by SIGUSR1, by the file ``KILL`` in the run's folder, or by whatever the
-loop dies of. SIGTERM is a stop in order: quotes are cancelled, and the run may be started again.
+It is pressed by a call, by SIGUSR1, by the file ``KILL`` in the run's folder, by more executions
+than the run has room for, or by whatever the loop dies of. SIGTERM is a stop in order: quotes are
+cancelled, and the run may be started again.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class KillSwitch:
         self.asked = self.ended = False
         self.killed = self.verified = self.escalated = False
         self.look_ts = NEVER
+        self._room = 0
         self._why, self._stopping, self._was_blocked = "", False, False
         self._retry_ts = self._escalate_ts = self._stop_ts = NEVER
 
@@ -75,6 +77,7 @@ class KillSwitch:
         if self.folder is None:
             return
         self.look_ts = loop.now + LOOK_NS
+        self._room = len(loop.step.local.executed)
         if self.folder.kill_file.exists():
             self.press(self.folder.kill_file.read_text().strip())
             self.act(loop)
@@ -109,6 +112,9 @@ class KillSwitch:
                 self.press("file")
             elif state["blocked"] == Reason.PULL_KILLED:
                 self.press("journal")
+            elif len(loop.step.local.executed) > self._room > 0:
+                self.press("more executions than journal.max_executions")
+                self._note(loop, "kill: more executions than journal.max_executions")
         elif not self.verified:
             self._follow_up(loop, state)
         if self._stopping and (state["live"] == 0 or now >= self._stop_ts):

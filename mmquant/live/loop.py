@@ -33,11 +33,9 @@ class LiveLoop:
         journal: Journal | None = None,
         switch: KillSwitch | None = None,
     ) -> None:
-        self.inbox, self.broker, self.step = inbox, broker, step
-        self.interval_ns, self.triggers = interval_ns, triggers
-        self.journal, self.switch = journal, switch or KillSwitch()
-        self.logs = Logs() if logs is None else logs
-        self.decisions, self.unsent, self.now = 0, 0, broker.start_ts
+        self.inbox, self.broker, self.step, self.triggers = inbox, broker, step, triggers
+        self.journal, self.logs, self.switch = journal, logs or Logs(), switch or KillSwitch()
+        self.interval_ns, self.decisions, self.unsent, self.now = interval_ns, 0, 0, broker.start_ts
         self._told, self._decision = empty_message(), empty_message()
         self._decision["kind"] = int(MsgKind.DECISION)
         self._due, self._own, self._bytes = AT_END, 0, action_bytes(step.actions)
@@ -51,6 +49,8 @@ class LiveLoop:
         except BaseException:
             self.switch.abandon(self)
             raise
+        finally:
+            self.inbox.close()
         self.logs.finish(self.step.local)
         return self.logs
 
@@ -97,8 +97,7 @@ class LiveLoop:
         """Apply the messages that come up to the next decision; returns the rest."""
         at = 0
         while at < len(messages):
-            start = at
-            due, own = self._due, self._own
+            start, due, own = at, self._due, self._own
             n, at, self._due, self._own, now = self.step(messages, at, due, own, self.triggers)
             if at > start:
                 self.now = now
@@ -109,22 +108,22 @@ class LiveLoop:
                 self.step.make_room(-n, self.logs)
         return None
 
-    def _apply_one(self, message: np.ndarray, *, refusable: bool = False) -> None:
-        """Apply one message, whatever asks for a decision."""
+    def _apply_one(self, message: np.ndarray, *, refusable: bool = False) -> np.ndarray:
+        """Apply one message, whatever asks for a decision. Returns the actions that it caused."""
         while (n := self.step(message, 0, NEVER, 0, 0)[0]) < 0:
             if refusable and n == -Status.BAD_ROW:
                 message["event"] = 1
                 break
             self.step.make_room(-n, self.logs)
-        self._hand_over(message, max(n, 0))
+        return self._hand_over(message, max(n, 0))
 
     def _take_outside(self, ts: int) -> None:
         if not self.broker.more_after(ts):
             return self.inbox.close()
         self.now = ts
-        self._apply_one(self.inbox.take(), refusable=True)
+        self.inbox.answer(self._apply_one(self.inbox.take(), refusable=True))
 
-    def _hand_over(self, messages: np.ndarray, n: int) -> None:
+    def _hand_over(self, messages: np.ndarray, n: int) -> np.ndarray:
         """Journal messages with the ``n`` actions that the last of them caused; then send these."""
         self.unsent = n
         if self.journal is not None:
@@ -132,6 +131,7 @@ class LiveLoop:
         if n:
             self.broker.send(self.step.actions, n, self.now)
         self.unsent = 0
+        return self.step.actions[:n]
 
     def _decide(self, progress: Callable[[int], None] | None) -> None:
         self.now = self._due

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mmquant.core.dtypes import NEVER, Status
-from mmquant.core.executions import FIRST_ROWS, make_executions
+from mmquant.core.executions import make_executions, rows_for
 from mmquant.data.store.journal import Journal
 from mmquant.data.store.journal_format import Frame, FrameKind
 from mmquant.data.store.journal_reader import (
@@ -22,14 +22,16 @@ from mmquant.data.store.journal_reader import (
 )
 from mmquant.data.store.run_folder import RunFolder
 from mmquant.data.store.state import pack_state, state_parts, unpack_state
+from mmquant.data.tape import contracts_of
 from mmquant.errors import CheckFailed, UsageError
 from mmquant.live.inbox import Inbox
 from mmquant.live.kill import KillSwitch
 from mmquant.live.loop import LiveLoop
 from mmquant.live.session_file import run_name, write_session
+from mmquant.trading.event_bus import EventBus, live_step
 from mmquant.trading.halves import Session, action_rows, make_local_half, triggers_of
 from mmquant.trading.hard_limits import check_hard_limits
-from mmquant.trading.logs import Logs
+from mmquant.trading.logs import Logs, NoLogs
 from mmquant.trading.ports import Broker, LiveStep
 
 ORDER_GAP = 1 << 12
@@ -48,12 +50,18 @@ class Recovered:
 
 
 def open_live(
-    folder: RunFolder, session: Session, broker: Broker, *, keep_logs: bool = False
+    folder: RunFolder,
+    session: Session,
+    broker: Broker,
+    *,
+    keep_logs: bool = False,
+    bus: EventBus | None = None,
 ) -> tuple[LiveLoop, Recovered | None]:
     """The loop of a new run, or of one that goes on where its journal ends (Recovered).
 
     The folder is held until the process ends. Tables and path are kept in memory with
-    ``keep_logs``; the journal has them anyway.
+    ``keep_logs``; the journal has them anyway. ``bus`` is told what happens as it happens, not what
+    is read from the journal.
 
     Raises
     ------
@@ -73,24 +81,26 @@ def open_live(
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.hold()
     write_session(folder, session)
-    step = fresh_step(session, keep_logs=keep_logs)
+    step = fresh_step(session, keep_logs=keep_logs, keep_tables=bus is not None)
     found = recover(folder, step) if segment_paths(folder.journal) else None
     segment = read_journal(folder.journal, last_only=True)[0] if found else None
     settings = session.config
+    step = live_step(step.local, session.strategy, step.actions, contracts_of(session.tape), bus)
     loop = LiveLoop(
         broker,
         step,
         interval_ns=settings.decision.interval_ns,
         triggers=triggers_of(settings),
         inbox=Inbox(),
+        logs=Logs() if keep_logs else NoLogs(),
         journal=make_journal(folder, session, step, broker.start_ts, segment),
         switch=KillSwitch(folder),
     )
     return loop, found
 
 
-def fresh_step(session: Session, *, keep_logs: bool) -> LiveStep:
-    """The local half of a session as it begins."""
+def fresh_step(session: Session, *, keep_logs: bool, keep_tables: bool = False) -> LiveStep:
+    """The local half of a session as it begins; ``keep_tables``: it logs all but the path."""
     local = make_local_half(
         session.config,
         session.tape,
@@ -98,12 +108,12 @@ def fresh_step(session: Session, *, keep_logs: bool) -> LiveStep:
         rates=session.rates,
         params=[session.params],
         with_book=True,
-        keep_tables=keep_logs,
+        keep_tables=keep_logs or keep_tables,
         keep_path=keep_logs,
     )
-    if len(local.executed) == 0:
-        # A broker may repeat executions, whatever is kept of them.
-        local = local._replace(executed=make_executions(FIRST_ROWS))
+    # A broker may repeat executions, whatever is kept of them.
+    room = rows_for(session.config.journal.max_executions)
+    local = local._replace(executed=make_executions(room))
     return LiveStep(local, session.strategy, action_rows(local))
 
 

@@ -58,7 +58,12 @@ def reference_config(
                 "response_ns": max(response_latency_ns, 1),
             },
             "fill": {"mode": "peer", "queue": model, "queue_power": power},
-            "limits": {"one_sided": "hold", "max_open_orders": open_orders},
+            # The peer lets own orders meet.
+            "limits": {
+                "one_sided": "hold",
+                "max_open_orders": open_orders,
+                "prevent_own_cross": False,
+            },
         }
     )
 

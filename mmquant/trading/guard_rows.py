@@ -22,6 +22,7 @@ from mmquant.core.guard_state import (
     POSITION,
     RISK_INST,
     SCOPE,
+    SHARES,
     SPREAD,
     VEGA,
     VOLATILITY,
@@ -119,19 +120,25 @@ def _names(scope: str, contract: Contract) -> list[str]:
     return [str(contract.id)]
 
 
+def position_measure(limit: RiskLimit) -> int:
+    """What a position counts in: shares that contracts stand for, where both are added up."""
+    return SHARES if limit.scope in ("account", "underlying") else POSITION
+
+
 def fill_scope(row: np.void, limit: RiskLimit, risk: RiskConfig) -> None:
     """Write a limit as a SCOPE row."""
     row["low"], row["high"] = -math.inf, math.inf
     low, high = limit.min_position_units, limit.max_position_units
+    position = position_measure(limit)
     if high is not None:
-        row["low"][POSITION] = -high if low is None else low
-        row["high"][POSITION] = high
+        row["low"][position] = -high if low is None else low
+        row["high"][position] = high
     elif low is not None:
-        row["low"][POSITION] = low
+        row["low"][position] = low
     row["target_low"] = _or(limit.min_target_units, -math.inf)
     row["target_high"] = _or(limit.max_target_units, math.inf)
     targets = (limit.min_target_units, limit.max_target_units)
-    row["used"][POSITION] = (low, high, *targets) != (None,) * 4
+    row["used"][position] = (low, high, *targets) != (None,) * 4
     for measure, name in TWO_SIDED.items():
         if (most := getattr(limit, name)) is not None:
             row["low"][measure], row["high"][measure] = -most, most

@@ -40,6 +40,7 @@ from mmquant.errors import ConfigError, DataError
 from mmquant.trading.guard_rows import guard_of, is_guarded
 from mmquant.trading.maker import MAKER, MICRO_PRICE, Maker, maker_params, signal_param_of
 from mmquant.trading.profiles import check_depth, received, shown_levels, under_profile
+from mmquant.trading.row_screen import screened
 from mmquant.trading.strategy import SKEW, Strategy, load_strategy
 
 NO_LIMIT = 2**60
@@ -48,7 +49,13 @@ DAY_END = NEVER - 1
 
 
 def tape_columns(tape: xr.Dataset, config: Config) -> Tape:
-    """Columns of a tape as the engine takes them, with the local times of the profile."""
+    """Columns of a tape as the engine takes them, with the local times of the profile.
+
+    Raises
+    ------
+    DataError
+        where the tape has no rows, or one of an unknown kind or instrument.
+    """
     if tape.sizes["event"] == 0:
         raise DataError("the tape has no rows", fix="check the file and the reader's options")
 
@@ -57,8 +64,9 @@ def tape_columns(tape: xr.Dataset, config: Config) -> Tape:
 
     local = column("local_ts", np.int64)
     order = column("local_order", np.int64) if "local_order" in tape else np.zeros(0, np.int64)
-    local, order = received(config, contracts_of(tape), local, column("inst", np.int16), order)
-    return Tape(
+    contracts = contracts_of(tape)
+    local, order = received(config, contracts, local, column("inst", np.int16), order)
+    columns = Tape(
         column("exch_ts", np.int64),
         local,
         column("kind", np.int8),
@@ -69,6 +77,7 @@ def tape_columns(tape: xr.Dataset, config: Config) -> Tape:
         column("inst", np.int16),
         order,
     )
+    return screened(columns, instrument_rows(contracts, tape.attrs["date"]))
 
 
 def strategy_of(config: Config) -> Strategy:

@@ -1,8 +1,9 @@
-"""The local half as one object: messages in, actions out, and on to a broker where there is one."""
+"""The local half as one object: requests in, answers out, and orders to a broker where one is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
@@ -16,11 +17,15 @@ from mmquant.data.grid import price_to_tick, size_to_lots
 from mmquant.data.store.journal import Journal, action_bytes
 from mmquant.data.tape import make_tape
 from mmquant.errors import DataError, MMQuantError, UsageError
+from mmquant.trading import messages
 from mmquant.trading.event_bus import EventBus, live_step
 from mmquant.trading.halves import action_rows, make_local_half
 from mmquant.trading.logs import Logs
 from mmquant.trading.ports import Broker
 from mmquant.trading.strategy import Strategy
+
+Before = TypeVar("Before")
+After = TypeVar("After")
 
 
 def quote_nothing(view, params, memory, quotes):  # type: ignore[no-untyped-def]
@@ -46,7 +51,67 @@ def opening(contracts: Sequence[Contract], date: str, ts: int) -> xr.Dataset:
     )
 
 
-class LocalPort:
+class Port:
+    """A local half that requests are put to, wherever it runs."""
+
+    def __init__(self, config: Config, contracts: Sequence[Contract], date: str) -> None:
+        self.config, self.contracts, self.date = config, list(contracts), date
+
+    @property
+    def local(self) -> Local:
+        """The state of the local half."""
+        raise NotImplementedError
+
+    @property
+    def now(self) -> int:
+        """The time there. [ns]"""
+        raise NotImplementedError
+
+    def reach(self, ts: int) -> None:
+        """Let the time be no earlier than this."""
+
+    def refresh(self) -> None:
+        """Let requests be checked against the market as it is now."""
+
+    def ask(
+        self,
+        message: np.ndarray,
+        before: Callable[[], Before],
+        after: Callable[[Before, int, np.ndarray], After],
+    ) -> After:
+        """Apply a message and send what it asks for; returns what ``after`` makes of it.
+
+        ``before`` is called just before, ``after`` just after that, with what ``before`` gave, the
+        time [ns], and the actions.
+
+        Raises
+        ------
+        UsageError
+            where the local half refuses the message; it has then changed nothing.
+        """
+        raise NotImplementedError
+
+    def tell(self, message: np.ndarray) -> np.ndarray:
+        """Apply a message and send what it asks for; returns a copy of the actions."""
+        return self.ask(message, lambda: None, lambda _, ts, said: said.copy())
+
+    def contract(self, symbol: str | None, venue: str | None = None) -> Contract:
+        """The contract of a symbol (None: the only one) and, where it has several, a venue."""
+        found = [
+            c for c in self.contracts if symbol in (None, c.symbol) and venue in (None, c.venue)
+        ]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(f"{c.symbol} at {c.venue}" for c in self.contracts)
+        problem = "is not traded here" if not found else "names several contracts"
+        raise UsageError(f"{symbol or 'no symbol'} {problem}", fix=f"name one of {known}")
+
+    def tick(self, contract: Contract, price: float) -> int | None:
+        """The tick of a price; None where it is no number or off the grid."""
+        return tick_of(contract, price, self.date)
+
+
+class LocalPort(Port):
     """The local half of a configuration for some contracts, stepped message by message."""
 
     def __init__(
@@ -62,8 +127,8 @@ class LocalPort:
         journal: Journal | None = None,
         bus: EventBus | None = None,
     ) -> None:
-        self.contracts, self.date = list(contracts), date
-        self.broker, self.journal = broker, journal
+        super().__init__(config, contracts, date)
+        self.broker, self.journal, self._now = broker, journal, start_ts
         fees = load_fees(config.fee_schedule(), date)
         local = make_local_half(
             config,
@@ -82,41 +147,44 @@ class LocalPort:
         """The state of the local half."""
         return self.step.local
 
-    def tell(self, message: np.ndarray) -> np.ndarray:
-        """Apply a message and send what it asks for; returns a copy of the actions.
+    @property
+    def now(self) -> int:
+        """The time there. [ns]"""
+        return self._now
 
-        Raises
-        ------
-        UsageError
-            where the local half refuses the message; it has then changed nothing.
-        """
+    def reach(self, ts: int) -> None:
+        """Let the time be no earlier than this."""
+        self._now = max(self._now, ts)
+
+    def refresh(self) -> None:
+        """Decide, so that requests are checked against the market as it is now."""
+        self.tell(messages.decision(self._now))
+
+    def ask(
+        self,
+        message: np.ndarray,
+        before: Callable[[], Before],
+        after: Callable[[Before, int, np.ndarray], After],
+    ) -> After:
+        """As `Port.ask`, at once."""
+        kept = before()
         n = self.step(message, 0, NEVER, 0, 0)[0]
         while n < 0 and n != -Status.BAD_ROW:
             self.step.make_room(-n, self.logs)
             n = self.step(message, 0, NEVER, 0, 0)[0]
         if n < 0:
-            raise UsageError("the local half refuses a message", fix="give it what it knows")
+            raise refused()
         ts = int(message[0]["ts"])
         if self.journal is not None:
             self.journal.step(message, self._bytes, n, ts)
         if n and self.broker is not None:
             self.broker.send(self.step.actions, n, ts)
-        return self.step.actions[:n].copy()
+        return after(kept, ts, self.step.actions[:n])
 
-    def contract(self, symbol: str | None, venue: str | None = None) -> Contract:
-        """The contract of a symbol (None: the only one) and, where it has several, a venue."""
-        found = [
-            c for c in self.contracts if symbol in (None, c.symbol) and venue in (None, c.venue)
-        ]
-        if len(found) == 1:
-            return found[0]
-        known = ", ".join(f"{c.symbol} at {c.venue}" for c in self.contracts)
-        problem = "is not traded here" if not found else "names several contracts"
-        raise UsageError(f"{symbol or 'no symbol'} {problem}", fix=f"name one of {known}")
 
-    def tick(self, contract: Contract, price: float) -> int | None:
-        """The tick of a price; None where it is no number or off the grid."""
-        return tick_of(contract, price, self.date)
+def refused() -> UsageError:
+    """What to say where the local half refuses a message."""
+    return UsageError("the local half refuses a message", fix="give it what it knows")
 
 
 def tick_of(contract: Contract, price: float, date: str) -> int | None:

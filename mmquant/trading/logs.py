@@ -59,6 +59,13 @@ class Logs:
         return LogColumns(self._kept[name], DTYPES[name], owner)
 
 
+class NoLogs(Logs):
+    """Nothing is kept: the buffers are there for who looks at them at once."""
+
+    def append(self, name: str, rows: np.ndarray) -> None:
+        """Let rows go."""
+
+
 class LogColumns:
     """A log, column by column: put together as a whole it would stand in memory twice."""
 

@@ -28,7 +28,7 @@ from mmquant.data.store.journal import Journal
 from mmquant.errors import UsageError
 from mmquant.trading import messages
 from mmquant.trading.event_bus import EventBus
-from mmquant.trading.local_port import NOTHING, LocalPort, lots_of
+from mmquant.trading.local_port import NOTHING, LocalPort, Port, lots_of
 from mmquant.trading.logs import Logs, orders_table
 from mmquant.trading.ports import Broker
 
@@ -128,28 +128,50 @@ class OrderManager:
         journal: Journal | None = None,
         bus: EventBus | None = None,
     ) -> None:
-        self.now, self.config, self.broker = broker.start_ts, config, broker
-        self.port = LocalPort(
+        self.port: Port = LocalPort(
             config,
             contracts,
             NOTHING,
             date=date,
-            start_ts=self.now,
+            start_ts=broker.start_ts,
             broker=broker,
             journal=journal,
             bus=bus,
         )
 
+    @classmethod
+    def of(cls, port: Port) -> OrderManager:
+        """The manager of orders at a port, that of a running loop for one."""
+        made = cls.__new__(cls)
+        made.port = port
+        return made
+
+    @property
+    def now(self) -> int:
+        """The time of the local half. [ns]"""
+        return self.port.now
+
+    @property
+    def config(self) -> Config:
+        """Limits and order settings."""
+        return self.port.config
+
     def pump(self, until: int) -> int:
-        """Take all that the broker has up to a time [ns]; returns how many messages."""
+        """Take all that the broker has up to a time [ns]; returns how many messages.
+
+        Raises UsageError where the orders are those of a running loop, which does so itself.
+        """
+        port = self.port
+        if not isinstance(port, LocalPort) or port.broker is None:
+            raise UsageError("the loop takes the broker's messages itself", fix="do not pump")
         count = 0
-        while (block := self.broker.next_message(until)) is not None:
+        while (block := port.broker.next_message(until)) is not None:
             for i in range(len(block)):
-                self.now = max(self.now, int(block[i]["ts"]))
-                self.port.tell(block[i : i + 1])
+                port.reach(int(block[i]["ts"]))
+                port.tell(block[i : i + 1])
             count += len(block)
-        self.now = max(self.now, until)
-        self.port.tell(messages.decision(self.now))
+        port.reach(until)
+        port.refresh()
         return count
 
     def place_quote(
@@ -177,7 +199,7 @@ class OrderManager:
             tif = TimeInForce.GTD
         if portfolio_state is not None:
             self.know(portfolio_state)
-        self.port.tell(messages.decision(self.now))
+        self.port.refresh()
         tick, lots = self._terms(contract, price, size)
         request = messages.place_request(
             self.now, contract.id, side if side in (1, -1) else 0, tick, lots, kind, tif,
@@ -187,10 +209,9 @@ class OrderManager:
 
     def modify_quote(self, order_id: int, price: float, size: float) -> Result:
         """Move an order to a price [currency], with a size left to fill [units]."""
-        slots = self.port.local.live.shape[1]
-        order = self.port.local.order[order_id & (slots - 1)]
-        contract = self.port.contracts[int(order["inst"])]
-        self.port.tell(messages.decision(self.now))
+        order = self._order(order_id)
+        contract = self.port.contracts[0 if order is None else int(order["inst"])]
+        self.port.refresh()
         tick, lots = self._terms(contract, price, size)
         request = messages.modify_request(self.now, order_id, tick, lots)
         return self._ask(request, ActionKind.MODIFY)
@@ -208,26 +229,28 @@ class OrderManager:
         lots = lots_of(contract, event.size)
         if lots is None or lots < 0 or not np.isfinite(event.price) or event.side not in (1, -1):
             raise UsageError(f"this is no fill: {event}", fix="give a side, a price and a size")
-        position = self.port.local.position[contract.id]
-        before = (int(position["fills"]), int(position["lots"]))
-        self.now = max(self.now, event.timestamp)
-        said = self.port.tell(
-            messages.execution(
-                self.now, event.order_id, event.exec_id, event.revision, inst=contract.id,
-                side=event.side, lots=lots, price=event.price, mid=event.mid,
-                liquidity=1 if event.maker else -1,
-            )
+        self.port.reach(event.timestamp)
+        message = messages.execution(
+            self.now, event.order_id, event.exec_id, event.revision, inst=contract.id,
+            side=event.side, lots=lots, price=event.price, mid=event.mid,
+            liquidity=1 if event.maker else -1,
         )  # fmt: skip
-        slots = self.port.local.live.shape[1]
-        order = self.port.local.order[event.order_id & (slots - 1)]
-        known = int(order["order_id"]) == event.order_id
-        alerts = [int(a["reason"]) for a in said if int(a["kind"]) == ActionKind.ALERT]
-        return Booked(
-            (int(position["fills"]), int(position["lots"])) != before,
-            OrderState(int(order["state"])) if known else None,
-            float(position["units"]),
-            Reason(alerts[0]) if alerts else Reason.NONE,
-        )
+
+        def booked() -> tuple[int, int]:
+            position = self.port.local.position[contract.id]
+            return int(position["fills"]), int(position["lots"])
+
+        def answer(before: tuple[int, int], ts: int, said: np.ndarray) -> Booked:
+            order = self._order(event.order_id)
+            alerts = [int(a["reason"]) for a in said if int(a["kind"]) == ActionKind.ALERT]
+            return Booked(
+                booked() != before,
+                None if order is None else OrderState(int(order["state"])),
+                float(self.port.local.position[contract.id]["units"]),
+                Reason(alerts[0]) if alerts else Reason.NONE,
+            )
+
+        return self.port.ask(message, booked, answer)
 
     def know(self, state: PortfolioState) -> None:
         """Tell the local half what positions and greeks are."""
@@ -259,10 +282,17 @@ class OrderManager:
         tick, lots = self.port.tick(contract, price), lots_of(contract, size)
         return (0, 0) if tick is None or lots is None else (tick, lots)
 
+    def _order(self, order_id: int) -> np.void | None:
+        """The order of an id, None where it is not remembered."""
+        slots = self.port.local.live.shape[1]
+        order = self.port.local.order[order_id & (slots - 1)]
+        return order if int(order["order_id"]) == order_id else None
+
     def _ask(self, request: np.ndarray, wanted: ActionKind) -> Result:
-        said = self.port.tell(request)
-        ts = int(request[0]["ts"])
-        for action in said:
-            if int(action["kind"]) == wanted:
-                return Accepted(int(action["order_id"]), ts)
-        return Denied(Reason(int(said[-1]["reason"])), ts)
+        def answer(_: None, ts: int, said: np.ndarray) -> Result:
+            for action in said:
+                if int(action["kind"]) == wanted:
+                    return Accepted(int(action["order_id"]), ts)
+            return Denied(Reason(int(said[-1]["reason"])), ts)
+
+        return self.port.ask(request, lambda: None, answer)

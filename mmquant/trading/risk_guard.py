@@ -11,7 +11,7 @@ import pandas as pd
 
 from mmquant.config import Config
 from mmquant.core.dtypes import Control, Reason
-from mmquant.core.guard_state import POSITION
+from mmquant.core.guard_state import POSITION, SHARES
 from mmquant.core.local import Local
 from mmquant.data.contracts import Contract
 from mmquant.data.hand_fields import LIMITS, check_message
@@ -20,7 +20,7 @@ from mmquant.trading.guard_rows import GROSS_ONES, TWO_SIDED, scopes_of, underly
 from mmquant.trading.halves import NO_LIMIT
 from mmquant.trading.order_manager import OrderManager
 
-MEASURES = {POSITION: "max_position_units", **TWO_SIDED, **GROSS_ONES}
+MEASURES = {**TWO_SIDED, **GROSS_ONES}
 UNITS = {"units": "units", "ccy": "ccy", "lots": "lots"}
 
 
@@ -141,7 +141,8 @@ class RiskGuard:
         for i, scope in enumerate(self._scopes):
             bounds: Any = local.guard.scope[i]
             now: Any = local.guard.scope_state[i]
-            for measure, name in MEASURES.items():
+            position = SHARES if bounds["used"][SHARES] else POSITION
+            for measure, name in ({position: "max_position_units"} | MEASURES).items():
                 most = max(float(now["up"][measure]), -float(now["down"][measure]))
                 yield _Row(scope, name, most, float(bounds["high"][measure]))
             equity, peak = float(now["equity"]), float(now["peak"])

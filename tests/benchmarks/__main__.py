@@ -107,7 +107,8 @@ def live_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
         f"live loop, {millions:.0f} million market events and {plain(result['order_events'])} of "
         "orders: event to orders sent, journal written, 99 of 100"
     )
-    slot = f"{result['storm_wait_ms']:.0f} ms, a slot is {result['storm_slot_ms']:.0f} ms"
+    waits = [result[f"storm_{way}_wait_ms"] for way in ("modify", "replace")]
+    slot = f"{max(waits):.0f} ms, a slot is {result['storm_modify_slot_ms']:.0f} ms"
     return [
         (what, f"{result['p99_us']:.0f} µs", LIVE),
         ("a cancel in a throttle storm waits", slot, LIVE),

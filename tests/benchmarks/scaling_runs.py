@@ -97,7 +97,7 @@ def settings(*, interval_ns: int, layers: int = 1, instruments: int = 1) -> Conf
                 "max_position_lots": 20 * ORDER_LOTS,
             },
             "decision": {"interval_ns": interval_ns},
-            "limits": {"max_open_orders": max(64, asked)},
+            "limits": {"max_open_orders": max(64, asked), "prevent_own_cross": False},
         }
     )
 

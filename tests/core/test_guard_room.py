@@ -34,6 +34,7 @@ from tests.naive_risk import Open, extremes
 DELTAS, VEGAS, GAMMAS = (1.0, 0.6, -0.4), (0.0, 0.02, 0.03), (0.0, 0.1, 0.2)
 MID = 1.0
 WORTH = (1.0, 100.0, 100.0)
+SHRINKS = {"soft_size_factor": 0.5, "soft_widen_ticks": 0}
 
 
 def open_orders(desk: Desk) -> list[Open]:
@@ -65,19 +66,24 @@ EACH = {
     "max_vega": [w * v for w, v in zip(WORTH, VEGAS, strict=True)],
     "max_gross_ccy": [w * MID for w in WORTH],
     "max_gross_delta_ccy": [w * abs(d) * MID for w, d in zip(WORTH, DELTAS, strict=True)],
+    "max_position_units": list(WORTH),
 }
+"""What a lot adds to each measure of the account."""
+EACH_ALONE = EACH | {"max_position_units": [1.0, 1.0, 1.0]}
+"""And to those of an instrument."""
 
 
-def random_limits(r: Random) -> dict[str, float]:
-    chosen = r.sample(list(EACH), r.randint(1, 4))
-    return {name: r.uniform(2, 30) * max(map(abs, EACH[name])) for name in chosen}
+def random_limits(r: Random, each: dict[str, list[float]]) -> dict[str, float]:
+    chosen = r.sample(list(each), r.randint(1, 4))
+    return {name: r.uniform(2, 30) * max(map(abs, each[name])) for name in chosen}
 
 
 def check(desk: Desk, scopes: list[tuple[list[int], dict[str, float]]], orders: list[Open]) -> None:
     held = [int(p["lots"]) for p in desk.local.position]
     for members, bounds in scopes:
+        table = EACH_ALONE if len(members) == 1 else EACH
         for name, most in bounds.items():
-            each = [k if i in members else 0.0 for i, k in enumerate(EACH[name])]
+            each = [k if i in members else 0.0 for i, k in enumerate(table[name])]
             found = extremes(held, orders, each)
             slack = 1e-6 * most
             if "gross" in name:
@@ -89,7 +95,7 @@ def check(desk: Desk, scopes: list[tuple[list[int], dict[str, float]]], orders: 
 @pytest.mark.parametrize("seed", range(examples(60, 25)))
 def test_no_order_of_fills_breaches_a_limit(seed: int) -> None:
     r = Random(seed)
-    account, one = random_limits(r), random_limits(r)
+    account, one = random_limits(r, EACH), random_limits(r, EACH_ALONE)
     bounds = [{"scope": "account", **account}, {"scope": "instrument", "name": "1", **one}]
     soft = {"soft_fraction": 1.0, "soft_widen_ticks": 0, "soft_size_factor": 1.0}
     desk = guarded({"limits": bounds} | soft, chain())
@@ -149,6 +155,35 @@ def test_position_bands_need_not_hold_zero() -> None:
     desk = guarded(limits("instrument", min_position_units=-2, max_position_units=9))
     orders = placed(desk.decide(Want(BUY, 99, 50), Want(SELL, 101, 50)))
     assert orders == [(0, BUY, 99, 9), (0, SELL, 101, 2)]
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "most", "fits"),
+    [
+        ("underlying", "ABC", 500, 3),
+        ("account", None, 500, 3),
+        ("account", None, 499, 2),
+        ("option_type", "ABC C", 5, 5),
+        ("instrument", "1", 5, 5),
+    ],
+)
+def test_a_position_of_stock_and_options_counts_shares_and_one_alone_its_units(
+    scope: str, name: str | None, most: int, fits: int
+) -> None:
+    """200 shares and 3 contracts of 100 are 500; contracts alone are contracts."""
+    desk = guarded(limits(scope, name=name, max_position_units=most), chain())
+    hold(desk, 200, STOCK)
+    assert placed(desk.decide(Want(BUY, 99, 20, CALL))) == [(CALL, BUY, 99, fits)]
+
+
+def test_a_target_of_an_underlying_counts_shares_too() -> None:
+    sizes = {}
+    for held in (0, 3):
+        desk = guarded(limits("underlying", max_target_units=250) | SHRINKS, chain())
+        if held:
+            hold(desk, held, CALL)
+        ((_, _, _, sizes[held]),) = placed(desk.decide(Want(BUY, 99, 8, STOCK)))
+    assert sizes == {0: 8, 3: 4}
 
 
 def test_options_count_by_their_delta_and_multiplier() -> None:

@@ -159,6 +159,31 @@ def test_the_reserve_is_for_cancels_alone() -> None:
     assert kinds(desk.decide(LOWER)) == [PLACE]
 
 
+@settings(deadline=None, max_examples=examples(150, 60))
+@given(
+    moves=st.lists(
+        st.tuples(st.integers(0, 3), st.integers(90, 99), st.integers(101, 110)),
+        min_size=1,
+        max_size=40,
+    ),
+    spare=st.integers(1, 4),
+    window=st.integers(1, 40),
+    requote=st.sampled_from(Requote),
+)
+def test_after_any_storm_of_requotes_a_halt_cancels_all_at_once(
+    moves: list[tuple[int, int, int]], spare: int, window: int, requote: Requote
+) -> None:
+    """Where the reserve has room for all that can work: a re-quote's cancel takes from it, but
+    then there is one order less, and no new one before the window has room again."""
+    desk = throttled(spare + 2, window, 2, requote=int(requote), max_open_orders=2)
+    for gap, bid, ask in moves:
+        desk.now += gap
+        answer(desk, desk.decide(Want(BUY, bid, 5), Want(SELL, ask, 5)))
+    live = set(desk.live())
+    actions = desk.tell(MsgKind.CONTROL, reason=int(Control.HALT))
+    assert {a.order_id for a in actions if a.kind == CANCEL} == live
+
+
 @pytest.mark.parametrize("reserve", [2, 3, 50])
 def test_a_reserve_of_the_whole_limit_lets_only_cancels_pass(reserve: int) -> None:
     desk = Desk()

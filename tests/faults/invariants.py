@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mmquant.core.dtypes import (
     OrderState,
     Session,
 )
+from tests.faults.twins import Twin, assert_same_state, is_execution
 
 if TYPE_CHECKING:
     from tests.faults.rig import Rig
@@ -22,16 +23,34 @@ SENT = (ActionKind.PLACE, ActionKind.MODIFY, ActionKind.CANCEL)
 NEW = (ActionKind.PLACE, ActionKind.MODIFY)
 
 
+class Executed(NamedTuple):
+    """An execution as last revised; ``value`` is price times units."""
+
+    revision: int
+    order_id: int
+    inst: int
+    signed: int
+    value: float
+    multiplier: float
+
+
 class Invariants:
     """What holds after each event, whatever the broker says and in whatever order.
 
-    I10 (the same messages give the same state) and the shuffles of I6 are checked at the end of a
-    run: see ``replay_gives_the_same`` and ``repeats_change_nothing``.
+    In the middle of a run I6 and I10 mean:
+
+    I6: lots, cash and fees, and what each order filled and for how much, are a function of the
+    *set* of executions heard, each as last revised. So they are their plain sums; so a half that
+    hears each of them twice has the same; and so has one that hears them alone, in another order.
+    I10: a second half, driven by the live loop's kernel where the first is driven message by
+    message, has taken the same actions and is in the same state, bit for bit.
     """
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
-        self.executions: dict[int, tuple[int, int, int]] = {}
+        self.executions: dict[int, Executed] = {}
+        self.twin, self.doubled = Twin(rig), Twin(rig)
+        self.rng = np.random.default_rng(len(rig.columns.exch_ts))
         self.ended: dict[int, int] = {}
         self.sent_ts: list[int] = []
         self.external: dict[tuple[int, int], int] = {}
@@ -39,6 +58,8 @@ class Invariants:
         self.link = 0
         self.actions = 0
         self.revised = False
+        self.believed = True
+        """Whether all prices were such that executions were booked at them."""
 
     # --- at a message, before its actions leave
 
@@ -88,19 +109,29 @@ class Invariants:
         if event == OrderEvent.EXECUTION and message["lots"] < 0:
             return
         seq, revision = int(message["seq"]), int(message["reason"])
-        if seq in self.executions and self.executions[seq][0] >= revision:
+        if seq in self.executions and self.executions[seq].revision >= revision:
             return
         self.revised |= event != OrderEvent.EXECUTION
         lots = 0 if event == OrderEvent.BUST else int(message["lots"])
-        signed = lots * int(message["side"])
-        self.executions[seq] = (revision, int(message["inst"]), signed)
+        inst = int(message["inst"])
+        what = self.rig.local.instrument[inst]
+        units = lots * int(what["lot_num"]) / int(what["lot_den"])
+        price = float(message["price"]) if lots else 0.0
+        self.believed &= 0.0 < price < 1e15 or lots == 0
+        self.executions[seq] = Executed(
+            revision, int(message["order_id"]), inst, lots * int(message["side"]),
+            price * units, float(what["multiplier"]),
+        )  # fmt: skip
 
     # --- after each event
 
     def check(self) -> None:
-        """I1, I2, I3 and I5; the others are checked as actions leave, or at the end."""
+        """I1, I2, I3, I5, I6 and I10; the others are checked as actions leave."""
         self.quantities_are_sound()
         self.position_is_the_sum_of_executions()
+        self.money_is_the_sum_of_executions()
+        self.a_twin_does_the_same()
+        self.repeats_change_nothing()
         self.exposure_counts_all_that_could_fill()
         self.ended_orders_stay_ended()
 
@@ -118,7 +149,7 @@ class Invariants:
     def position_is_the_sum_of_executions(self) -> None:
         """I2: whatever became of their orders."""
         for inst in range(len(self.rig.contracts)):
-            total = sum(signed for _, i, signed in self.executions.values() if i == inst)
+            total = sum(e.signed for e in self.executions.values() if e.inst == inst)
             assert self.rig.position(inst) == total, "I2: position is not what was executed"
 
     def exposure_counts_all_that_could_fill(self) -> None:
@@ -182,32 +213,56 @@ class Invariants:
         recent = [ts for ts in self.sent_ts[-most - 1 :] if ts > self.sent_ts[-1] - window]
         assert len(recent) <= most, "I8: too many messages in a window"
 
-    # --- at the end of a run
+    # --- other halves
 
-    def replay_gives_the_same(self) -> None:
-        """I10: the same messages give the same state, bit for bit."""
-        again = self.replayed(1)
-        for name in ("order", "position", "live"):
-            mine, theirs = getattr(self.rig.local, name), getattr(again, name)
-            for field in mine.dtype.names or (None,):
-                a, b = (mine, theirs) if field is None else (mine[field], theirs[field])
-                assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"I10: {name} {field}"
+    def a_twin_does_the_same(self) -> None:
+        """I10: the same messages through the live loop's kernel: the same actions and state."""
+        rig = self.rig
+        acted = self.twin.hear(rig.heard[-1], rig.wants[-1])
+        assert acted == [action.item() for action in rig.last], "I10: a twin acts otherwise"
+        assert_same_state(rig.local, self.twin.local, "I10: a twin is in another state")
+
+    def money_is_the_sum_of_executions(self) -> None:
+        """I6: cash, and each order's lots and value, by adding up what was heard, in no order."""
+        found = self.executions.values()
+        for inst in range(len(self.rig.contracts)):
+            spent = sum(
+                (e.value if e.signed > 0 else -e.value) * e.multiplier
+                for e in found
+                if e.inst == inst
+            )
+            cash = float(self.rig.local.position[inst]["cash"])
+            assert abs(cash + spent) < 1e-6 or not self.believed, "I6: cash is not what was paid"
+        for order in self.rig.local.order:
+            if order["order_id"] == 0:
+                continue
+            mine = [e for e in found if e.order_id == order["order_id"]]
+            assert order["filled"] == sum(abs(e.signed) for e in mine), "I6: filled is no sum"
+            value = sum(e.value for e in mine)
+            assert abs(order["value"] - value) < 1e-6 or not self.believed, "I6: value is no sum"
 
     def repeats_change_nothing(self) -> None:
-        """I6: each message about executions twice ends in the same position and money."""
-        again = self.replayed(2)
-        for name in ("lots", "cash", "fees"):
-            a, b = self.rig.local.position[name], again.position[name]
+        """I6: executions told twice, or alone and in another order, end in the same."""
+        rig = self.rig
+        message, wants = rig.heard[-1], rig.wants[-1]
+        self.doubled.hear(message, wants)
+        if is_execution(message):
+            self.doubled.hear(message, wants)
+            self._another_order_is_the_same()
+        for name in ("lots", "cash", "fees", "units"):
+            a, b = rig.local.position[name], self.doubled.local.position[name]
+            assert np.array_equal(a, b), f"I6: {name} changes when messages are repeated"
+        for name in ("order_id", "filled", "value"):
+            a, b = rig.local.order[name], self.doubled.local.order[name]
             assert np.array_equal(a, b), f"I6: {name} changes when messages are repeated"
 
-    def replayed(self, times: int) -> Any:
-        """A fresh local half that hears the run's messages, executions so many times."""
-        local = self.rig.fresh_local()
-        for message, wants in zip(self.rig.heard, self.rig.wants, strict=True):
-            local.strategy_param[0] = wants
-            executed = message["kind"][0] == MsgKind.ORDER and message["event"][0] in (
-                OrderEvent.EXECUTION, OrderEvent.CORRECTION, OrderEvent.BUST,
-            )  # fmt: skip
-            for _ in range(times if executed else 1):
-                self.rig.step(local, message)
-        return local
+    def _another_order_is_the_same(self) -> None:
+        heard = [m for m in self.rig.heard if is_execution(m)]
+        other = Twin(self.rig)
+        for i in self.rng.permutation(len(heard)):
+            other.hear(heard[i], self.rig.wants[-1])
+        for mine, theirs in zip(self.rig.local.position, other.local.position, strict=True):
+            assert mine["lots"] == theirs["lots"], "I6: lots depend on the order of messages"
+            for name in ("cash", "fees"):
+                close = abs(float(mine[name]) - float(theirs[name])) < 1e-6
+                assert close or not self.believed, f"I6: {name} depends on the order of messages"

@@ -60,6 +60,8 @@ class Refused(Exception):
 class Rig:
     """One desk, one broker; ``heard`` are the messages applied, ``said`` the actions taken."""
 
+    strategy = WANTS
+
     def __init__(
         self,
         *faults: Fault,
@@ -103,6 +105,7 @@ class Rig:
         self.heard: list[np.ndarray] = []
         self.wants: list[np.ndarray] = []
         self.said: list[np.ndarray] = []
+        self.last: list[np.ndarray] = []
         self.invariants = Invariants(self)
         for inst in range(len(self.contracts)):
             self.book(99, 101, inst=inst)
@@ -155,7 +158,8 @@ class Rig:
         n = self.step(self.local, message)
         done = len(self.said)
         self.said += [self.actions[i].copy() for i in range(n)]
-        self.invariants.before_sending(message[0], self.said[done:])
+        self.last = self.said[done:]
+        self.invariants.before_sending(message[0], self.last)
         self.broker.send(self.actions, n, int(message[0]["ts"]))
         self.invariants.check()
         return self.said[done:]

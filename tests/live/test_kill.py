@@ -35,13 +35,13 @@ CONFIG = {
 class Rig:
     """A live run within this process."""
 
-    def __init__(self, folder, *, config=None, minutes: float = 0.4, server=None) -> None:
+    def __init__(self, folder, *, config=None, minutes: float = 0.4, server=None, bus=None) -> None:
         tape = mm.make_demo_tape(seed=5, minutes=minutes)
         self.session = open_session(mm.Config.from_dict(CONFIG | (config or {})), tape)
         self.server = server or ExchangeServer(self.session.config, tape)
         self.folder = RunFolder(folder / "run")
         self.broker = LocalBroker(self.server)
-        self.loop, self.found = open_live(self.folder, self.session, self.broker)
+        self.loop, self.found = open_live(self.folder, self.session, self.broker, bus=bus)
 
     def at_decision(self, number: int, what: Callable[[LiveLoop], None]) -> None:
         decide = self.loop._decide
@@ -227,3 +227,37 @@ def test_a_switch_without_a_folder_latches_nothing() -> None:
     switch.press("test")
     assert switch.asked and not switch.killed
     assert np.isfinite(switch.look_ts)
+
+
+def test_more_executions_than_there_is_room_for_kill_and_are_all_booked(tmp_path) -> None:
+    few = {"journal": {"max_executions": 3, "checkpoint_s": 1}}
+    rig = Rig(tmp_path, config=few)
+    rows = len(rig.loop.step.local.executed)
+    assert rows == 8
+    rig.run()
+    assert rig.state["blocked"] == Reason.PULL_KILLED and rig.loop.switch.verified
+    assert "max_executions" in rig.folder.kill_file.read_text()
+    assert rig.server.resting() == {}
+    executions = rig.server.executions()
+    assert len(executions) > 3
+    fourth = sorted(int(e["ts"]) for e in executions)[3]
+    assert rig.placed_after(fourth + 50_000_000) == 0
+    lots, cash = rig.server.position_and_cash(0)
+    position = rig.loop.step.local.position[0]
+    assert position["lots"] == lots and position["cash"] == pytest.approx(cash, abs=1e-6)
+    release(rig.folder.path)
+    again = Rig(tmp_path, config=few, server=rig.server)
+    assert again.found is not None
+    assert len(again.loop.step.local.executed) >= 2 * rows
+    assert again.loop.step.local.position[0].tobytes() == position.tobytes()
+    again.run()
+    assert again.state["blocked"] == 0
+
+
+def test_a_live_run_takes_the_memory_of_its_executions_at_its_start(tmp_path) -> None:
+    rig = Rig(tmp_path)
+    assert len(rig.loop.step.local.executed) >= 2 * mm.Config().journal.max_executions
+    before = rig.loop.step.local.executed
+    rig.run()
+    assert len(rig.server.executions()) > 5
+    assert rig.loop.step.local.executed is before

@@ -17,6 +17,9 @@ SCRATCH = frozenset({"fill_log", "order_log", "instruction_log", "path_log", "lo
 """Buffers that hold nothing between two messages, once the logs are drained."""
 GROWING = frozenset({"book.level", "book.far", "executed"})
 """Arrays that become longer when they are full."""
+SPARSE = frozenset({"executed"})
+"""Tables of which only the rows in use are packed, each with its place."""
+PLACE = np.dtype(np.int64)
 
 
 def pack_state(state: Any) -> bytes:
@@ -26,15 +29,17 @@ def pack_state(state: Any) -> bytes:
 
 def state_parts(state: Any) -> list[bytes | memoryview]:
     """The bytes of ``pack_state`` in pieces, without a copy: they hold until the state changes."""
-    arrays = dict(_arrays(state))
-    names = [[name, _layout(array), list(array.shape)] for name, array in arrays.items()]
+    names: list[list[Any]] = []
+    parts: list[bytes | memoryview] = []
+    for name, array in _arrays(state):
+        packed = [np.ascontiguousarray(array)]
+        if name in SPARSE:
+            used = np.flatnonzero(array["used"])
+            packed = [used.astype(PLACE), _bytes_of(array).reshape(len(array), -1)[used]]
+        names.append([name, _layout(array), list(array.shape), sum(one.nbytes for one in packed)])
+        parts += [memoryview(_bytes_of(one)) for one in packed if one.size]  # type: ignore[arg-type]
     head = json.dumps(names).encode()
-    parts: list[bytes | memoryview] = [_LENGTH.pack(len(head)) + head]
-    for array in arrays.values():
-        if array.size:
-            raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            parts.append(memoryview(raw))  # type: ignore[arg-type]
-    return parts
+    return [_LENGTH.pack(len(head)) + head, *parts]
 
 
 def unpack_state(data: bytes, like: Any) -> Any:
@@ -45,7 +50,7 @@ def unpack_state(data: bytes, like: Any) -> Any:
     start = _LENGTH.size + _LENGTH.unpack_from(data)[0]
     found: dict[str, np.ndarray] = {}
     known = dict(_arrays(like))
-    for name, layout, shape in json.loads(data[_LENGTH.size : start]):
+    for name, layout, shape, size in json.loads(data[_LENGTH.size : start]):
         array = known.get(name)
         if (
             array is None
@@ -56,14 +61,29 @@ def unpack_state(data: bytes, like: Any) -> Any:
                 f"the checkpoint's {name!r} is not laid out as this run's",
                 fix="use the configuration and the version of mmquant that wrote it",
             )
-        # Bytes are copied as they are: numpy's copy of records leaves out their padding.
-        size = int(np.prod(shape, dtype=np.int64)) * array.dtype.itemsize
-        raw = bytearray(data[start : start + size])
-        found[name] = np.frombuffer(raw, array.dtype).reshape(shape)
+        given = data[start : start + size]
+        if name in SPARSE:
+            found[name] = _unpack_rows(given, array.dtype, shape[0])
+        else:
+            found[name] = np.frombuffer(bytearray(given), array.dtype).reshape(shape)
         start += size
     if found.keys() != known.keys():
         raise DataError("the checkpoint lacks " + ", ".join(known.keys() - found.keys()))
     return _rebuilt(like, "", found)
+
+
+def _bytes_of(array: np.ndarray) -> np.ndarray:
+    """The bytes of an array as they are: numpy's copy of records leaves out their padding."""
+    return array.reshape(-1).view(np.uint8)
+
+
+def _unpack_rows(data: bytes, dtype: np.dtype, rows: int) -> np.ndarray:
+    """A table of ``rows`` with the packed ones in their places."""
+    used = len(data) // (PLACE.itemsize + dtype.itemsize)
+    places = np.frombuffer(data, PLACE, used)
+    raw = np.full((rows, dtype.itemsize), 0, np.uint8)
+    raw[places] = np.frombuffer(data, np.uint8, offset=places.nbytes).reshape(used, dtype.itemsize)
+    return raw.reshape(-1).view(dtype)
 
 
 def _arrays(state: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
