@@ -70,6 +70,10 @@ def test_few_messages_and_decisions_at_each_event(tmp_path, tape):
     run = same_three_ways(tmp_path, tape, *DEMO, *BUSY)
     assert len(run.fills) > 10
     assert run.summary["engine_throttled"] > 0
+    kept_back = run.summary["engine_refused_too_soon"]
+    assert kept_back > 1 and any(f"{kept_back:,} TOO_SOON" in x for x in run.manifest["notes"])
+    told = run.quotes[run.quotes["reason"] == mm.Reason.TOO_SOON]
+    assert told["action"].tolist() == [mm.ActionKind.ALERT], "the first, in the journal as well"
 
 
 def test_answers_later_than_the_time_outs(tmp_path, tape):

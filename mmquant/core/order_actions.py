@@ -155,7 +155,7 @@ def note_sent_side(local, owner, inst, side, ts):
 
 @inner_kernel
 def is_routine(reason):
-    """Whether keeping an order back for this reason is all in a day's work, and only counted."""
+    """Whether keeping an order back for this reason is all in a day's work, and told but once."""
     return (
         reason == REASON.TOO_SOON
         or reason == REASON.DUPLICATE_INTENT
@@ -165,14 +165,20 @@ def is_routine(reason):
 
 @inner_kernel
 def refuse(local, owner, ts, inst, side, reason, actions, n):
-    """Count an order that is kept back, and tell of it once as long as the reason is the same."""
+    """Count an order that is kept back, and tell of it once as long as the reason is the same.
+
+    Of a routine reason only the first in a run is told: it comes and goes with each re-quote.
+    """
     local.set[owner]["denied"] += 1
     local.refusals[owner, reason] += 1
     line = local.traffic[owner * local.instrument.shape[0] + inst]
     known = line["why_buy"] if side > 0 else line["why_sell"]
-    if is_routine(reason) or known == reason:
+    if known == reason:
         return n
-    if side > 0:
+    if is_routine(reason):
+        if local.refusals[owner, reason] > 1:
+            return n
+    elif side > 0:
         line["why_buy"] = reason
     else:
         line["why_sell"] = reason

@@ -66,6 +66,8 @@ def make_run(
     scale = {contract.id: contract.multiplier for contract in contracts}
     summary = summarize(path, fills, orders, quotes, multipliers=scale)
     counted: dict[str, Any] = {f"engine_{name}": int(local.set[owner][name]) for name in COUNTERS}
+    refused = refusals(local, owner)
+    counted |= {f"engine_refused_{name.lower()}": count for name, count in refused.items()}
     stopped = Reason(int(local.set[owner]["blocked"]))
     counted["engine_stopped"] = None if stopped == Reason.NONE else stopped.name
     lines = hand_lines(told, contracts)
@@ -90,6 +92,7 @@ def make_run(
             "params": strategy.shown_params(local.strategy_param[owner]),
         },
         "notes": notes_of(config, tape, fees, fills, stopped)
+        + refusal_notes(refused)
         + unheard(config, strategy, {line["what"] for line in lines})
         + reasons(path=path, fills=fills, summary=summary),
         "told": lines,
@@ -101,6 +104,21 @@ def make_run(
     run = Run(manifest, path, fills, orders, quotes)
     give_back_all(path)
     return run
+
+
+def refusals(local: Local, owner: int) -> dict[str, int]:
+    """How many orders and quotes were kept back, by the name of the Reason, the most first."""
+    counts = local.refusals[owner]
+    found = {Reason(code).name: int(counts[code]) for code in np.flatnonzero(counts)}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def refusal_notes(refused: dict[str, int]) -> list[str]:
+    """What a run says of them."""
+    if not refused:
+        return []
+    listed = ", ".join(f"{count:,} {name}" for name, count in refused.items())
+    return [f"Quotes and orders kept back or made smaller, by reason: {listed}."]
 
 
 def inputs_of(config: Config, tape: xr.Dataset) -> list[dict[str, Any]]:

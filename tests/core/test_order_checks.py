@@ -117,8 +117,10 @@ def test_a_market_order_meets_any_own_one() -> None:
 def test_new_orders_and_prices_wait_and_cancels_and_reductions_do_not() -> None:
     desk = Desk(checks=1, min_requote_ns=100, requote=MOVE, size_tolerance_lots=0)
     order_id = desk.working(BID)
-    assert at(desk, 50, Want(BUY, 98, 5)) == []
-    assert desk.local.refusals[0, Reason.TOO_SOON] == 1
+    (told,) = at(desk, 49, Want(BUY, 98, 5))
+    assert (told.kind, told.reason) == (ActionKind.ALERT, Reason.TOO_SOON)
+    assert at(desk, 50, Want(BUY, 98, 5)) == [], "told once in a run"
+    assert desk.local.refusals[0, Reason.TOO_SOON] == 2
     (less,) = at(desk, 51, Want(BUY, 99, 2))
     assert less[:5] == (MODIFY, order_id, BUY, 99, 2)
     desk.confirm(less)
