@@ -101,7 +101,9 @@ class LocalPort:
             self.journal.step(message, self._bytes, n, ts)
         if n and self.broker is not None:
             self.broker.send(self.step.actions, n, ts)
-        return self.step.actions[:n].copy()
+        actions = self.step.actions[:n].copy()
+        self.step.publish()
+        return actions
 
     def contract(self, symbol: str | None, venue: str | None = None) -> Contract:
         """The contract of a symbol (None: the only one) and, where it has several, a venue."""

@@ -59,14 +59,18 @@ CONTRACTS = [
 ]  # fmt: skip
 
 
-def desk(**sections: dict) -> tuple[mm.OrderManager, ScriptedBroker]:
+def desk(
+    bus: mm.EventBus | None = None, **sections: dict
+) -> tuple[mm.OrderManager, ScriptedBroker]:
     """A manager that has seen markets of 100.00 to 100.02, and 2.00 to 2.10."""
     broker = ScriptedBroker()
     ticks = [(10_000, 10_002), (10_000, 10_002), (40, 42)]
     for inst, pair in enumerate(ticks):
         for side, tick in zip((1, -1), pair, strict=True):
             broker.waiting.append(messages.book_level(TS + 1, inst, side, tick, 100))
-    manager = mm.OrderManager(mm.Config.from_dict(sections), CONTRACTS, broker, date="2024-06-03")
+    manager = mm.OrderManager(
+        mm.Config.from_dict(sections), CONTRACTS, broker, date="2024-06-03", bus=bus
+    )
     manager.pump(TS + SECOND)
     return manager, broker
 
@@ -292,3 +296,36 @@ def test_an_unconfirmed_order_that_cannot_be_asked_after_bars_its_side_only():
     said = manager.place_quote(1, 99.0, 1, **where)
     assert said == Denied(Reason.PULL_RECONCILING, manager.now)
     assert manager.orders()["status"].item() == OrderState.UNKNOWN
+
+
+def test_a_subscriber_may_send_orders_and_each_leaves_once():
+    bus = mm.EventBus()
+    manager, broker = desk(bus)
+    where = {"symbol": "ABC", "venue": "SMART"}
+    told, answers = [], []
+
+    def hedge(event):
+        told.append(event.order_id)
+        if event.before is None and len(answers) < 2:
+            answers.append(manager.place_quote(-1, 100.05, 3, **where))
+
+    bus.subscribe("order", hedge)
+    first = place(manager, 1, 100.0, 5, **where)
+    hedges = [said.order_id for said in answers]
+    assert [(sent[1], *sent[3:]) for sent in broker.sent] == [
+        (first, 10_000, 5), (hedges[0], 10_005, 3), (hedges[1], 10_005, 3)
+    ]  # fmt: skip
+    assert told == [first, *hedges]
+
+
+def test_a_subscriber_may_kill_and_the_request_keeps_its_own_answer():
+    bus = mm.EventBus()
+    manager, broker = desk(bus, limits={"max_position_lots": 10})
+    guard = mm.RiskGuard.of(manager)
+    where = {"symbol": "ABC", "venue": "SMART"}
+    order = place(manager, 1, 100.0, 4, **where)
+    bus.subscribe("alert", lambda _: guard.blocked == Reason.NONE and guard.kill())
+    assert manager.place_quote(1, 99.0, 50, **where) == Denied(Reason.PULL_LIMIT, manager.now)
+    assert guard.blocked == Reason.PULL_KILLED
+    cancels = [sent for sent in broker.sent if sent[0] == ActionKind.CANCEL]
+    assert [sent[1] for sent in cancels] == [order]
