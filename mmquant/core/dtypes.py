@@ -66,13 +66,17 @@ class ActionKind(IntEnum):
 
 
 class Control(IntEnum):
-    """Codes of a CONTROL message (in its ``reason`` field)."""
+    """Codes of a CONTROL message (in its ``reason`` field).
+
+    RESUME is a person's word and ends all that waits for one; UNHALT ends a halt and nothing else.
+    """
 
     HALT = 1
     RESUME = 2
     KILL = 3
     FLATTEN = 4
     RELEASE = 5
+    UNHALT = 6
 
 
 class Session(IntEnum):
