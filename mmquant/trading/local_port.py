@@ -8,14 +8,15 @@ import numpy as np
 import xarray as xr
 
 from mmquant.config import Config
-from mmquant.core.dtypes import NEVER, RowKind, Status
+from mmquant.core.dtypes import NEVER, ActionKind, Control, RowKind, Status
 from mmquant.core.local import Local
 from mmquant.data.contracts import Contract
 from mmquant.data.fees import load_fees
 from mmquant.data.grid import price_to_tick, size_to_lots
-from mmquant.data.store.journal import Journal, action_bytes
+from mmquant.data.store.journal import Journal, JournalError, action_bytes
 from mmquant.data.tape import make_tape
 from mmquant.errors import DataError, MMQuantError, UsageError
+from mmquant.trading import messages
 from mmquant.trading.event_bus import EventBus, live_step
 from mmquant.trading.halves import action_rows, make_local_half
 from mmquant.trading.logs import Logs
@@ -89,6 +90,9 @@ class LocalPort:
         ------
         UsageError
             where the local half refuses the message; it has then changed nothing.
+        JournalError
+            where the journal cannot be written: all orders are cancelled, and nothing is sent
+            any more but cancels.
         """
         n = self.step(message, 0, NEVER, 0, 0)[0]
         while n < 0 and n != -Status.BAD_ROW:
@@ -98,21 +102,44 @@ class LocalPort:
             raise UsageError("the local half refuses a message", fix="give it what it knows")
         ts = int(message[0]["ts"])
         if self.journal is not None:
-            self.journal.step(message, self._bytes, n, ts)
+            try:
+                self.journal.step(message, self._bytes, n, ts)
+            except JournalError:
+                self._kill(n, ts)
+                raise
         if n and self.broker is not None:
             self.broker.send(self.step.actions, n, ts)
         actions = self.step.actions[:n].copy()
         self.step.publish()
         return actions
 
+    def _kill(self, n: int, ts: int) -> None:
+        """Without a journal nothing may leave but cancels: send those that are due, and all."""
+        self.journal = None
+        actions = self.step.actions[:n]
+        cancels = actions[actions["kind"] == int(ActionKind.CANCEL)].copy()
+        if len(cancels) and self.broker is not None:
+            self.broker.send(cancels, len(cancels), ts)
+        self.tell(messages.control(ts, Control.KILL))
+
+    def name_of(self, contract: Contract) -> str:
+        """Its symbol, and where it is traded if several contracts have that: ``ABC@SMART``."""
+        several = sum(c.symbol == contract.symbol for c in self.contracts) > 1
+        return f"{contract.symbol}@{contract.venue}" if several else contract.symbol
+
     def contract(self, symbol: str | None, venue: str | None = None) -> Contract:
-        """The contract of a symbol (None: the only one) and, where it has several, a venue."""
+        """The contract of a symbol (None: the only one) and, where it has several, a venue; or of
+        a name as ``name_of`` gives it."""
+        if symbol is not None and venue is None:
+            for contract in self.contracts:
+                if symbol == self.name_of(contract):
+                    return contract
         found = [
             c for c in self.contracts if symbol in (None, c.symbol) and venue in (None, c.venue)
         ]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(f"{c.symbol} at {c.venue}" for c in self.contracts)
+        known = ", ".join(self.name_of(c) for c in self.contracts)
         problem = "is not traded here" if not found else "names several contracts"
         raise UsageError(f"{symbol or 'no symbol'} {problem}", fix=f"name one of {known}")
 

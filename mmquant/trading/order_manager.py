@@ -96,7 +96,8 @@ class Booked:
 class PortfolioState:
     """Positions [units] and greeks by symbol, as the caller knows them.
 
-    A position other than the local half's blocks the instrument until they agree.
+    Where several contracts have a symbol, the venue is part of the name: ``ABC@SMART``. A position
+    other than the local half's blocks the instrument until they agree.
     """
 
     positions: Mapping[str, float] = field(default_factory=dict)
@@ -209,7 +210,7 @@ class OrderManager:
         if lots is None or lots < 0 or not np.isfinite(event.price) or event.side not in (1, -1):
             raise UsageError(f"this is no fill: {event}", fix="give a side, a price and a size")
         position = self.port.local.position[contract.id]
-        before = (int(position["fills"]), int(position["lots"]))
+        before = position.copy()
         self.now = max(self.now, event.timestamp)
         said = self.port.tell(
             messages.execution(
@@ -223,7 +224,7 @@ class OrderManager:
         known = int(order["order_id"]) == event.order_id
         alerts = [int(a["reason"]) for a in said if int(a["kind"]) == ActionKind.ALERT]
         return Booked(
-            (int(position["fills"]), int(position["lots"])) != before,
+            any(position[name] != before[name] for name in ("fills", "lots", "cash")),
             OrderState(int(order["state"])) if known else None,
             float(position["units"]),
             Reason(alerts[0]) if alerts else Reason.NONE,
@@ -245,7 +246,8 @@ class OrderManager:
     def portfolio_state(self) -> PortfolioState:
         """Positions as the local half has them, by symbol."""
         units = self.port.local.position["units"]
-        return PortfolioState({c.symbol: float(units[c.id]) for c in self.port.contracts})
+        names = [self.port.name_of(c) for c in self.port.contracts]
+        return PortfolioState(dict(zip(names, units.tolist(), strict=True)))
 
     def orders(self) -> pd.DataFrame:
         """Live and ended orders that are remembered (schema ``orders``)."""

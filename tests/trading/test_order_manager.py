@@ -17,6 +17,7 @@ from mmquant.core.dtypes import (
     Reason,
     TimeInForce,
 )
+from mmquant.data.store.journal import JournalError
 from mmquant.errors import UsageError
 from mmquant.schema import validate
 from mmquant.trading import messages
@@ -329,3 +330,49 @@ def test_a_subscriber_may_kill_and_the_request_keeps_its_own_answer():
     assert guard.blocked == Reason.PULL_KILLED
     cancels = [sent for sent in broker.sent if sent[0] == ActionKind.CANCEL]
     assert [sent[1] for sent in cancels] == [order]
+
+
+def test_positions_are_told_for_each_venue_and_understood_again():
+    manager, _ = desk()
+    for number, (venue, lots) in enumerate((("SMART", 7), ("ISLAND", 2)), 1):
+        fill = {"timestamp": manager.now, "symbol": "ABC", "venue": venue}
+        manager.handle_fill(Fill(0, number, 1, 100.0, lots, **fill))
+    state = manager.portfolio_state()
+    assert state.positions == {"ABC@SMART": 7.0, "ABC@ISLAND": 2.0, "ABC 100 C": 0.0}
+    assert isinstance(manager.place_quote(1, 100.0, 1, state, symbol="ABC@ISLAND"), Accepted)
+    assert manager.orders()["venue"].item() == "ISLAND"
+    other = mm.PortfolioState({"ABC@SMART": 8.0})
+    denied = manager.place_quote(1, 100.0, 1, other, symbol="ABC@SMART")
+    assert denied == Denied(Reason.PULL_POSITION, manager.now)
+
+
+def test_a_correction_of_a_price_is_booked_and_a_repeat_is_not():
+    manager, _ = desk()
+    terms = {"timestamp": manager.now, "symbol": "ABC", "venue": "SMART"}
+    assert manager.handle_fill(Fill(0, 1, 1, 100.0, 7, **terms)).booked
+    for booked in (True, False):
+        found = manager.handle_fill(Fill(0, 1, 1, 101.0, 7, revision=1, **terms))
+        assert found.booked == booked
+    assert manager.port.local.position[0]["cash"] == -707.0
+
+
+class FullJournal:
+    """A journal that cannot be written any more."""
+
+    failed = False
+
+    def step(self, *_) -> None:
+        if self.failed:
+            raise JournalError("full")
+
+
+def test_without_its_journal_a_manager_cancels_all_and_sends_nothing_more():
+    manager, broker = desk()
+    where = {"symbol": "ABC", "venue": "SMART"}
+    manager.port.journal = journal = FullJournal()
+    order = place(manager, 1, 100.0, 5, **where)
+    journal.failed = True
+    with pytest.raises(JournalError):
+        manager.place_quote(1, 99.0, 5, **where)
+    assert [sent[:2] for sent in broker.sent[1:]] == [(ActionKind.CANCEL, order)]
+    assert manager.place_quote(1, 99.0, 5, **where) == Denied(Reason.PULL_KILLED, manager.now)
