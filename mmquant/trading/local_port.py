@@ -10,7 +10,7 @@ import xarray as xr
 from mmquant.config import Config
 from mmquant.core.dtypes import NEVER, ActionKind, Control, RowKind, Status
 from mmquant.core.local import Local
-from mmquant.data.contracts import Contract
+from mmquant.data.contracts import OPTION_KINDS, Contract
 from mmquant.data.fees import load_fees
 from mmquant.data.grid import price_to_tick, size_to_lots
 from mmquant.data.store.journal import Journal, JournalError, action_bytes
@@ -123,29 +123,46 @@ class LocalPort:
         self.tell(messages.control(ts, Control.KILL))
 
     def name_of(self, contract: Contract) -> str:
-        """Its symbol, and where it is traded if several contracts have that: ``ABC@SMART``."""
-        several = sum(c.symbol == contract.symbol for c in self.contracts) > 1
-        return f"{contract.symbol}@{contract.venue}" if several else contract.symbol
+        """Its symbol; where several contracts have that, with what tells it from the others:
+        ``ABC@SMART``, ``ABC 2024-06-21 100 C``, or its number."""
+        for names in (_symbol, _terms, _terms_at):
+            name = names(contract)
+            if sum(names(c) == name for c in self.contracts) == 1:
+                return name
+        return str(contract.id)
 
     def contract(self, symbol: str | None, venue: str | None = None) -> Contract:
         """The contract of a symbol (None: the only one) and, where it has several, a venue; or of
         a name as ``name_of`` gives it."""
-        if symbol is not None and venue is None:
-            for contract in self.contracts:
-                if symbol == self.name_of(contract):
-                    return contract
+        named = {self.name_of(c): c for c in self.contracts if venue in (None, c.venue)}
+        if symbol in named:
+            return named[symbol]
         found = [
             c for c in self.contracts if symbol in (None, c.symbol) and venue in (None, c.venue)
         ]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(self.name_of(c) for c in self.contracts)
         problem = "is not traded here" if not found else "names several contracts"
+        known = ", ".join(named or map(self.name_of, self.contracts))
         raise UsageError(f"{symbol or 'no symbol'} {problem}", fix=f"name one of {known}")
 
     def tick(self, contract: Contract, price: float) -> int | None:
         """The tick of a price; None where it is no number or off the grid."""
         return tick_of(contract, price, self.date)
+
+
+def _symbol(contract: Contract) -> str:
+    return contract.symbol
+
+
+def _terms(contract: Contract) -> str:
+    if contract.kind not in OPTION_KINDS or contract.strike is None:
+        return contract.symbol
+    return f"{contract.symbol} {contract.expiry} {contract.strike:.12g} {contract.right}"
+
+
+def _terms_at(contract: Contract) -> str:
+    return f"{_terms(contract)}@{contract.venue}"
 
 
 def tick_of(contract: Contract, price: float, date: str) -> int | None:

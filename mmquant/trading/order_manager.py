@@ -96,8 +96,9 @@ class Booked:
 class PortfolioState:
     """Positions [units] and greeks by symbol, as the caller knows them.
 
-    Where several contracts have a symbol, the venue is part of the name: ``ABC@SMART``. A position
-    other than the local half's blocks the instrument until they agree.
+    Where several contracts have a symbol, the name says which: ``ABC@SMART``, or
+    ``ABC 2024-06-21 100 C`` of an option. A position other than the local half's blocks the
+    instrument until they agree.
     """
 
     positions: Mapping[str, float] = field(default_factory=dict)
@@ -167,8 +168,9 @@ class OrderManager:
     ) -> Result:
         """Place an order: side +1 or -1, price [currency], size [units].
 
-        ``order_type`` is one of ORDER_TYPES, ``expire_ts`` the end of its life [ns]. Raises
-        UsageError where the contract or the type is unknown; all else that is wrong is Denied.
+        ``symbol`` is one, or a name as in `PortfolioState`, ``order_type`` one of ORDER_TYPES,
+        ``expire_ts`` the end of its life [ns]. Raises UsageError where the contract or the type is
+        unknown; all else that is wrong is Denied.
         """
         contract = self.port.contract(symbol, venue)
         if order_type not in ORDER_TYPES:

@@ -376,3 +376,29 @@ def test_without_its_journal_a_manager_cancels_all_and_sends_nothing_more():
         manager.place_quote(1, 99.0, 5, **where)
     assert [sent[:2] for sent in broker.sent[1:]] == [(ActionKind.CANCEL, order)]
     assert manager.place_quote(1, 99.0, 5, **where) == Denied(Reason.PULL_KILLED, manager.now)
+
+
+def test_a_stock_and_its_options_of_one_symbol_are_told_apart_by_name():
+    option = {"expiry": "2024-06-21", "right": "C", "tick_class": "penny"}
+    contracts = [
+        mm.Contract.equity(0, "ABC", venue="SMART"),
+        mm.Contract.option(1, "ABC", venue="SMART", strike=100.0, **option),
+        mm.Contract.option(2, "ABC", venue="SMART", strike=102.5, **option),
+        mm.Contract.option(3, "ABC", venue="BOX", strike=102.5, **option),
+    ]
+    broker = ScriptedBroker()
+    for inst in range(4):
+        for side, tick in ((1, 500), (-1, 510)):
+            broker.waiting.append(messages.book_level(TS + 1, inst, side, tick, 100))
+    manager = mm.OrderManager(mm.Config(), contracts, broker, date="2024-06-03")
+    manager.pump(TS + SECOND)
+    names = list(manager.portfolio_state().positions)
+    assert names == [
+        "ABC", "ABC 2024-06-21 100 C", "ABC 2024-06-21 102.5 C@SMART",
+        "ABC 2024-06-21 102.5 C@BOX",
+    ]  # fmt: skip
+    for name in names:
+        place(manager, 1, 5.0, 1, symbol=name)
+    assert [sent[2] for sent in broker.sent] == [0, 1, 2, 3]
+    with pytest.raises(UsageError, match="name one of"):
+        manager.place_quote(1, 5.0, 1, symbol="ABC 2024-06-21 102.5 C")
