@@ -189,6 +189,15 @@ def test_a_flatten_hedges_within_the_hard_limits(where: str) -> None:
     assert alerts(desk.decide()) == []
 
 
+def test_after_a_flatten_and_a_resume_delta_is_hedged_as_before() -> None:
+    desk = hedger()
+    flattening(desk)
+    desk.decide()
+    desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
+    hold(desk, 3, CALL)
+    assert hedges(desk.decide()) == [(STOCK, SELL, 97, 50)]
+
+
 def test_a_flatten_counts_what_its_cancelled_quotes_could_still_fill() -> None:
     desk = guarded(AT_ONCE, chain())
     greek(desk, CALL, Hand.DELTA, 0.5)
