@@ -402,3 +402,24 @@ def test_a_stock_and_its_options_of_one_symbol_are_told_apart_by_name():
     assert [sent[2] for sent in broker.sent] == [0, 1, 2, 3]
     with pytest.raises(UsageError, match="name one of"):
         manager.place_quote(1, 5.0, 1, symbol="ABC 2024-06-21 102.5 C")
+
+
+def test_one_side_of_a_series_works_whatever_its_venues():
+    terms = {"expiry": "2024-06-21", "strike": 100.0, "right": "C", "tick_class": "penny"}
+    contracts = [
+        mm.Contract.option(i, "ABC", venue=venue, **terms)
+        for i, venue in enumerate(("SMART", "BOX"))
+    ]
+    for one_side, reason in ((True, Reason.PULL_OTHER_SIDE), (False, Reason.OWN_CROSS)):
+        broker = ScriptedBroker()
+        for inst in range(2):
+            for side, tick in ((1, 200), (-1, 210)):
+                broker.waiting.append(messages.book_level(TS + 1, inst, side, tick, 100))
+        limits = {"one_side_per_option": one_side, "prevent_own_cross": not one_side}
+        config = mm.Config.from_dict({"limits": limits})
+        manager = mm.OrderManager(config, contracts, broker, date="2024-06-03")
+        manager.pump(TS + SECOND)
+        place(manager, 1, 2.05, 5, symbol="ABC", venue="SMART")
+        denied = manager.place_quote(-1, 2.04, 5, symbol="ABC", venue="BOX")
+        assert denied == Denied(reason, manager.now)
+        place(manager, 1, 2.03, 5, symbol="ABC", venue="BOX")
