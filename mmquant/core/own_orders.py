@@ -390,16 +390,6 @@ def says_gone(event, msg):
 
 
 @inner_kernel
-def says_cancelled_unasked(local, owner, order, event, live):
-    """Whether a live order is said to be cancelled that nobody asked to cancel.
-
-    Brokers say so of orders that go on working: it is asked after before another takes its place.
-    """
-    asks = local.set[owner]["ack_timeout_ns"] > 0
-    return asks and live and event == ORDER_EVENT.CANCEL_ACK and order["ending"] == 0
-
-
-@inner_kernel
 def on_order(local, owner, msg):
     """Apply an order message. Returns a Reason where something needs saying, else 0.
 
@@ -425,10 +415,6 @@ def on_order(local, owner, msg):
         return REASON.ILLEGAL_EVENT
     undecided = before == ORDER_STATE.MODIFYING or before == UNKNOWN
     if event == ORDER_EVENT.CONFIRM and undecided and says_old_terms(order, msg):
-        return REASON.NONE
-    if says_cancelled_unasked(local, owner, order, event, was_live):
-        set_state(local, owner, order, UNKNOWN, msg["ts"])
-        set_due(local, owner, order, np.int64(msg["ts"]))
         return REASON.NONE
     set_state(local, owner, order, after, msg["ts"])
     if was_live and not is_live(after):
