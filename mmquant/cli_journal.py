@@ -40,6 +40,8 @@ def replay(
         found.save(out, overwrite=overwrite)
     saved = {} if out is None else {"run": str(out)}
     result = {**found.summary, "digest": found.manifest["digest"], **saved}
+    for said in found.manifest["notes"]:
+        console.note(f"note: {said}")
     console.emit(result, console.table(result), "every action is the same", as_json=as_json)
 
 

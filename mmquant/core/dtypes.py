@@ -66,13 +66,17 @@ class ActionKind(IntEnum):
 
 
 class Control(IntEnum):
-    """Codes of a CONTROL message (in its ``reason`` field)."""
+    """Codes of a CONTROL message (in its ``reason`` field).
+
+    RESUME is a person's word and ends all that waits for one; UNHALT ends a halt and nothing else.
+    """
 
     HALT = 1
     RESUME = 2
     KILL = 3
     FLATTEN = 4
     RELEASE = 5
+    UNHALT = 6
 
 
 class Session(IntEnum):
@@ -371,9 +375,9 @@ INSTRUMENT = _record(
     ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; ``option``: 1 in an option; ``min_tick``: the
-lowest that is a price; the tick ladder's steps as in LADDER, ``ladder_len`` of them, and each step
-in currency."""
+``view_levels``: levels a side that the views show; ``option``: above 0 in an option, and the same
+for one series at several venues; ``min_tick``: the lowest that is a price; the tick ladder's steps
+as in LADDER, ``ladder_len`` of them, and each step in currency."""
 
 MSG = _record(
     ("ts", np.int64),

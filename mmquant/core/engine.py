@@ -183,6 +183,9 @@ def on_control(local, owner, msg, actions):
     elif what == CONTROL.RELEASE:
         if state["blocked"] == REASON.PULL_KILLED:
             state["blocked"] = 0
+    elif what == CONTROL.UNHALT:
+        if state["blocked"] == REASON.PULL_HALTED:
+            state["blocked"] = 0
     elif what == CONTROL.RESUME:
         if state["blocked"] == REASON.PULL_HALTED or state["blocked"] == REASON.PULL_FLATTEN:
             state["blocked"] = 0

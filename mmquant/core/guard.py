@@ -264,6 +264,9 @@ def guard_decide(local, owner, ts, actions, n):
         for inst in range(instruments):
             if guard.line[owner * instruments + inst]["flatten"] != 0:
                 local.views[inst]["blocked"] = REASON.PULL_FLATTEN
+                stock = guard.inst[inst]["stock"]
+                if stock >= 0:  # it hedges: a quote in it would be hedged away
+                    local.views[stock]["blocked"] = REASON.PULL_FLATTEN
     for inst in range(instruments):
         blocked = local.views[inst]["blocked"]
         guard.line[owner * instruments + inst]["blocked"] = blocked if blocked > 0 else 0

@@ -80,6 +80,7 @@ def resume_groups(local, owner, ts, actions, n):
         group["counted_from"] = ts
         group["unhedged"] = 0
         group["hedge_fails"] = 0
+        group["flatten"] = 0
     return n
 
 

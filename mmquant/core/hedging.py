@@ -1,8 +1,9 @@
 """Hedges of an underlying's delta, and working out of a book that is to be closed.
 
 All leave as limit orders with a collar, never as market orders, one at a time, and none is larger
-than what it reduces: no position is flipped. A flatten first cancels what is quoted, hedges the
-delta to nothing, and closes options; what is left of the stock then is delta too.
+than what it reduces: no position is flipped. Hard limits hold for them too. A flatten first cancels
+what is quoted, the stock that hedges included, hedges the delta to nothing, and closes options;
+what is left of the stock then is delta too.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from mmquant.core.dtypes import (
 from mmquant.core.exposure import ENOUGH
 from mmquant.core.guard_state import DELTA
 from mmquant.core.jit import inner_kernel, rare_kernel
-from mmquant.core.order_actions import place_order, tell
+from mmquant.core.order_actions import place_order, refuse, tell
 from mmquant.core.order_checks import NONE, order_reason, refuse_order
 from mmquant.core.orders import is_live
-from mmquant.core.risk import room_lots
+from mmquant.core.risk import room_lots, room_reason
 
 
 @inner_kernel
@@ -186,9 +187,15 @@ def hedge_group(local, owner, g, ts, actions, n):
         target = min(max(target, param["hedge_low"]), param["hedge_high"])
     lots = hedge_lots(np.float64(group["residual"]), each, np.float64(group["delta"]), target)
     side = np.int64(-1) if group["residual"] * each > 0.0 else np.int64(1)
+    if flatten:
+        position = local.position[owner * instruments + stock]
+        lots -= np.int64(position["open_buy"] if side > 0 else position["open_sell"])
     lots = min(lots, np.int64(local.set[owner]["max_order_lots"]))
-    if not flatten:
-        lots = min(lots, room_lots(local, owner, stock, side))
+    room = room_lots(local, owner, stock, side)
+    if lots > 0 and room <= 0:
+        why = room_reason(local, owner, stock, side)
+        return refuse(local, owner, ts, stock, side, why, actions, n)
+    lots = min(lots, room)
     if lots <= 0:
         return n
     slippage = param["flatten_slippage_ticks"] if flatten else param["hedge_slippage_ticks"]
@@ -262,6 +269,18 @@ def note_flattening(local, owner, g):
     return options
 
 
+@inner_kernel
+def leaves_hedge(local, owner, g):
+    """Whether an underlying is flattened but for its stock, so that nothing else closes a hedge."""
+    guard = local.guard
+    instruments = local.instrument.shape[0]
+    groups = guard.group.shape[0] // guard.own.shape[0]
+    stock = np.int64(stock_of(local, g))
+    if guard.group[owner * groups + g]["flatten"] == 0 or stock < 0:
+        return False
+    return guard.line[owner * instruments + stock]["flatten"] == 0
+
+
 @rare_kernel
 def hedge_and_flatten(local, owner, ts, actions, n):
     """Hedge each underlying, and work out of all that is to be flattened."""
@@ -273,7 +292,7 @@ def hedge_and_flatten(local, owner, ts, actions, n):
         group = guard.group[owner * groups + g]
         options = note_flattening(local, owner, g) if flattening else False
         hedges = guard.param[0]["hedges"] != 0 and group["flatten"] == 0
-        if hedges or options:
+        if hedges or options or leaves_hedge(local, owner, g):
             n = hedge_group(local, owner, g, ts, actions, n)
         if group["flatten"] == 0:
             continue

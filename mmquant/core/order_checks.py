@@ -65,11 +65,18 @@ def crosses(order, side, tick, order_type):
 
 
 @inner_kernel
+def is_same(local, a, b):
+    """Whether two instruments are one, or one option series at two venues."""
+    series = local.instrument[a]["option"]
+    return a == b or (series != 0 and series == local.instrument[b]["option"])
+
+
+@inner_kernel
 def meets_own(local, owner, inst, side, tick, order_type):
     """Whether any own live order of the other side could be met."""
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        if order["inst"] == inst and crosses(order, side, tick, order_type):
+        if is_same(local, order["inst"], inst) and crosses(order, side, tick, order_type):
             return True
     return False
 
@@ -80,7 +87,7 @@ def clear_way(local, owner, ts, inst, side, tick, order_type, actions, n):
     for i in range(local.set[owner]["live"]):
         slot = local.live[owner, i]
         order = local.order[slot]
-        if order["inst"] != inst or order["state"] != ORDER_STATE.WORKING:
+        if not is_same(local, order["inst"], inst) or order["state"] != ORDER_STATE.WORKING:
             continue
         if order["keep"] == 0 and crosses(order, side, tick, order_type):
             n = cancel_order(local, owner, ts, slot, REASON.OWN_CROSS, actions, n)
@@ -89,13 +96,16 @@ def clear_way(local, owner, ts, inst, side, tick, order_type, actions, n):
 
 @inner_kernel
 def other_side_works(local, owner, inst, side):
-    """Whether an order of the other side, own or not, may still be working."""
-    line = local.traffic[owner * local.instrument.shape[0] + inst]
-    if (line["external_sell"] if side > 0 else line["external_buy"]) > 0:
-        return True
+    """Whether an order of the other side, own or not, may be working, at any venue of a series."""
+    count = local.instrument.shape[0]
+    for at in range(count):
+        line = local.traffic[owner * count + at]
+        others = line["external_sell"] if side > 0 else line["external_buy"]
+        if others > 0 and is_same(local, at, inst):
+            return True
     for i in range(local.set[owner]["live"]):
         order = local.order[local.live[owner, i]]
-        if order["inst"] == inst and order["side"] != side:
+        if order["side"] != side and is_same(local, order["inst"], inst):
             return True
     return False
 

@@ -28,21 +28,26 @@ def pause(timeout, tries):
 
 @inner_kernel
 def ask_after(local, owner, ts, slot, reason, actions, n):
-    """Ask the broker what became of an order, and send its cancel again if one was sent."""
+    """Ask the broker what became of an order, and send its cancel again if one was sent.
+
+    The question leaves the reserve to cancels, and does not keep the cancel back.
+    """
     order = local.order[slot]
     state = local.set[owner]
-    if throttled(local, owner, ts, 0):
+    before = n
+    if not throttled(local, owner, ts, np.int64(state["cancel_reserve"])):
+        n = order_action(local, owner, ts, slot, ACTION_KIND.QUERY, reason, actions, n)
+    if order["ending"] != 0 and not throttled(local, owner, ts, 0):
+        n = order_action(
+            local, owner, ts, slot, ACTION_KIND.CANCEL, REASON.CANCEL_TIMEOUT, actions, n
+        )
+    if n == before:
         return n
-    n = order_action(local, owner, ts, slot, ACTION_KIND.QUERY, reason, actions, n)
     order["queries"] += 1
     timeout = np.int64(state["ack_timeout_ns"])
     if timeout == 0:
         timeout = np.int64(state["cancel_timeout_ns"])
     order["due_ts"] = ts + pause(timeout, np.int64(order["queries"]))
-    if order["ending"] != 0 and not throttled(local, owner, ts, 0):
-        n = order_action(
-            local, owner, ts, slot, ACTION_KIND.CANCEL, REASON.CANCEL_TIMEOUT, actions, n
-        )
     return n
 
 

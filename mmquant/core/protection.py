@@ -85,7 +85,7 @@ def repeats_fills(local, owner, inst, side, ts):
             break
         if row["inst"] == inst and row["side"] == side:
             count += 1
-        if count >= param["repeated_fills"]:
+        if count >= param["repeated_fills"] or i == rows - 1:
             return True
     return False
 

@@ -269,7 +269,7 @@ def instrument_rows(
         row = out[i]
         row["view_levels"] = VIEW_LEVELS
         row["multiplier"] = contract.multiplier
-        row["option"] = contract.kind in OPTION_KINDS
+        row["option"] = 1 + _series(contracts, contract) if contract.kind in OPTION_KINDS else 0
         row["min_tick"] = NO_BID if contract.negative_prices else _first_tick(steps[0])
         row["lot_num"], row["lot_den"] = contract.lot_fraction()
         row["ladder_len"] = len(steps)
@@ -279,6 +279,12 @@ def instrument_rows(
         for name in ("maker_value_rate", "maker_unit_rate", "taker_value_rate", "taker_unit_rate"):
             row[name] = getattr(rate, name)
     return out
+
+
+def _series(contracts: Sequence[Contract], contract: Contract) -> int:
+    """The first contract of an option's series, whatever venues it is traded at."""
+    terms = [(c.kind, c.symbol, c.expiry, c.strike, c.right, c.multiplier) for c in contracts]
+    return terms.index(terms[contract.id])
 
 
 def _first_tick(step: tuple[int, int, int, int]) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 
 from mmquant.core.dtypes import NEVER, ActionKind, Control, MsgKind, Reason, Session
 from mmquant.data.store.run_folder import RunFolder
-from mmquant.errors import MMQuantError
+from mmquant.errors import CheckFailed, MMQuantError
 from mmquant.trading.ports import Broker
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ RETRY_NS = 1_000_000_000
 ESCALATE_NS = 5_000_000_000
 """After so long the broker is asked to cancel all that the account has."""
 STOP_NS = 10_000_000_000
-"""A stop in order waits so long for its cancels."""
+"""A stop in order waits so long for its cancels; then it fails, which is a kill."""
 CONTROL, SESSION = int(MsgKind.CONTROL), int(MsgKind.SESSION)
 
 
@@ -79,7 +79,7 @@ class KillSwitch:
         self.look_ts = loop.now + LOOK_NS
         self._room = len(loop.step.local.executed)
         if self.folder.kill_file.exists():
-            self.press(self.folder.kill_file.read_text().strip())
+            self.press(self.folder.kill_file.read_text().strip() or "file")
             self.act(loop)
         elif self.folder.release_file.exists():
             loop.tell(CONTROL, int(Control.RELEASE))
@@ -104,8 +104,12 @@ class KillSwitch:
         self.look_ts = min(self.look_ts, loop.now + LOOK_NS)
 
     def look(self, loop: LiveLoop, now: int) -> None:
-        """Look for the file, and after what was asked for."""
+        """Look for the file, for what was posted, and after what was asked for.
+
+        Raises CheckFailed where orders may still be open when the time of a stop is over.
+        """
         loop.now, self.look_ts = now, now + LOOK_NS
+        loop.inbox.poll(now)
         state = loop.step.local.set[0]
         if not self.killed:
             if self.folder is not None and self.folder.kill_file.exists():
@@ -117,14 +121,22 @@ class KillSwitch:
                 self._note(loop, "kill: more executions than journal.max_executions")
         elif not self.verified:
             self._follow_up(loop, state)
-        if self._stopping and (state["live"] == 0 or now >= self._stop_ts):
+        if self._stopping and state["live"] == 0:
             if not self._was_blocked and not self.killed:
-                loop.tell(CONTROL, int(Control.RESUME))
+                loop.tell(CONTROL, int(Control.UNHALT))
             self.ended = True
+        elif self._stopping and now >= self._stop_ts:
+            self._why = self._why or "a stop left orders open"
+            raise CheckFailed(
+                f"the run was stopped, but {int(state['live'])} of its orders may still be open",
+                where="" if self.folder is None else str(self.folder.path),
+                fix="look at the broker's own list of orders, and cancel them there",
+            )
 
     def _follow_up(self, loop: LiveLoop, state: np.void) -> None:
         """It is over when the broker has said all, and nothing is live; else try again."""
-        if loop.now >= self._escalate_ts and not self.escalated:
+        linked = state["link"] != Session.DOWN
+        if loop.now >= self._escalate_ts and linked and not self.escalated:
             self.escalated = True
             loop.broker.cancel_account(loop.now)
             self._note(loop, "kill: the broker was asked to cancel all orders of the account")

@@ -131,11 +131,11 @@ class LiveLoop:
         if n:
             self.broker.send(self.step.actions, n, self.now)
         self.unsent = 0
+        self.step.publish()
         return self.step.actions[:n]
 
     def _decide(self, progress: Callable[[int], None] | None) -> None:
-        self.now = self._due
-        self._decision["ts"], self._decision["event"] = self._due, self._own
+        self.now, self._decision["ts"], self._decision["event"] = self._due, self._due, self._own
         self._apply_one(self._decision)
         self.decisions += 1
         self.step.check()

@@ -1,13 +1,15 @@
 """Fills, inventory, order states and risk alerts, told to whoever listens.
 
-They are read from what the kernels logged after a message was applied, never from within. The loop
-waits for a subscriber, so keep it short. One that fails is counted, reported once, and left out
-after ``max_failures``; trading goes on.
+They are read from what the kernels logged after a message was applied, and told once its actions
+have been journalled and sent: so a subscriber may send orders of its own. The loop waits for a
+subscriber, so keep it short. One that fails is counted, reported once, and left out after
+``max_failures``; trading goes on.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +79,7 @@ class EventBus:
         self.max_failures = max_failures
         self.failures: dict[str, int] = {}
         self._signals = {topic: Signal() for topic in TOPICS}
-        self._failed: dict[Any, int] = {}
+        self._failed: dict[tuple[str, int], int] = {}
 
     def subscribe(self, topic: str, function: Callable[[Any], None]) -> None:
         """Call a function with each event of a topic, in order. Raises UsageError."""
@@ -109,7 +111,7 @@ class EventBus:
 
     def _count(self, topic: str, function: Any, error: Exception) -> None:
         name = getattr(function, "__qualname__", repr(function))
-        key = (topic, function)
+        key = (topic, id(function))  # not all that can be called can be hashed
         self._failed[key] = self._failed.get(key, 0) + 1
         self.failures[name] = self.failures.get(name, 0) + 1
         if self._failed[key] == 1:
@@ -120,7 +122,7 @@ class EventBus:
 
 
 class WatchedStep(LiveStep):
-    """A step that tells a bus what each message did."""
+    """A step that notes what each message did, and tells a bus of it by ``publish``."""
 
     def __init__(
         self,
@@ -133,12 +135,13 @@ class WatchedStep(LiveStep):
         super().__init__(local, strategy, actions)
         self._bus = bus
         self._symbols = [c.symbol for c in contracts]
-        self._listened = False
+        self._listened = self._publishing = False
+        self._events: deque[tuple[str, Any]] = deque()
 
     def __call__(
         self, messages: np.ndarray, at: int, due: int, own: int, triggers: int
     ) -> tuple[int, int, int, int, int]:
-        """As `LiveStep`; messages that are not of the market one by one, each told at once: fills
+        """As `LiveStep`; messages that are not of the market one by one, each noted at once: fills
         first, then orders, then alerts."""
         if not self._bus.active:
             self._listened = False
@@ -153,22 +156,34 @@ class WatchedStep(LiveStep):
         done = super().__call__(messages[:stop], at, due, own, triggers)
         n, now = done[0], done[4]
         if n >= 0 and done[1] > at:
-            self._tell_fills(fills)
+            self._note_fills(fills)
             if self._bus.listens("order"):
-                self._tell_orders(now)
+                self._note_orders(now)
             if n and self._bus.listens("alert"):
-                self._tell_alerts(n)
+                self._note_alerts(n)
         return done
 
-    def _tell_fills(self, start: int) -> None:
+    def publish(self) -> None:
+        """Tell what was noted. What a subscriber causes is told after that."""
+        if self._publishing:
+            return
+        self._publishing = True
+        try:
+            while self._events:
+                self._bus.publish(*self._events.popleft())
+        finally:
+            self._publishing = False
+
+    def _note_fills(self, start: int) -> None:
         for row in self.local.fill_log[start : int(self.local.log[0]["fills"])]:
             symbol, ts = self._symbols[int(row["inst"])], int(row["timestamp"])
             terms = (int(row["side"]), float(row["price"]), float(row["size"]), float(row["fee"]))
             reason = Reason(int(row["reason"]))
-            self._bus.publish("fill", FillEvent(ts, int(row["order_id"]), symbol, *terms, reason))
-            self._bus.publish("inventory", InventoryEvent(ts, symbol, float(row["position"])))
+            fill = FillEvent(ts, int(row["order_id"]), symbol, *terms, reason)
+            held = InventoryEvent(ts, symbol, float(row["position"]))
+            self._events += [("fill", fill), ("inventory", held)]
 
-    def _tell_orders(self, ts: int) -> None:
+    def _note_orders(self, ts: int) -> None:
         orders = self.local.order
         new = orders["order_id"] != self._ids
         for slot in np.flatnonzero(new | (orders["state"] != self._states)):
@@ -176,17 +191,17 @@ class WatchedStep(LiveStep):
             before = None if new[slot] else OrderState(int(self._states[slot]))
             symbol, after = self._symbols[int(order["inst"])], OrderState(int(order["state"]))
             event = OrderEvent(ts, int(order["order_id"]), symbol, before, after)
-            self._bus.publish("order", event)
+            self._events.append(("order", event))
         self._ids[:] = orders["order_id"]
         self._states[:] = orders["state"]
 
-    def _tell_alerts(self, n: int) -> None:
+    def _note_alerts(self, n: int) -> None:
         for action in self.actions[:n]:
             kind = ActionKind(int(action["kind"]))
             if kind > ActionKind.CANCEL:
                 symbol = self._symbols[int(action["inst"])]
                 event = AlertEvent(int(action["ts"]), kind, symbol, Reason(int(action["reason"])))
-                self._bus.publish("alert", event)
+                self._events.append(("alert", event))
 
 
 def live_step(

@@ -15,6 +15,7 @@ HARD_LIMITS: dict[str, tuple[str, ...]] = {
     "price collar": ("limits.price_collar_bps", "limits.price_collar_ticks"),
     "stale data": ("limits.max_book_age_s",),
     "message throttle": ("limits.max_messages",),
+    "messages for cancels": ("limits.cancel_reserve",),
     "own crosses": ("limits.prevent_own_cross",),
     "duplicate orders": ("orders.duplicate_window_s",),
     "repeated executions": ("risk.repeated.max_fills",),
@@ -27,7 +28,7 @@ HARD_LIMITS: dict[str, tuple[str, ...]] = {
 def is_set(config: Config, key: str) -> bool:
     """Whether a key holds something that binds."""
     value: object = reduce(getattr, key.split("."), config)
-    return value is not None and value is not False
+    return value not in (None, False, 0)
 
 
 def unset_hard_limits(config: Config) -> list[str]:

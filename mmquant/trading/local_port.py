@@ -9,12 +9,12 @@ import numpy as np
 import xarray as xr
 
 from mmquant.config import Config
-from mmquant.core.dtypes import NEVER, RowKind, Status
+from mmquant.core.dtypes import NEVER, ActionKind, Control, RowKind, Status
 from mmquant.core.local import Local
-from mmquant.data.contracts import Contract
+from mmquant.data.contracts import OPTION_KINDS, Contract
 from mmquant.data.fees import load_fees
 from mmquant.data.grid import price_to_tick, size_to_lots
-from mmquant.data.store.journal import Journal, action_bytes
+from mmquant.data.store.journal import Journal, JournalError, action_bytes
 from mmquant.data.tape import make_tape
 from mmquant.errors import DataError, MMQuantError, UsageError
 from mmquant.trading import messages
@@ -95,15 +95,28 @@ class Port:
         """Apply a message and send what it asks for; returns a copy of the actions."""
         return self.ask(message, lambda: None, lambda _, ts, said: said.copy())
 
+    def name_of(self, contract: Contract) -> str:
+        """Its symbol; where several contracts have that, with what tells it from the others:
+        ``ABC@SMART``, ``ABC 2024-06-21 100 C``, or its number."""
+        for names in (_symbol, _terms, _terms_at):
+            name = names(contract)
+            if sum(names(c) == name for c in self.contracts) == 1:
+                return name
+        return str(contract.id)
+
     def contract(self, symbol: str | None, venue: str | None = None) -> Contract:
-        """The contract of a symbol (None: the only one) and, where it has several, a venue."""
+        """The contract of a symbol (None: the only one) and, where it has several, a venue; or of
+        a name as ``name_of`` gives it."""
+        named = {self.name_of(c): c for c in self.contracts if venue in (None, c.venue)}
+        if symbol in named:
+            return named[symbol]
         found = [
             c for c in self.contracts if symbol in (None, c.symbol) and venue in (None, c.venue)
         ]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(f"{c.symbol} at {c.venue}" for c in self.contracts)
         problem = "is not traded here" if not found else "names several contracts"
+        known = ", ".join(named or map(self.name_of, self.contracts))
         raise UsageError(f"{symbol or 'no symbol'} {problem}", fix=f"name one of {known}")
 
     def tick(self, contract: Contract, price: float) -> int | None:
@@ -166,7 +179,16 @@ class LocalPort(Port):
         before: Callable[[], Before],
         after: Callable[[Before, int, np.ndarray], After],
     ) -> After:
-        """As `Port.ask`, at once."""
+        """As `Port.ask`, at once.
+
+        Raises
+        ------
+        UsageError
+            where the local half refuses the message; it has then changed nothing.
+        JournalError
+            where the journal cannot be written: all orders are cancelled, and nothing is sent
+            any more but cancels.
+        """
         kept = before()
         n = self.step(message, 0, NEVER, 0, 0)[0]
         while n < 0 and n != -Status.BAD_ROW:
@@ -176,15 +198,44 @@ class LocalPort(Port):
             raise refused()
         ts = int(message[0]["ts"])
         if self.journal is not None:
-            self.journal.step(message, self._bytes, n, ts)
+            try:
+                self.journal.step(message, self._bytes, n, ts)
+            except JournalError:
+                self._kill(n, ts)
+                raise
         if n and self.broker is not None:
             self.broker.send(self.step.actions, n, ts)
-        return after(kept, ts, self.step.actions[:n])
+        answer = after(kept, ts, self.step.actions[:n])
+        self.step.publish()
+        return answer
+
+    def _kill(self, n: int, ts: int) -> None:
+        """Without a journal nothing may leave but cancels: send those that are due, and all."""
+        self.journal = None
+        actions = self.step.actions[:n]
+        cancels = actions[actions["kind"] == int(ActionKind.CANCEL)].copy()
+        if len(cancels) and self.broker is not None:
+            self.broker.send(cancels, len(cancels), ts)
+        self.tell(messages.control(ts, Control.KILL))
 
 
 def refused() -> UsageError:
     """What to say where the local half refuses a message."""
     return UsageError("the local half refuses a message", fix="give it what it knows")
+
+
+def _symbol(contract: Contract) -> str:
+    return contract.symbol
+
+
+def _terms(contract: Contract) -> str:
+    if contract.kind not in OPTION_KINDS or contract.strike is None:
+        return contract.symbol
+    return f"{contract.symbol} {contract.expiry} {contract.strike:.12g} {contract.right}"
+
+
+def _terms_at(contract: Contract) -> str:
+    return f"{_terms(contract)}@{contract.venue}"
 
 
 def tick_of(contract: Contract, price: float, date: str) -> int | None:

@@ -96,7 +96,9 @@ class Booked:
 class PortfolioState:
     """Positions [units] and greeks by symbol, as the caller knows them.
 
-    A position other than the local half's blocks the instrument until they agree.
+    Where several contracts have a symbol, the name says which: ``ABC@SMART``, or
+    ``ABC 2024-06-21 100 C`` of an option. A position other than the local half's blocks the
+    instrument until they agree.
     """
 
     positions: Mapping[str, float] = field(default_factory=dict)
@@ -188,8 +190,9 @@ class OrderManager:
     ) -> Result:
         """Place an order: side +1 or -1, price [currency], size [units].
 
-        ``order_type`` is one of ORDER_TYPES, ``expire_ts`` the end of its life [ns]. Raises
-        UsageError where the contract or the type is unknown; all else that is wrong is Denied.
+        ``symbol`` is one, or a name as in `PortfolioState`, ``order_type`` one of ORDER_TYPES,
+        ``expire_ts`` the end of its life [ns]. Raises UsageError where the contract or the type is
+        unknown; all else that is wrong is Denied.
         """
         contract = self.port.contract(symbol, venue)
         if order_type not in ORDER_TYPES:
@@ -236,11 +239,11 @@ class OrderManager:
             liquidity=1 if event.maker else -1,
         )  # fmt: skip
 
-        def booked() -> tuple[int, int]:
+        def booked() -> tuple[int, int, float]:
             position = self.port.local.position[contract.id]
-            return int(position["fills"]), int(position["lots"])
+            return int(position["fills"]), int(position["lots"]), float(position["cash"])
 
-        def answer(before: tuple[int, int], ts: int, said: np.ndarray) -> Booked:
+        def answer(before: tuple[int, int, float], ts: int, said: np.ndarray) -> Booked:
             order = self._order(event.order_id)
             alerts = [int(a["reason"]) for a in said if int(a["kind"]) == ActionKind.ALERT]
             return Booked(
@@ -268,7 +271,8 @@ class OrderManager:
     def portfolio_state(self) -> PortfolioState:
         """Positions as the local half has them, by symbol."""
         units = self.port.local.position["units"]
-        return PortfolioState({c.symbol: float(units[c.id]) for c in self.port.contracts})
+        names = [self.port.name_of(c) for c in self.port.contracts]
+        return PortfolioState(dict(zip(names, units.tolist(), strict=True)))
 
     def orders(self) -> pd.DataFrame:
         """Live and ended orders that are remembered (schema ``orders``)."""

@@ -63,6 +63,9 @@ class LiveStep:
         """
         return self._step(self.local, messages, at, due, own, triggers, self.actions)
 
+    def publish(self) -> None:
+        """Tell whoever listens what was done, once it has been sent."""
+
     def check(self) -> None:
         """Raise UsageError if the strategy wrote more quotes than there are rows."""
         if self.local.set[0]["status"]:

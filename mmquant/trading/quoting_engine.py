@@ -3,7 +3,7 @@
 Each call builds a fresh local half, tells it the market, theo, greeks and inventory as messages,
 and asks for one decision. So limits, collars and all else that stands between the quoting and the
 market apply as they do in a run. What a run remembers is not there: own orders, delays after fills,
-measured signals.
+measured signals, and so no volatility breaker, which nothing measured would trip at each question.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mmquant.config import Config
+from mmquant.config_risk import VolatilityBreaker
 from mmquant.core.dtypes import ActionKind, Hand, Reason
 from mmquant.data.contracts import Contract
 from mmquant.data.grid import lots_to_size, tick_to_price
@@ -52,6 +53,9 @@ class QuotingEngine:
         params: Mapping[str, float] | None = None,
     ) -> None:
         self.config, self.contract = config, contract
+        breakers = config.risk.breakers.model_copy(update={"volatility": VolatilityBreaker()})
+        risk = config.risk.model_copy(update={"breakers": breakers})
+        self._asked = config.model_copy(update={"risk": risk})
         self.strategy = strategy or strategy_of(config)
         given: dict[str, Any] = dict(config.strategy.params) if strategy is None else {}
         if isinstance(self.strategy, Maker):
@@ -98,7 +102,7 @@ class QuotingEngine:
         contract = self.contract
         date = str(np.datetime64(ts, "ns").astype("datetime64[D]"))
         port = LocalPort(
-            self.config,
+            self._asked,
             [contract],
             self.strategy,
             date=date,

@@ -35,6 +35,7 @@ from tests.core.guard_desks import (
     stock,
 )
 
+AT_ONCE = {"hedge": {"min_interval_s": 0.0}}
 WANTS = [Want(BUY, 98, 1, inst) for inst in (STOCK, CALL, PUT)]
 
 
@@ -169,6 +170,65 @@ def test_flatten_cancels_then_hedges_then_works_out_of_options_then_of_the_stock
         desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
     )
     assert len(placed(desk.decide(Want(BUY, 97, 1)))) == 1
+
+
+@pytest.mark.parametrize("where", ["limits", "risk"])
+def test_a_flatten_hedges_within_the_hard_limits(where: str) -> None:
+    """What more is to be hedged waits; the option is worked out of all the same."""
+    bound = limits("instrument", name="0", max_position_units=50) if where == "risk" else {}
+    most = {"max_position_lots": 50} if where == "limits" else {}
+    desk = guarded(AT_ONCE | bound, chain(), **most)
+    greek(desk, CALL, Hand.DELTA, 0.5)
+    hold(desk, 40, CALL)
+    flattening(desk)
+    first = desk.decide()
+    assert placed(first) == [(STOCK, SELL, 94, 50), (CALL, SELL, 99, 40)]
+    desk.fill(next(a for a in first if a.inst == STOCK).order_id, SELL, 50)
+    told = desk.decide()
+    assert placed(told) == [] and (Reason.PULL_LIMIT, 0) in alerts(told)
+    assert alerts(desk.decide()) == []
+
+
+def test_after_a_flatten_and_a_resume_delta_is_hedged_as_before() -> None:
+    desk = hedger()
+    flattening(desk)
+    desk.decide()
+    desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
+    hold(desk, 3, CALL)
+    assert hedges(desk.decide()) == [(STOCK, SELL, 97, 50)]
+
+
+def test_a_flatten_counts_what_its_cancelled_quotes_could_still_fill() -> None:
+    desk = guarded(AT_ONCE, chain())
+    greek(desk, CALL, Hand.DELTA, 0.5)
+    quotes = desk.decide(Want(SELL, 101, 70, STOCK))
+    hold(desk, 2, CALL)
+    flattening(desk)
+    assert hedges(desk.decide()) == [(STOCK, SELL, 94, 30)]
+    desk.on(OrderEvent.CANCEL_ACK, quotes[0].order_id)
+    assert hedges(desk.decide()) == []
+
+
+@pytest.mark.parametrize("scope", ["instrument", "option_type"])
+def test_a_flatten_of_an_option_leaves_no_hedge_behind(scope: str) -> None:
+    name = {"instrument": "1", "option_type": "ABC C"}[scope]
+    bound = limits(scope, name=name, max_position_units=1, on_breach="flatten")
+    desk = guarded(AT_ONCE | bound, chain())
+    for inst, delta in ((CALL, 0.5), (PUT, -0.5)):
+        greek(desk, inst, Hand.DELTA, delta)
+    hold(desk, 2, CALL)
+    wants = (Want(BUY, 98, 1, STOCK), Want(BUY, 98, 1, PUT))
+    seen = []
+    for _ in range(4):
+        said = [a for a in desk.decide(*wants) if a.kind == ActionKind.PLACE]
+        seen += placed(said)
+        for a in said:
+            if a.reason != Reason.QUOTE:
+                desk.fill(a.order_id, a.side, a.lots, inst=a.inst)
+    assert [int(p["lots"]) for p in desk.local.position] == [0, 0, 0]
+    assert seen == [
+        (STOCK, SELL, 94, 100), (CALL, SELL, 99, 2), (PUT, BUY, 98, 1), (STOCK, BUY, 106, 100)
+    ]  # fmt: skip
 
 
 def test_an_option_is_never_crossed_further_from_the_mid_than_the_collar() -> None:

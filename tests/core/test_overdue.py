@@ -76,6 +76,23 @@ def test_a_cancel_without_answer_is_sent_again() -> None:
     assert (desk.open_lots(), desk.set["unknown"]) == ((0, 0), 0)
 
 
+def test_questions_leave_the_reserve_to_cancels() -> None:
+    second = 10**9
+    desk = waiting_desk(
+        max_messages=12, cancel_reserve=4, message_window_ns=second, ack_timeout_ns=5 * second
+    )
+    asks = [Want(SELL, 101 + i, 1) for i in range(12)]
+    assert len(at(desk, 12 * second, *asks[:8])) == 8
+    assert len(at(desk, 13 * second, *asks)) == 4
+    told = at(desk, 20 * second, *asks)
+    assert [a.kind for a in told].count(QUERY) == 8
+    assert desk.set["unknown"] == 12
+    cancels = desk.tell(MsgKind.CONTROL, reason=int(Control.KILL))
+    assert [a.kind for a in cancels].count(CANCEL) == 4
+    again = at(desk, 21 * second, *asks)
+    assert [a.kind for a in again if a.kind != PULL] == [QUERY] * 4 + [CANCEL] * 8
+
+
 def test_an_unanswered_move_counts_the_larger_quantity_and_keeps_its_side_back() -> None:
     desk = waiting_desk(requote=int(Requote.MODIFY))
     order_id = desk.working(BID)

@@ -139,3 +139,13 @@ def test_more_fills_than_can_be_kept_are_too_many() -> None:
     found = [alerts(desk.fill(0, BUY, 1)) for _ in range(1100)]
     tripped = [i for i, one in enumerate(found) if (Reason.PULL_PROTECTION, 1) in one]
     assert tripped == [1023]
+
+
+def test_fills_of_others_do_not_push_repeated_ones_out_of_sight() -> None:
+    """A window that holds more fills than are remembered counts as too many."""
+    desk = guarded({"repeated": {"max_fills": 600, "window_s": 100.0}}, chain())
+    for inst, count in ((STOCK, 599), (CALL, 500)):
+        for _ in range(count):
+            desk.fill(0, BUY, 1, inst=inst)
+    assert desk.local.guard.line[STOCK]["repeated"] == 0
+    assert (Reason.PULL_REPEATED, 1) in alerts(desk.fill(0, BUY, 1, inst=STOCK))

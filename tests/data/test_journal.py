@@ -121,6 +121,30 @@ def test_a_segment_without_a_whole_checkpoint_is_put_aside(tmp_path) -> None:
     assert len(segment_paths(tmp_path)) == 1
 
 
+def test_a_changed_byte_of_the_only_segment_is_damage_and_not_a_torn_end(tmp_path) -> None:
+    """Whole frames behind it must not go with it: what was sent is in them."""
+    journal = make(tmp_path)
+    rows, actions = np.zeros(3, MSG), np.zeros(4, ACTION)
+    for i in range(6):
+        journal.step(rows, action_bytes(actions), 2, i)
+    last = segment_paths(tmp_path)[0].stat().st_size
+    journal.step(rows, action_bytes(actions), 2, 6)
+    journal.close(in_order=False)
+    path = segment_paths(tmp_path)[0]
+    data = path.read_bytes()
+    for at in range(0, len(data), 7):
+        changed = bytearray(data)
+        changed[at] ^= 1
+        path.write_bytes(changed)
+        if at < last:
+            for read in (read_journal, put_torn_aside):
+                with pytest.raises(DataError, match="damaged"):
+                    read(tmp_path)
+        else:
+            assert read_journal(tmp_path)[0].torn == len(data) - last
+    assert not (tmp_path / "quarantine").exists()
+
+
 @pytest.mark.parametrize("where", [0.3, 0.6, 0.9])
 def test_a_changed_byte_before_the_end_is_an_error(tmp_path, where) -> None:
     journal = make(tmp_path)

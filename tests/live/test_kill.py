@@ -7,19 +7,21 @@ import os
 import signal
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 import mmquant as mm
-from mmquant.core.dtypes import ActionKind, Reason
+from mmquant.brokers.faults import Fault, FaultPlan
+from mmquant.core.dtypes import NEVER, ActionKind, Control, Reason
 from mmquant.data.store import journal as journal_module
 from mmquant.data.store.journal import JournalError
 from mmquant.data.store.run_folder import RunFolder, kill, release
-from mmquant.errors import DataError, LockedError, UsageError
+from mmquant.errors import CheckFailed, DataError, LockedError, UsageError
 from mmquant.live.kill import KillSwitch
 from mmquant.live.loop import LiveLoop
 from mmquant.live.recovery import open_live
+from mmquant.trading import messages
 from mmquant.trading.halves import open_session
+from tests.faults.live_runs import live_loop
 from tests.live.exchange_server import ExchangeServer, LocalBroker
 
 pytestmark = pytest.mark.compiled
@@ -189,6 +191,92 @@ def test_a_stop_in_order_cancels_and_may_be_gone_on_with(tmp_path) -> None:
     assert again.broker.count(ActionKind.PLACE) > 0
 
 
+def test_a_stop_in_order_is_no_word_of_a_person(tmp_path) -> None:
+    """What waits for a person's resume waits over a stop and a new start too."""
+    risk = {"repeated": {"max_fills": 3, "window_s": 1000.0}}
+    rig = Rig(tmp_path, config={"risk": risk}, minutes=1)
+    rig.at_decision(150, lambda loop: loop.switch.stop())
+    rig.run()
+    latched = Reason.PULL_REPEATED
+    assert rig.loop.step.local.guard.line[0]["repeated"] == latched
+    again = Rig(tmp_path, config={"risk": risk}, minutes=1, server=rig.server)
+    again.run()
+    assert again.found is not None and again.found.in_order
+    assert again.loop.step.local.guard.line[0]["repeated"] == latched
+    assert again.broker.count(ActionKind.PLACE) == 0
+
+
+def test_a_stop_that_cannot_cancel_is_an_error_and_a_kill(tmp_path) -> None:
+    rig = Rig(tmp_path, minutes=1)
+    rig.broker.drop_cancels = True
+    rig.at_decision(50, lambda loop: loop.switch.stop())
+    with pytest.raises(CheckFailed, match="of its orders may still be open"):
+        rig.run()
+    assert rig.server.resting() != {}
+    assert rig.folder.kill_file.read_text() == "a stop left orders open\n"
+
+
+def test_a_kill_escalates_once_the_link_is_back(tmp_path) -> None:
+    """What is asked for while the link is down reaches nobody."""
+    faults = (
+        Fault(kind="link_down", from_ns=6_000_000_000, for_ns=9_000_000_000),
+        Fault(kind="lose_request", of="cancel", probability=1.0),
+    )
+    tape = mm.make_demo_tape(seed=5, minutes=1)
+    loop, broker = live_loop(CONFIG, tape, FaultPlan(faults=faults), tmp_path / "run")
+    decide, escalate, down = loop._decide, broker.cancel_account, []
+
+    def kill_at_7s(progress) -> None:
+        decide(progress)
+        if loop.now - broker.start_ts >= 7_000_000_000:
+            loop.kill("test")
+
+    def cancel_account(ts) -> None:
+        down.append(broker.link.down(ts))
+        escalate(ts)
+
+    loop._decide, broker.cancel_account = kill_at_7s, cancel_account
+    loop.run()
+    assert down == [False]
+    assert loop.switch.verified and broker.open == {}
+
+
+def test_a_message_that_is_posted_is_taken_without_a_decision(tmp_path) -> None:
+    """A market that is silent asks for no decision: a kill must not wait for one."""
+    rig = Rig(tmp_path)
+    look, when = rig.loop.switch.look, []
+
+    def post(loop, now) -> None:
+        look(loop, now)
+        if not when:
+            when.append(loop.decisions)
+            rig.loop.inbox.post(messages.control(0, Control.KILL))
+
+    rig.loop._decide = lambda progress: None
+    rig.loop.switch.look = post
+    rig.run()
+    assert rig.state["blocked"] == Reason.PULL_KILLED
+
+
+def test_a_full_disk_does_not_lose_the_kill(tmp_path, monkeypatch) -> None:
+    rig = Rig(tmp_path)
+
+    def full(*_) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("mmquant.data.store.run_folder.write_safely", full)
+    rig.at_decision(50, lambda loop: monkeypatch.setattr(journal_module.os, "write", full))
+    with pytest.raises(JournalError):
+        rig.run()
+    monkeypatch.undo()
+    again = Rig(tmp_path)
+    before = again.loop.now
+    again.run()
+    assert again.broker.count(ActionKind.PLACE) == 0
+    cancels = [ts for ts, kind in again.broker.sent if kind == ActionKind.CANCEL]
+    assert all(ts >= before for ts in cancels) and again.state["blocked"] == Reason.PULL_KILLED
+
+
 def test_a_run_is_held_by_one_process_and_released_by_a_person(tmp_path) -> None:
     rig = Rig(tmp_path)
     with pytest.raises(LockedError):
@@ -226,7 +314,7 @@ def test_a_switch_without_a_folder_latches_nothing() -> None:
     switch = KillSwitch()
     switch.press("test")
     assert switch.asked and not switch.killed
-    assert np.isfinite(switch.look_ts)
+    assert switch.look_ts == NEVER
 
 
 def test_more_executions_than_there_is_room_for_kill_and_are_all_booked(tmp_path) -> None:

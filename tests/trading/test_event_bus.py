@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import pytest
 
@@ -93,3 +94,21 @@ def test_one_who_comes_late_hears_only_what_is_new(config, tape):
     mm.replay(config, tape, bus=bus)
     assert heard
     assert all(isinstance(e.after, mm.OrderState) for e in heard)
+
+
+@dataclass
+class Unhashable:
+    """As users write them: a dataclass with a method that listens."""
+
+    heard: int = 0
+
+    def on_order(self, event):
+        self.heard += 1
+        raise RuntimeError("no")
+
+
+def test_a_subscriber_that_cannot_be_hashed_stops_nothing_when_it_fails(config, tape, plain):
+    bus, listener = mm.EventBus(max_failures=2), Unhashable()
+    bus.subscribe("order", listener.on_order)
+    assert mm.replay(config, tape, bus=bus).digest() == plain.digest()
+    assert (listener.heard, list(bus.failures.values())) == (2, [2])

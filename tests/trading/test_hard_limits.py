@@ -21,6 +21,7 @@ ALL = {
         "price_collar_bps": 100,
         "max_book_age_s": 10,
         "max_messages": 40,
+        "cancel_reserve": 10,
         "prevent_own_cross": True,
     },
     "orders": {"duplicate_window_s": 0.5},
@@ -38,7 +39,7 @@ def test_nothing_is_missing_where_all_are_set():
 def test_each_hard_limit_is_asked_for(name):
     key = HARD_LIMITS[name][0]
     section, *_, last = key.split(".")
-    off = False if last == "prevent_own_cross" else None
+    off = {"prevent_own_cross": False, "cancel_reserve": 0}.get(last)
     without = {} if section == "risk" else ALL[section] | {last: off}
     config = mm.Config.from_dict(ALL | {section: without})
     assert unset_hard_limits(config) == [key]

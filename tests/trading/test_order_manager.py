@@ -17,6 +17,7 @@ from mmquant.core.dtypes import (
     Reason,
     TimeInForce,
 )
+from mmquant.data.store.journal import JournalError
 from mmquant.errors import UsageError
 from mmquant.schema import validate
 from mmquant.trading import messages
@@ -59,14 +60,18 @@ CONTRACTS = [
 ]  # fmt: skip
 
 
-def desk(**sections: dict) -> tuple[mm.OrderManager, ScriptedBroker]:
+def desk(
+    bus: mm.EventBus | None = None, **sections: dict
+) -> tuple[mm.OrderManager, ScriptedBroker]:
     """A manager that has seen markets of 100.00 to 100.02, and 2.00 to 2.10."""
     broker = ScriptedBroker()
     ticks = [(10_000, 10_002), (10_000, 10_002), (40, 42)]
     for inst, pair in enumerate(ticks):
         for side, tick in zip((1, -1), pair, strict=True):
             broker.waiting.append(messages.book_level(TS + 1, inst, side, tick, 100))
-    manager = mm.OrderManager(mm.Config.from_dict(sections), CONTRACTS, broker, date="2024-06-03")
+    manager = mm.OrderManager(
+        mm.Config.from_dict(sections), CONTRACTS, broker, date="2024-06-03", bus=bus
+    )
     manager.pump(TS + SECOND)
     return manager, broker
 
@@ -292,3 +297,129 @@ def test_an_unconfirmed_order_that_cannot_be_asked_after_bars_its_side_only():
     said = manager.place_quote(1, 99.0, 1, **where)
     assert said == Denied(Reason.PULL_RECONCILING, manager.now)
     assert manager.orders()["status"].item() == OrderState.UNKNOWN
+
+
+def test_a_subscriber_may_send_orders_and_each_leaves_once():
+    bus = mm.EventBus()
+    manager, broker = desk(bus)
+    where = {"symbol": "ABC", "venue": "SMART"}
+    told, answers = [], []
+
+    def hedge(event):
+        told.append(event.order_id)
+        if event.before is None and len(answers) < 2:
+            answers.append(manager.place_quote(-1, 100.05, 3, **where))
+
+    bus.subscribe("order", hedge)
+    first = place(manager, 1, 100.0, 5, **where)
+    hedges = [said.order_id for said in answers]
+    assert [(sent[1], *sent[3:]) for sent in broker.sent] == [
+        (first, 10_000, 5), (hedges[0], 10_005, 3), (hedges[1], 10_005, 3)
+    ]  # fmt: skip
+    assert told == [first, *hedges]
+
+
+def test_a_subscriber_may_kill_and_the_request_keeps_its_own_answer():
+    bus = mm.EventBus()
+    manager, broker = desk(bus, limits={"max_position_lots": 10})
+    guard = mm.RiskGuard.of(manager)
+    where = {"symbol": "ABC", "venue": "SMART"}
+    order = place(manager, 1, 100.0, 4, **where)
+    bus.subscribe("alert", lambda _: guard.blocked == Reason.NONE and guard.kill())
+    assert manager.place_quote(1, 99.0, 50, **where) == Denied(Reason.PULL_LIMIT, manager.now)
+    assert guard.blocked == Reason.PULL_KILLED
+    cancels = [sent for sent in broker.sent if sent[0] == ActionKind.CANCEL]
+    assert [sent[1] for sent in cancels] == [order]
+
+
+def test_positions_are_told_for_each_venue_and_understood_again():
+    manager, _ = desk()
+    for number, (venue, lots) in enumerate((("SMART", 7), ("ISLAND", 2)), 1):
+        fill = {"timestamp": manager.now, "symbol": "ABC", "venue": venue}
+        manager.handle_fill(Fill(0, number, 1, 100.0, lots, **fill))
+    state = manager.portfolio_state()
+    assert state.positions == {"ABC@SMART": 7.0, "ABC@ISLAND": 2.0, "ABC 100 C": 0.0}
+    assert isinstance(manager.place_quote(1, 100.0, 1, state, symbol="ABC@ISLAND"), Accepted)
+    assert manager.orders()["venue"].item() == "ISLAND"
+    other = mm.PortfolioState({"ABC@SMART": 8.0})
+    denied = manager.place_quote(1, 100.0, 1, other, symbol="ABC@SMART")
+    assert denied == Denied(Reason.PULL_POSITION, manager.now)
+
+
+def test_a_correction_of_a_price_is_booked_and_a_repeat_is_not():
+    manager, _ = desk()
+    terms = {"timestamp": manager.now, "symbol": "ABC", "venue": "SMART"}
+    assert manager.handle_fill(Fill(0, 1, 1, 100.0, 7, **terms)).booked
+    for booked in (True, False):
+        found = manager.handle_fill(Fill(0, 1, 1, 101.0, 7, revision=1, **terms))
+        assert found.booked == booked
+    assert manager.port.local.position[0]["cash"] == -707.0
+
+
+class FullJournal:
+    """A journal that cannot be written any more."""
+
+    failed = False
+
+    def step(self, *_) -> None:
+        if self.failed:
+            raise JournalError("full")
+
+
+def test_without_its_journal_a_manager_cancels_all_and_sends_nothing_more():
+    manager, broker = desk()
+    where = {"symbol": "ABC", "venue": "SMART"}
+    manager.port.journal = journal = FullJournal()
+    order = place(manager, 1, 100.0, 5, **where)
+    journal.failed = True
+    with pytest.raises(JournalError):
+        manager.place_quote(1, 99.0, 5, **where)
+    assert [sent[:2] for sent in broker.sent[1:]] == [(ActionKind.CANCEL, order)]
+    assert manager.place_quote(1, 99.0, 5, **where) == Denied(Reason.PULL_KILLED, manager.now)
+
+
+def test_a_stock_and_its_options_of_one_symbol_are_told_apart_by_name():
+    option = {"expiry": "2024-06-21", "right": "C", "tick_class": "penny"}
+    contracts = [
+        mm.Contract.equity(0, "ABC", venue="SMART"),
+        mm.Contract.option(1, "ABC", venue="SMART", strike=100.0, **option),
+        mm.Contract.option(2, "ABC", venue="SMART", strike=102.5, **option),
+        mm.Contract.option(3, "ABC", venue="BOX", strike=102.5, **option),
+    ]
+    broker = ScriptedBroker()
+    for inst in range(4):
+        for side, tick in ((1, 500), (-1, 510)):
+            broker.waiting.append(messages.book_level(TS + 1, inst, side, tick, 100))
+    manager = mm.OrderManager(mm.Config(), contracts, broker, date="2024-06-03")
+    manager.pump(TS + SECOND)
+    names = list(manager.portfolio_state().positions)
+    assert names == [
+        "ABC", "ABC 2024-06-21 100 C", "ABC 2024-06-21 102.5 C@SMART",
+        "ABC 2024-06-21 102.5 C@BOX",
+    ]  # fmt: skip
+    for name in names:
+        place(manager, 1, 5.0, 1, symbol=name)
+    assert [sent[2] for sent in broker.sent] == [0, 1, 2, 3]
+    with pytest.raises(UsageError, match="name one of"):
+        manager.place_quote(1, 5.0, 1, symbol="ABC 2024-06-21 102.5 C")
+
+
+def test_one_side_of_a_series_works_whatever_its_venues():
+    terms = {"expiry": "2024-06-21", "strike": 100.0, "right": "C", "tick_class": "penny"}
+    contracts = [
+        mm.Contract.option(i, "ABC", venue=venue, **terms)
+        for i, venue in enumerate(("SMART", "BOX"))
+    ]
+    for one_side, reason in ((True, Reason.PULL_OTHER_SIDE), (False, Reason.OWN_CROSS)):
+        broker = ScriptedBroker()
+        for inst in range(2):
+            for side, tick in ((1, 200), (-1, 210)):
+                broker.waiting.append(messages.book_level(TS + 1, inst, side, tick, 100))
+        limits = {"one_side_per_option": one_side, "prevent_own_cross": not one_side}
+        config = mm.Config.from_dict({"limits": limits})
+        manager = mm.OrderManager(config, contracts, broker, date="2024-06-03")
+        manager.pump(TS + SECOND)
+        place(manager, 1, 2.05, 5, symbol="ABC", venue="SMART")
+        denied = manager.place_quote(-1, 2.04, 5, symbol="ABC", venue="BOX")
+        assert denied == Denied(reason, manager.now)
+        place(manager, 1, 2.03, 5, symbol="ABC", venue="BOX")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,3 +138,12 @@ def test_a_run_quotes_what_the_engine_says_it_would():
         assert np.array_equal(said["size"].values, want["size"].values)
         compared.add(held)
     assert len(compared) > 3, "at several inventories"
+
+
+def test_the_example_of_the_pages_is_quoted():
+    """Its volatility breaker needs a history, which a single question has not."""
+    config = mm.Config.load(Path(mm.__file__).parent / "strategies/quoting/guarded.yaml")
+    engine = mm.QuotingEngine(config, mm.Contract.equity(0, "ABC", venue="SMART"))
+    table = engine.quote([(100.00, 500)], [(100.02, 300)], ts=1_717_400_000_000_000_000)
+    assert table["side"].tolist() == [1, -1] and (table["size"] > 0).all()
+    assert set(table["reason"]) == {mm.Reason.QUOTE}

@@ -26,6 +26,8 @@ HEADER_BYTES = _HEADER.size
 FRAME = struct.Struct("<IIQIIII")
 """checksum, bytes of the payload, sequence, FrameKind, messages, actions, 0."""
 FRAME_BYTES = FRAME.size
+FRAME_SEQUENCE_AT = 8
+"""Where the sequence is in a frame's header."""
 MOST_BYTES = 1 << 30
 """No payload is longer: what says so is no frame."""
 

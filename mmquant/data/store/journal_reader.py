@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmquant.data.store.journal import Tail
 from mmquant.data.store.journal_format import (
+    FRAME,
     FRAME_BYTES,
+    FRAME_SEQUENCE_AT,
     HEADER_BYTES,
     SUFFIX,
     Frame,
@@ -73,11 +76,14 @@ def segment_paths(folder: Path) -> list[Path]:
 def scan_segment(path: Path) -> Segment | None:
     """Check a segment frame by frame; None where its header is not whole.
 
-    Raises DataError where it was written by another layout of rows.
+    Raises DataError where it was written by another layout of rows, or where whole frames follow
+    one that is not: that is damage, and no write that was cut off.
     """
     data = memoryview(path.read_bytes())
     header = parse_header(bytes(data[:HEADER_BYTES]))
     if header is None:
+        if is_followed(data, HEADER_BYTES):
+            raise DataError("the header of a segment of the journal is damaged", where=str(path))
         return None
     if header.layout != layout_digest():
         raise DataError(
@@ -90,7 +96,45 @@ def scan_segment(path: Path) -> Segment | None:
         frame, chain = found
         at += FRAME_BYTES + payload_bytes(frame)
         sequence += 1
+    if is_followed(data, at, sequence, chain):
+        raise DataError(
+            f"frame {sequence} of the journal is damaged, and whole ones follow it",
+            where=f"{path}, byte {at}",
+            fix="restore the file; or cut it off there, and let the broker tell what came after",
+        )
     return Segment(path, header, at, len(data), sequence - 1, chain)
+
+
+def is_followed(data: memoryview, at: int, sequence: int = 0, chain: int = 0) -> bool:
+    """Whether a whole frame comes behind the one at an offset (0: of any sequence), which is not.
+
+    A checksum runs on from the one before it. That of the damaged frame is taken as it was written
+    and as it comes out now; where it fails both ways, the frame after the next one is a proof.
+    """
+    if at + FRAME_BYTES > len(data):
+        return False
+    written, length, number, *_ = FRAME.unpack_from(data, at)
+    after = (sequence or number) + 1
+    end = at + FRAME_BYTES + length
+    chains = (written, zlib.crc32(data[at + 4 : end], chain))
+    for start in (end, *_starts(bytes(data[at:]), at, after)):
+        if any(read_frame(data, start, one, after) is not None for one in chains):
+            return True
+        if start + FRAME_BYTES <= len(data):
+            own, size, number, *_ = FRAME.unpack_from(data, start)
+            behind = start + FRAME_BYTES + size
+            if number == after and read_frame(data, behind, own, after + 1) is not None:
+                return True
+    return False
+
+
+def _starts(rest: bytes, at: int, sequence: int) -> Iterator[int]:
+    """Where a frame of this sequence could begin."""
+    text = (sequence % 2**64).to_bytes(8, "little")
+    found = rest.find(text, FRAME_BYTES)
+    while found >= 0:
+        yield at + found - FRAME_SEQUENCE_AT
+        found = rest.find(text, found + 1)
 
 
 def read_journal(folder: Path, *, last_only: bool = False) -> list[Segment]:

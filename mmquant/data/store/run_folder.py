@@ -63,9 +63,13 @@ class RunFolder:
         return False
 
     def latch(self, why: str) -> None:
-        """Write the file ``KILL``, safely, unless it is there."""
-        if not self.kill_file.exists():
+        """Write the file ``KILL``, safely, unless it is there; on a full disk an empty one."""
+        if self.kill_file.exists():
+            return
+        try:
             write_safely(self.kill_file, f"{why}\n")
+        except OSError:
+            self.kill_file.touch()
 
 
 def write_safely(path: Path, text: str) -> None:
