@@ -49,7 +49,8 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _calibration,
         _signals,
         _mathfn,
-        _american,
+        _european_options,
+        _american_options,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -238,10 +239,27 @@ def _mathfn() -> None:
         loop(half, out)
 
 
-def _american() -> None:
+def _european_options() -> None:
     import numpy as np
 
-    from mmquant.core import american, american_dividends, dividend_exercise, exercise_boundary
+    from mmquant.core import black, implied_vol
+    from mmquant.core.option_rows import ROWS
+
+    one, out, table = np.ones(1), np.zeros(1), np.zeros((ROWS, 1))
+    black.black_price(1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    black.spot_price(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    black.black_price_many(one, one, one, one, one, one, out)
+    black.spot_price_many(one, one, one, one, one, one, one, out)
+    black.black_many(one, one, one, one, one, one, table)
+    black.spot_many(one, one, one, one, one, one, one, table)
+    implied_vol.implied_vol(1.0, 0.5, 1.0, 1.0, 1.0)
+    implied_vol.implied_vol_many(one, out, one, one, one, out, np.zeros(1, np.int8))
+
+
+def _american_options() -> None:
+    import numpy as np
+
+    from mmquant.core import american, american_dividends, exercise_boundary
     from mmquant.core.american_implied_vol import american_implied_vol_many
 
     one, value, status = np.ones(1), np.zeros(1), np.zeros(1, np.int64)
@@ -255,4 +273,3 @@ def _american() -> None:
     exercise_boundary.exercise_boundary_many(-one, *option[2:], fast, value, status)
     model = american_dividends.SPOT
     american_dividends.dividend_many(*option, *dividends, model, True, fast, out, status)
-    dividend_exercise.dividend_advice_many(*option, 0.01, *dividends, fast, out, status)
