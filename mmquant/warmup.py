@@ -50,6 +50,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _signals,
         _mathfn,
         _european_options,
+        _american_options,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -253,3 +254,22 @@ def _european_options() -> None:
     black.spot_many(one, one, one, one, one, one, one, table)
     implied_vol.implied_vol(1.0, 0.5, 1.0, 1.0, 1.0)
     implied_vol.implied_vol_many(one, out, one, one, one, out, np.zeros(1, np.int8))
+
+
+def _american_options() -> None:
+    import numpy as np
+
+    from mmquant.core import american, american_dividends, exercise_boundary
+    from mmquant.core.american_implied_vol import american_implied_vol_many
+
+    one, value, status = np.ones(1), np.zeros(1), np.zeros(1, np.int64)
+    out, fast = np.zeros((9, 1)), american.FAST
+    rates = (0.05 * one, 0.02 * one)
+    option = (-one, one, one, one, 0.3 * one, *rates)
+    dividends = (0.5 * one, 0.01 * one)
+    american.american_many(*option, fast, out, status)
+    american.american_chain(-one, 1.0, one, 1.0, 0.3 * one, 0.05, 0.02, fast, out, status)
+    american_implied_vol_many(-one, 0.1 * one, one, one, one, *rates, fast, value, status)
+    exercise_boundary.exercise_boundary_many(-one, *option[2:], fast, value, status)
+    model = american_dividends.SPOT
+    american_dividends.dividend_many(*option, *dividends, model, True, fast, out, status)
