@@ -109,7 +109,7 @@ def make_run(
 def refusals(local: Local, owner: int) -> dict[str, int]:
     """How many orders and quotes were kept back, by the name of the Reason, the most first."""
     counts = local.refusals[owner]
-    found = {Reason(int(code)).name: int(counts[code]) for code in np.flatnonzero(counts)}
+    found = {Reason(code).name: n for code, n in enumerate(counts.tolist()) if n}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
