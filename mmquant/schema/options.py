@@ -1,6 +1,6 @@
 """Datasets of option chains: what goes in, and what comes out of prices, greeks and volatilities.
 
-Variables may have any of the dims, in any order: what a value does not depend on, it has no dim for.
+Variables may have any of the dims, in any order: none for what a value does not depend on.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ OPTION_CHAIN = Table(
     "What `mm.options` is asked about: the options of a chain and the market around them. Other "
     "variables may stand beside; they are not looked at.",
     (
-        _perhaps("spot", "ccy", "Price of the underlying; greeks are by it. Give this or `forward`."),
-        _perhaps("forward", "ccy", "Forward price at the expiry; greeks are by it. European only."),
+        _perhaps("spot", "ccy", "Price of the underlying; greeks are by it. This or `forward`."),
+        _perhaps("forward", "ccy", "Forward price at expiry; greeks are by it. European only."),
         _given("strike", "ccy", "Strike price."),
         Column("right", "str", "", "`C` or `P`, or the integers 1 for a call and -1 for a put.",
                codes=SIDES),
@@ -65,13 +65,13 @@ OPTION_CHAIN = Table(
         _perhaps("vol", "1/sqrt(year)", "Volatility; `price`, `greeks` and `exercise_*` need it."),
         _perhaps("price", "ccy", "Price of the option, discounted; `implied_vol` needs it."),
         _given("rate", "1/year", "Interest rate, continuously compounded."),
-        _perhaps("dividend_yield", "1/year", "Dividend yield, continuous; without it there is none. "
-                 "With `spot` only."),
+        _perhaps("dividend_yield", "1/year", "Dividend yield, continuous; 0 if not there. With "
+                 "`spot` only."),
         Column("exercise", "str", "", f"{_EXERCISE}; an attribute will do where all are alike.",
                optional=True),
         Column("dividend_years", "float64", "year", "Time to each ex-date of a cash dividend, over "
                "`dividend`.", nullable=True, optional=True),
-        Column("dividend_amount", "float64", "ccy", "Cash amount of each dividend, over `dividend`.",
+        Column("dividend_amount", "float64", "ccy", "Cash amount of each, over `dividend`.",
                nullable=True, optional=True),
     ),
     (Column("exercise", "str", "", f"{_EXERCISE}, for all options.", optional=True),),
@@ -86,8 +86,8 @@ GREEKS = (
     _given("gamma", "1/ccy", "Change of delta per unit of the underlying's price."),
     _given("vega", "ccy", "Change of value per unit (1.00) of volatility."),
     _given("theta", "ccy/year", "Change of value per year that passes."),
-    _given("rho", "ccy*year", "Change of value per unit (1.00) of the rate; the forward stays where "
-           "it is given."),
+    _given("rho", "ccy*year", "Change of value per unit (1.00) of the rate; spot or forward stay, "
+           "whichever is given."),
     _given("vanna", "1", "Change of delta per unit (1.00) of volatility."),
     _given("volga", "ccy", "Change of vega per unit (1.00) of volatility."),
     _given("charm", "1/year", "Change of delta per year that passes."),
@@ -95,9 +95,7 @@ GREEKS = (
 
 
 def _result(name: str, text: str, *columns: Column) -> Table:
-    return Table(
-        name, "dataset", DIMS, text, (*columns, _STATUS), (_METHOD,), free=True
-    )
+    return Table(name, "dataset", DIMS, text, (*columns, _STATUS), (_METHOD,), free=True)
 
 
 OPTION_PRICES = _result("option_prices", "What `mm.options.price` answers.", PRICE)
@@ -115,8 +113,8 @@ IMPLIED_VOLS = _result(
 EXERCISE_BOUNDARY = _result(
     "exercise_boundary",
     "What `mm.options.exercise_boundary` answers.",
-    _given("boundary", "ccy", "Price of the underlying from which on it is best to exercise now: at "
-           "or below it for a put, at or above it for a call."),
+    _given("boundary", "ccy", "Price of the underlying at which exercise becomes best: at or below "
+           "it for a put, at or above it for a call."),
 )  # fmt: skip
 EXERCISE_ADVICE = _result(
     "exercise_advice",

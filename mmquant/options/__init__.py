@@ -1,0 +1,11 @@
+"""Option chains as Datasets: prices, greeks, implied volatilities, early exercise.
+
+>>> import mmquant as mm
+>>> vols = mm.options.implied_vol(chain)
+"""
+
+from __future__ import annotations
+
+from mmquant.options.valuation import greeks, implied_vol, price
+
+__all__ = ["greeks", "implied_vol", "price"]

@@ -1,0 +1,102 @@
+"""European options in rows: Black-76 on a forward, Black-Scholes-Merton on a spot."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmquant.core.black import black_many, black_price_many, spot_many, spot_price_many
+from mmquant.core.implied_vol import implied_vol_many
+from mmquant.core.option_rows import (
+    CHARM,
+    DELTA,
+    GAMMA,
+    OPTION_OK,
+    OPTION_REFUSED,
+    PRICE,
+    RHO,
+    ROWS,
+    THETA,
+)
+from mmquant.options.rows import Answer, Rows, status_of
+from mmquant.options.settings import Settings
+
+
+def european_prices(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
+    """Prices and status codes, of shape (options,)."""
+    out = np.empty(len(rows))
+    if on_forward:
+        arrays = (rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate)
+        black_price_many(*arrays, out)
+        return out, status_of(out, rows)
+    stock = Escrowed(rows)
+    spot_price_many(*stock.arrays(), out)
+    return out, stock.status(out)
+
+
+def european_greeks(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
+    """Price and greeks, of shape (9, options), and status codes."""
+    out = np.empty((ROWS, len(rows)))
+    if on_forward:
+        arrays = (rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate)
+        black_many(*arrays, out)
+        return out, status_of(out[PRICE], rows)
+    stock = Escrowed(rows)
+    spot_many(*stock.arrays(), out)
+    stock.to_spot(out)
+    return out, stock.status(out[PRICE])
+
+
+def european_vols(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
+    """Implied volatilities and status codes."""
+    vol, status = np.empty(len(rows)), np.empty(len(rows), np.int8)
+    forward = rows.underlying
+    if not on_forward:
+        stock = Escrowed(rows)
+        forward = stock.spot * np.exp((rows.rate - rows.dividend_yield) * rows.years)
+    price = rows.quoted * np.exp(rows.rate * rows.years)
+    implied_vol_many(rows.sign, price, forward, rows.strike, rows.years, vol, status)
+    return vol, status if on_forward else stock.refuse(status)
+
+
+class Escrowed:
+    """The spot less the present value of the dividends: what is lognormal in the escrowed model.
+
+    A dividend counts where its ex-date is after now and before the expiry. Between ex-dates the
+    spot grows by rate less yield, so dividends are discounted by that: the forward is then the
+    same as where the spot itself is lognormal between ex-dates.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.carry = rows.rate - rows.dividend_yield
+        self.worth = np.zeros(len(rows))
+        """Present value of the dividends, and its change by the rate."""
+        self.worth_by_rate = np.zeros(len(rows))
+        for years, amount in zip(rows.dividend_years.T, rows.dividend_amount.T, strict=True):
+            counts = ~((years <= 0.0) | (years >= rows.years))
+            worth = np.where(counts, amount * np.exp(-self.carry * years), 0.0 * (years + amount))
+            self.worth += worth
+            self.worth_by_rate -= np.where(counts, years, 0.0) * worth
+        self.spot = rows.underlying - self.worth
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        rows = self.rows
+        return (
+            rows.sign, self.spot, rows.strike, rows.years, rows.quoted, rows.rate,
+            rows.dividend_yield,
+        )  # fmt: skip
+
+    def to_spot(self, out: np.ndarray) -> None:
+        """Greeks by the spot out of those by the escrowed one: it moves with rate and time."""
+        by_time = -self.carry * self.worth
+        out[THETA] += out[DELTA] * by_time
+        out[CHARM] += out[GAMMA] * by_time
+        out[RHO] -= out[DELTA] * self.worth_by_rate
+
+    def status(self, value: np.ndarray) -> np.ndarray:
+        return self.refuse(status_of(value, self.rows))
+
+    def refuse(self, status: np.ndarray) -> np.ndarray:
+        """Refused where the dividends are worth more than the spot."""
+        eaten = (self.spot <= 0.0) & (self.rows.underlying > 0.0) & (status != OPTION_OK)
+        return np.where(eaten, OPTION_REFUSED, status).astype(np.int8)
