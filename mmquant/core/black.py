@@ -1,0 +1,214 @@
+"""European options after Black (1976), Black and Scholes (1973) and Merton (1973).
+
+Price and greeks in one pass, by the out-of-the-money option of the two at a strike. With a =
+|x| / s and t = s / 2, x the logarithm of forward over strike and s the volatility to expiry, it is
+
+    C phi(a - t) (M(a - t) - M(a + t)),
+
+C the smaller of discounted forward and strike and M Mills' ratio: its digits are kept however far
+out of the money it is, and however short. The other option follows by parity. Near the money the
+logarithm of the ratio of two prices is taken of their difference.
+
+Per unit: vega per 1.00 of volatility, theta and charm per year that passes, rho per 1.00 of rate.
+With no volatility or no time left, rows are the limits; at the money there, greeks are NaN, as
+they have none. NaN in a row's inputs, and inputs that make no sense, give NaN.
+"""
+
+from __future__ import annotations
+
+import math
+
+from mmquant.core.jit import formula, inner_formula, kernel
+from mmquant.core.mathfn import INF, NAN, exp, log1p, norm_pdf
+from mmquant.core.mills import mills_pair
+from mmquant.core.mills_tables import MILLS_START
+from mmquant.core.option_rows import (
+    CHARM,
+    DELTA,
+    GAMMA,
+    PRICE,
+    RHO,
+    THETA,
+    VANNA,
+    VEGA,
+    VOLGA,
+)
+
+FAR = 100.0
+"""Deviations beyond which the density is zero in doubles."""
+
+
+@inner_formula
+def log_ratio(above, below):
+    """log(above / below) of positive numbers, exact near 0 to the last ulp or two."""
+    difference = above - below
+    value = log1p(abs(difference) / (below if difference > 0.0 else above))
+    return value if difference > 0.0 else -value
+
+
+@inner_formula
+def usable(sign, spot, strike, years, vol, carry):
+    """All finite, prices positive, time and volatility not negative, and a call or a put."""
+    return (
+        (sign == 1.0 or sign == -1.0)
+        and (spot > 0.0 and spot < INF)
+        and (strike > 0.0 and strike < INF)
+        and (years >= 0.0 and years < INF)
+        and (vol >= 0.0 and vol < INF)
+        and abs(carry) < INF
+    )
+
+
+@inner_formula
+def sides(x, deviation, spot_value, strike_value):
+    """(price of the option out of the money, V, near, near rest, far, d1, d2).
+
+    V is discounted forward times density of d1; ``near`` and ``far`` are the smaller and the
+    larger of discounted forward and strike, each times its tail, and ``near rest`` what is left of
+    the smaller.
+    """
+    certain = deviation == 0.0
+    a = FAR if certain else abs(x) / (1.0 if certain else deviation)
+    t = 0.5 * deviation
+    y1, y2 = a - t, a + t
+    high = y1 < MILLS_START
+    m1, m2, slope = mills_pair(-y1 if high else y1, y2)
+    below = x < 0.0
+    smaller = spot_value if below else strike_value
+    v = smaller * norm_pdf(y1)
+    tail, far = v * m1, v * m2
+    near = smaller - tail if high else tail
+    rest = tail if high else smaller - tail
+    out_of_money = near - far if high else v * (deviation * slope)
+    return out_of_money, v, near, rest, far, -y1 if below else y2, -y2 if below else y1
+
+
+@inner_formula
+def price_of(sign, x, deviation, spot_value, strike_value):
+    out_of_money, _, _, _, _, _, _ = sides(x, deviation, spot_value, strike_value)
+    below = x < 0.0
+    more = strike_value - spot_value if below else spot_value - strike_value
+    return out_of_money if (sign > 0.0) == below else out_of_money + more
+
+
+@inner_formula
+def greeks_of(sign, spot, years, vol, x, spot_value, strike_value, rate, dividend_yield):
+    """Price and greeks by the spot, for usable inputs; all NaN where x is."""
+    years = years if years > 0.0 else 0.0
+    root = math.sqrt(years)
+    deviation = vol * root
+    out_of_money, v, near, rest, far, d1, d2 = sides(x, deviation, spot_value, strike_value)
+    below = x < 0.0
+    larger = strike_value if below else spot_value
+    more = larger - (spot_value if below else strike_value)
+    chosen = (sign > 0.0) == below
+    price = out_of_money if chosen else out_of_money + more
+    near = near if chosen else rest
+    far = far if chosen else larger - far
+    kink = NAN if deviation == 0.0 and x == 0.0 else 0.0
+    v = v + kink
+    by_spot = sign * ((near if below else far) + kink)
+    by_strike = sign * ((far if below else near) + kink)
+    deviation = deviation if deviation > 0.0 else 1.0
+    vol_below = vol if vol > 0.0 else 1.0
+    years_below = years if years > 0.0 else 1.0
+    root_below = root if root > 0.0 else 1.0
+    per_spot = v / spot
+    delta = by_spot / spot
+    gamma = per_spot / (spot * deviation)
+    vega = v * root
+    decay = 0.5 * v * vol / root_below
+    theta = dividend_yield * by_spot - rate * by_strike - decay
+    rho = years * by_strike
+    vanna = -per_spot * d2 / vol_below
+    volga = vega * d1 * d2 / vol_below
+    drift = (rate - dividend_yield) / deviation - 0.5 * d2 / years_below
+    charm = dividend_yield * delta - per_spot * drift
+    return price, delta, gamma, vega, theta, rho, vanna, volga, charm
+
+
+@formula
+def black_price(sign, forward, strike, years, vol, rate):
+    """Price of an option on a forward; see black_many."""
+    good = usable(sign, forward, strike, years, vol, rate)
+    forward = forward if good else 1.0
+    strike = strike if good else 1.0
+    years = years if good else 1.0
+    x = log_ratio(forward, strike) if good else NAN
+    discount = exp(-rate * years)
+    return price_of(sign, x, vol * math.sqrt(years), discount * forward, discount * strike)
+
+
+@formula
+def spot_price(sign, spot, strike, years, vol, rate, dividend_yield):
+    """Price of an option on a spot; see spot_many."""
+    good = usable(sign, spot, strike, years, vol, rate + dividend_yield)
+    spot = spot if good else 1.0
+    strike = strike if good else 1.0
+    years = years if good else 1.0
+    x = log_ratio(spot, strike) + (rate - dividend_yield) * years if good else NAN
+    spot_value = spot * exp(-dividend_yield * years)
+    strike_value = strike * exp(-rate * years)
+    return price_of(sign, x, vol * math.sqrt(years), spot_value, strike_value)
+
+
+@kernel
+def black_price_many(sign, forward, strike, years, vol, rate, out):
+    """Prices alone, out (n,); see black_many."""
+    for i in range(sign.size):
+        out[i] = black_price(sign[i], forward[i], strike[i], years[i], vol[i], rate[i])
+
+
+@kernel
+def spot_price_many(sign, spot, strike, years, vol, rate, dividend_yield, out):
+    """Prices alone, out (n,); see spot_many."""
+    for i in range(sign.size):
+        out[i] = spot_price(
+            sign[i], spot[i], strike[i], years[i], vol[i], rate[i], dividend_yield[i]
+        )
+
+
+@kernel
+def black_many(sign, forward, strike, years, vol, rate, out):
+    """Price and greeks of options on forwards, by Black (1976); all inputs (n,) float64.
+
+    ``sign``: 1 call, -1 put. ``forward``, ``strike`` [price]. ``years`` to expiry. ``vol`` [per
+    square root of a year]. ``rate`` continuously compounded [per year]. ``out``: (9, n), rows of
+    option_rows.py. Delta, gamma, vanna and charm are by the forward, which rho holds fixed.
+    """
+    for i in range(sign.size):
+        f, k, tau, sigma, r = forward[i], strike[i], years[i], vol[i], rate[i]
+        good = usable(sign[i], f, k, tau, sigma, r)
+        f = f if good else 1.0
+        k = k if good else 1.0
+        tau = tau if good else 1.0
+        x = log_ratio(f, k) if good else NAN
+        discount = exp(-r * tau)
+        price, delta, gamma, vega, theta, _, vanna, volga, charm = greeks_of(
+            sign[i], f, tau, sigma, x, discount * f, discount * k, r, r
+        )
+        out[PRICE, i], out[DELTA, i], out[GAMMA, i] = price, delta, gamma
+        out[VEGA, i], out[THETA, i], out[RHO, i] = vega, theta, -tau * price
+        out[VANNA, i], out[VOLGA, i], out[CHARM, i] = vanna, volga, charm
+
+
+@kernel
+def spot_many(sign, spot, strike, years, vol, rate, dividend_yield, out):
+    """Price and greeks of options on spots, by Black, Scholes and Merton; all inputs (n,) float64.
+
+    As black_many, with ``spot`` [price] and ``dividend_yield``, continuous [per year], 0 for
+    Black and Scholes. Delta, gamma, vanna and charm are by the spot, which rho holds fixed.
+    """
+    for i in range(sign.size):
+        s, k, tau, sigma, r, q = spot[i], strike[i], years[i], vol[i], rate[i], dividend_yield[i]
+        good = usable(sign[i], s, k, tau, sigma, r + q)
+        s = s if good else 1.0
+        k = k if good else 1.0
+        tau = tau if good else 1.0
+        x = log_ratio(s, k) + (r - q) * tau if good else NAN
+        price, delta, gamma, vega, theta, rho, vanna, volga, charm = greeks_of(
+            sign[i], s, tau, sigma, x, s * exp(-q * tau), k * exp(-r * tau), r, q
+        )
+        out[PRICE, i], out[DELTA, i], out[GAMMA, i] = price, delta, gamma
+        out[VEGA, i], out[THETA, i], out[RHO, i] = vega, theta, rho
+        out[VANNA, i], out[VOLGA, i], out[CHARM, i] = vanna, volga, charm
