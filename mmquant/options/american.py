@@ -1,6 +1,3 @@
-def american_greeks(rows, settings):
-    raise NotImplementedError
-
-
-def american_vols(rows, settings):
-    raise NotImplementedError
+from typing import Any
+def american_greeks(rows: Any, settings: Any) -> Any: raise NotImplementedError
+def american_vols(rows: Any, settings: Any) -> Any: raise NotImplementedError

@@ -48,7 +48,7 @@ def european_greeks(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
 
 def european_vols(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
     """Implied volatilities and status codes."""
-    vol, status = np.empty(len(rows)), np.empty(len(rows), np.int8)
+    vol, status = np.empty(len(rows)), np.empty(len(rows), np.int64)
     forward = rows.underlying
     if not on_forward:
         stock = Escrowed(rows)
@@ -99,4 +99,4 @@ class Escrowed:
     def refuse(self, status: np.ndarray) -> np.ndarray:
         """Refused where the dividends are worth more than the spot."""
         eaten = (self.spot <= 0.0) & (self.rows.underlying > 0.0) & (status != OPTION_OK)
-        return np.where(eaten, OPTION_REFUSED, status).astype(np.int8)
+        return np.where(eaten, OPTION_REFUSED, status)

@@ -91,14 +91,17 @@ def over_options(chain: Chain, formula: Formula, dtypes: list[Any]) -> tuple[xr.
         )
         n = math.prod(shape)
         flat = [
-            np.broadcast_to(v, shape + last).reshape(n, *last)
+            np.array(np.broadcast_to(v, shape + last), np.float64, order="C").reshape(n, *last)
             for v, last in zip(values, lengths, strict=True)
         ]
-        # Kernels are compiled for arrays that are float64, contiguous and writable.
-        flat = [np.require(v, np.float64, ["C", "W"]) for v in flat]
         none = [] if chain.dividends else [np.zeros((n, 0))] * 2
         rows = Rows(*flat[:4], *none, *flat[4:])
-        return tuple(found.reshape(shape) for found in formula(rows))
+        with np.errstate(all="ignore"):  # what is no number has a status
+            found = formula(rows)
+        return tuple(
+            values.astype(dtype, copy=False).reshape(shape)
+            for values, dtype in zip(found, dtypes, strict=True)
+        )
 
     found = xr.apply_ufunc(
         block,
@@ -119,4 +122,4 @@ def _in_one_chunk(array: xr.DataArray, dims: set[Any]) -> xr.DataArray:
 def status_of(value: np.ndarray, rows: Rows) -> np.ndarray:
     """Status codes of options that have a number or NaN, by their inputs."""
     why = np.where(rows.finite(), OPTION_BAD_INPUT, OPTION_NAN)
-    return np.where(np.isnan(value), why, OPTION_OK).astype(np.int8)
+    return np.where(np.isnan(value), why, OPTION_OK)

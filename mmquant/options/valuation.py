@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from mmquant.core.option_rows import OPTION_OK, PRICE
+from mmquant.core.option_rows import PRICE
 from mmquant.options.american import american_greeks, american_vols
 from mmquant.options.chain import Chain, read_chain
 from mmquant.options.european import european_greeks, european_prices, european_vols
@@ -106,7 +106,7 @@ def _evaluate(
             out, status = american(rows, settings)
         else:
             shape = (numbers, len(rows)) if numbers > 1 else (len(rows),)
-            out, status = np.empty(shape), np.full(len(rows), OPTION_OK, np.int8)
+            out, status = np.empty(shape), np.empty(len(rows), np.int64)
             out[..., ~early], status[~early] = european(rows[~early], chain.on_forward, settings)
             out[..., early], status[early] = american(rows[early], settings)
         return (*out.reshape(numbers, len(rows)), status)

@@ -58,7 +58,7 @@ def implied_vol(flag: Flags, undiscounted: Numbers, *numbers: Numbers) -> Number
         where all arguments are numbers and there is none.
     """
     arrays, shape = _arrays(flag, undiscounted, *numbers)
-    out, status = np.empty(arrays[0].size), np.empty(arrays[0].size, np.int8)
+    out, status = np.empty(arrays[0].size), np.empty(arrays[0].size, np.int64)
     implied_vol_many(*arrays, out, status)
     if shape:
         return out.reshape(shape)
@@ -109,17 +109,17 @@ def _arrays(flag: Flags, *numbers: Numbers) -> tuple[list[np.ndarray], tuple[int
     except ValueError:
         shapes = ", ".join(str(value.shape) for value in values)
         raise InvalidArgument(f"arrays of shapes {shapes} do not go together") from None
-    flat = [np.require(value.reshape(-1), np.float64, ["C", "W"]) for value in together]
+    flat = [np.array(value, np.float64, order="C").reshape(-1) for value in together]
     return flat, together[0].shape
 
 
 def signs(flag: Flags) -> np.ndarray:
     """1.0 for "c" and -1.0 for "p". Raises InvalidArgument on anything else."""
-    flags = np.asarray(flag)
+    flags = np.asarray(flag, object)
     call, put = flags == "c", flags == "p"
     known = np.asarray(call | put)
     if not known.all():
-        wrong = flags[~known].flat[0]
+        wrong = flags[~known].item(0)
         raise InvalidArgument(f"unknown flag {wrong!r}", fix="use 'c' for a call and 'p' for a put")
     return np.where(call, 1.0, -1.0)
 
