@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 
 from mmquant.core.jit import formula, inner_formula, kernel
-from mmquant.core.mathfn import INF, NAN, log, log1p
+from mmquant.core.mathfn import INF, NAN, log, log1p, log_parts, poly5
 from mmquant.core.mathfn_tables import INV_SQRT_2PI
 from mmquant.core.mills import mills_pair
 from mmquant.core.option_rows import (
@@ -39,6 +39,14 @@ ROOT_PI_8 = 0.6266570686577501
 NEAR = 2.0
 """Largest |x| / 2 for the guess by the normal distribution."""
 SMALL = 1e-300
+ROUGH_LOG = (0.99996617, -0.49945051, 0.33638915, -0.27094894, 0.17658281)
+
+
+@inner_formula
+def rough_log(x):
+    """Natural logarithm of a normal number, within a factor of 1 -+ 1e-4."""
+    n, f = log_parts(x)
+    return n * LN2 + f * poly5(ROUGH_LOG, f)
 
 
 @inner_formula
@@ -55,7 +63,7 @@ def near_guess(k, gap, mass):
     odds = gap / mass
     odds = odds if odds > 1e-8 else 1e-8
     odds = odds if odds < 1e300 else 1e300
-    flat = 2.0 * (odds / (2.0 + odds)) / log(1.0 + odds)
+    flat = 2.0 * odds / ((2.0 + odds) * rough_log(1.0 + odds))
     shape = 0.40057594 + flat * (
         0.83492379
         + flat * (-0.76483355 + flat * (1.69757345 + flat * (-1.95368903 + flat * 0.78562072)))
@@ -67,18 +75,21 @@ def near_guess(k, gap, mass):
 
 
 @inner_formula
-def rough_mills(y):
-    return (y + 1.8) / (1.44 + y * (1.8 + y))
+def tail_share(near, far):
+    """M(far) / M(near), within some per cent."""
+    return ((far + 1.8) * (1.44 + near * (1.8 + near))) / (
+        (near + 1.8) * (1.44 + far * (1.8 + far))
+    )
 
 
 @inner_formula
 def far_guess(k, mass, upper):
     """t for a large k, or for a mass that is missing to the bound."""
-    minus_log = -log(mass)
+    minus_log = -rough_log(mass)
     y = tail_point(minus_log + LN2 if upper else minus_log)
     y = y if y > 0.0 else 0.0
-    share = rough_mills(math.sqrt(y * y + 4.0 * k)) / rough_mills(y)
-    minus_log = minus_log + log(1.0 + share if upper else 1.0 - share + SMALL)
+    share = tail_share(y, math.sqrt(y * y + 4.0 * k))
+    minus_log = minus_log + rough_log(1.0 + share if upper else 1.0 - share + SMALL)
     y = tail_point(minus_log if minus_log > 0.25 else 0.25)
     y = -y if upper else y
     side = abs(y) + math.sqrt(y * y + 4.0 * k) + SMALL
@@ -86,87 +97,63 @@ def far_guess(k, mass, upper):
 
 
 @inner_formula
-def householder(t, k, mass, upper):
-    """A better t: one step of third order on log(mass), in log(t)."""
-    a = k / t
+def householder(t, k, scale, upper):
+    """A better t: one step of third order on log(mass), in log(t); ``scale`` = phi(0) / mass."""
+    below = 1.0 / t
+    a = k * below
     y1 = t - a if upper else a - t
     m1, m2, slope = mills_pair(y1, a + t)
-    ratio = m1 + m2 if upper else 2.0 * t * slope
-    miss = log(ratio * (INV_SQRT_2PI / mass)) - 0.5 * (y1 * y1)
-    first = -2.0 * t / ratio if upper else 1.0 / slope
+    half = 0.5 * (m1 + m2) if upper else t * slope
+    miss = log(half * (2.0 * scale)) - 0.5 * (y1 * y1)
+    first = -t / half if upper else t / half
+    newton = half * below * (miss if upper else -miss)
     bend = (a - t) * (a + t)
     second = bend - first
     third = bend * bend - (3.0 * (a * a) + t * t) - first * (3.0 * bend - 2.0 * first)
-    newton = -miss / first
     above = newton * (1.0 + 0.5 * newton * second)
     return t + t * (above / (1.0 + newton * (second + newton * third * (1.0 / 6.0))))
 
 
 @inner_formula
-def match(price, sign, forward, strike):
-    """(mass, upper, k, gap) of usable prices."""
-    difference = forward - strike
-    smaller = strike if difference > 0.0 else forward
-    gap = abs(difference) / smaller
-    inside = sign * difference
-    value = price - inside if inside > 0.0 else price
-    missing = (forward if sign > 0.0 else strike) - price
-    upper = missing < value
-    return (missing if upper else value) / smaller, upper, 0.5 * log1p(gap), gap
-
-
-@inner_formula
-def no_vol(sign, price, forward, strike, years):
+def why_none(sign, price, forward, strike, years, intrinsic, bound):
     """Why no volatility gives the price, or OPTION_OK."""
+    status = OPTION_ABOVE if price >= bound else OPTION_OK
+    status = OPTION_AT_INTRINSIC if price == intrinsic else status
+    status = OPTION_BELOW if price < intrinsic else status
+    kind = sign == 1.0 or sign == -1.0
+    status = status if kind and forward > 0.0 and strike > 0.0 and years > 0.0 else OPTION_BAD_INPUT
     finite = abs(price) < INF and abs(forward) < INF and abs(strike) < INF and abs(years) < INF
-    if not (finite and abs(sign) < INF):
-        return OPTION_NAN
-    if not ((sign == 1.0 or sign == -1.0) and forward > 0.0 and strike > 0.0 and years > 0.0):
-        return OPTION_BAD_INPUT
-    intrinsic = sign * (forward - strike)
-    intrinsic = intrinsic if intrinsic > 0.0 else 0.0
-    if price < intrinsic:
-        return OPTION_BELOW
-    if price == intrinsic:
-        return OPTION_AT_INTRINSIC
-    return OPTION_ABOVE if price >= (forward if sign > 0.0 else strike) else OPTION_OK
-
-
-@inner_formula
-def vol_or_nan(sign, price, forward, strike, years):
-    """The volatility; NaN where there is none, or where mass is below 1e-300."""
-    good = (
-        (sign == 1.0 or sign == -1.0)
-        and (forward > 0.0 and forward < INF)
-        and (strike > 0.0 and strike < INF)
-        and (years > 0.0 and years < INF)
-    )
-    inside = sign * (forward - strike)
-    good = good and price > (inside if inside > 0.0 else 0.0)
-    good = good and price < (forward if sign > 0.0 else strike)
-    sign = sign if good else 1.0
-    price = price if good else 0.5
-    forward = forward if good else 1.0
-    strike = strike if good else 1.0
-    mass, upper, k, gap = match(price, sign, forward, strike)
-    good = good and mass > SMALL and gap < INF
-    mass = mass if good else 0.5
-    k = k if good else 0.0
-    gap = gap if good else 0.0
-    far = upper or k > NEAR
-    t = far_guess(k, mass, upper) if far else near_guess(k, gap, mass)
-    t = householder(t, k, mass, upper)
-    t = householder(t, k, mass, upper)
-    vol = 2.0 * t / math.sqrt(years if good else 1.0)
-    return vol if good else NAN
+    return status if finite and abs(sign) < INF else OPTION_NAN
 
 
 @formula
 def implied_vol(sign, price, forward, strike, years):
     """(vol, status) of one option; see implied_vol_many."""
-    vol = vol_or_nan(sign, price, forward, strike, years)
-    status = no_vol(sign, price, forward, strike, years)
-    return vol, OPTION_REFUSED if status == OPTION_OK and vol != vol else status
+    difference = forward - strike
+    bound = forward if sign > 0.0 else strike
+    intrinsic = difference if sign > 0.0 else -difference
+    intrinsic = intrinsic if intrinsic > 0.0 else 0.0
+    status = why_none(sign, price, forward, strike, years, intrinsic, bound)
+    good = status == OPTION_OK
+    smaller = strike if difference > 0.0 else forward
+    smaller = smaller if good else 1.0
+    gap = abs(difference) / smaller if good else 0.0
+    value = price - intrinsic
+    missing = bound - price
+    upper = missing < value
+    mass = (missing if upper else value) / smaller
+    refused = good and not (mass > SMALL and gap < INF)
+    status = OPTION_REFUSED if refused else status
+    good = good and not refused
+    mass = mass if good else 0.25
+    gap = gap if good else 0.0
+    k = 0.5 * log1p(gap)
+    t = far_guess(k, mass, upper) if upper or k > NEAR else near_guess(k, gap, mass)
+    scale = INV_SQRT_2PI / mass
+    t = householder(t, k, scale, upper)
+    t = householder(t, k, scale, upper)
+    vol = 2.0 * t / math.sqrt(years if good else 1.0)
+    return vol if good else NAN, status
 
 
 @kernel
@@ -178,9 +165,4 @@ def implied_vol_many(sign, price, forward, strike, years, out, status):
     OPTION_REFUSED: the price is below 1e-300 of the smaller of forward and strike.
     """
     for i in range(sign.size):
-        out[i] = vol_or_nan(sign[i], price[i], forward[i], strike[i], years[i])
-    for i in range(sign.size):
-        status[i] = OPTION_OK
-        if out[i] != out[i]:
-            why = no_vol(sign[i], price[i], forward[i], strike[i], years[i])
-            status[i] = OPTION_REFUSED if why == OPTION_OK else why
+        out[i], status[i] = implied_vol(sign[i], price[i], forward[i], strike[i], years[i])
