@@ -49,6 +49,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _calibration,
         _signals,
         _mathfn,
+        _american,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -235,3 +236,15 @@ def _mathfn() -> None:
     for formula, loop in zip(mathfn.FORMULAS, mathfn.LOOPS, strict=True):
         formula(0.5)
         loop(half, out)
+
+
+def _american() -> None:
+    import numpy as np
+
+    from mmquant.core import american
+
+    one, status = np.ones(1), np.zeros(1, np.int64)
+    out = np.zeros((9, 1))
+    rates = (0.05 * one, 0.02 * one)
+    american.american_many(-one, one, one, one, 0.3 * one, *rates, american.FAST, out, status)
+    american.american_chain(-one, 1.0, one, 1.0, 0.3 * one, 0.05, 0.02, american.FAST, out, status)
