@@ -20,8 +20,3 @@ OPTION_BAD_INPUT = 5
 OPTION_REFUSED = 6
 """The method does not cover the case."""
 OPTION_NOT_CONVERGED = 7
-
-FAST, ACCURATE, HIGH = range(3)
-"""Accuracies of american options."""
-ESCROWED, SPOT = range(2)
-"""Models of cash dividends: which price is lognormal."""

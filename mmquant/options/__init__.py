@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from mmquant.options.exercise import exercise_advice, exercise_boundary
 from mmquant.options.valuation import greeks, implied_vol, price
 
-__all__ = ["greeks", "implied_vol", "price"]
+__all__ = ["exercise_advice", "exercise_boundary", "greeks", "implied_vol", "price"]

@@ -39,8 +39,10 @@ class Chain:
     dividends: tuple[xr.DataArray, ...]
 
 
-def read_chain(ds: xr.Dataset, quoted: str) -> Chain:
+def read_chain(ds: xr.Dataset, quoted: str, *, needs_underlying: bool = True) -> Chain:
     """The chain in a Dataset (schema ``option_chain``), with ``vol`` or ``price`` as its quote.
+
+    A boundary needs no price of the underlying: 1 stands for it.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def read_chain(ds: xr.Dataset, quoted: str) -> Chain:
     """
     if not isinstance(ds, xr.Dataset):
         _wrong(f"it is a {type(ds).__name__}, not an xarray Dataset", "pass a Dataset")
-    on_forward = _underlying(ds)
+    on_forward = needs_underlying and _underlying(ds)
     american = _american(ds)
     if on_forward and bool(american.any()):
         _wrong(
@@ -58,11 +60,12 @@ def read_chain(ds: xr.Dataset, quoted: str) -> Chain:
             "give 'spot'; for an option on a future, give its price as 'spot' and the rate as "
             "'dividend_yield' too",
         )
+    underlying = "forward" if on_forward else "spot"
     return Chain(
         source=ds,
         on_forward=on_forward,
         sign=_sign(ds),
-        underlying=_number(ds, "forward" if on_forward else "spot"),
+        underlying=_number(ds, underlying) if needs_underlying else xr.DataArray(1.0),
         strike=_number(ds, "strike"),
         years=_number(ds, "years"),
         quoted=_number(ds, quoted),

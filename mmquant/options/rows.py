@@ -63,7 +63,7 @@ class Rows:
 
 def _by_option(holds: np.ndarray) -> np.ndarray:
     """Where something holds for all numbers of an option."""
-    return holds if holds.ndim == 1 else holds.all(axis=1)
+    return holds if holds.ndim == 1 else np.asarray(holds.all(axis=1))
 
 
 Answer = tuple[np.ndarray, np.ndarray]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from mmquant.core.option_rows import ACCURATE, ESCROWED, FAST, HIGH, SPOT
+from mmquant.core.american import ACCURATE, FAST, HIGH
 from mmquant.errors import UsageError
 
 Accuracy = Literal["fast", "accurate", "high"]
 DividendModel = Literal["escrowed", "spot"]
 
 ACCURACIES = {"fast": FAST, "accurate": ACCURATE, "high": HIGH}
-DIVIDEND_MODELS = {"escrowed": ESCROWED, "spot": SPOT}
+DIVIDEND_MODELS = {"escrowed": 0, "spot": 1}
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from mmquant.core.option_rows import PRICE
-from mmquant.options.american import american_greeks, american_vols
+from mmquant.options.american import american_greeks, american_prices, american_vols
 from mmquant.options.chain import Chain, read_chain
 from mmquant.options.european import european_greeks, european_prices, european_vols
 from mmquant.options.results import dtypes_of, result
@@ -44,13 +43,8 @@ def price(
     UsageError
         for an unknown accuracy or dividend model.
     """
-
-    def american(rows: Rows, settings: Settings) -> Answer:
-        out, status = american_greeks(rows, settings)
-        return out[PRICE], status
-
     chain, settings = read_chain(ds, "vol"), Settings(accuracy, dividends)
-    return _evaluate(chain, settings, OPTION_PRICES, european_prices, american)
+    return _evaluate(chain, settings, OPTION_PRICES, european_prices, american_prices)
 
 
 def greeks(

@@ -1,6 +1,6 @@
 """Make ``option_points.csv`` and ``implied_vol_points.csv``: options with values of 50 digits.
 
-    python -m tests.core.make_option_points
+python -m tests.core.make_option_points
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ def point(option: dict[str, Any], model: str) -> dict[str, Any] | None:
     found = amplification(rows, option["sign"], inputs)
     shown = {name: repr(option[name]) for name in names} | {"sign": option["sign"]}
     shown |= {name: mp.nstr(value, DIGITS) for name, value in zip(ROWS, values, strict=True)}
-    shown |= {
-        f"{name}_amplification": mp.nstr(a, 6) for name, a in zip(ROWS, found, strict=True)
-    }
+    shown |= {f"{name}_amplification": mp.nstr(a, 6) for name, a in zip(ROWS, found, strict=True)}
     return {"model": model, **shown}
 
 

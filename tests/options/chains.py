@@ -28,18 +28,17 @@ def small_chain(exercise: str = "european", **variables: Any) -> xr.Dataset:
     """Two expiries, five strikes, calls and puts, one smile an expiry."""
     strike = np.array([80.0, 90.0, 100.0, 110.0, 125.0])
     vol = 0.2 + 0.05 * np.log(strike / 100.0) ** 2 - 0.1 * np.log(strike / 100.0)
-    ds = xr.Dataset(
-        {
-            "spot": 100.0,
-            "years": ("expiry", [0.1, 0.75]),
-            "vol": (("expiry", "strike"), np.stack([vol, vol + 0.02])),
-            "rate": ("expiry", [0.04, 0.035]),
-            "dividend_yield": 0.01,
-        },
-        coords={"strike": strike, "right": ["C", "P"], "expiry": ["2027-01-15", "2027-09-17"]},
-        attrs={"exercise": exercise, "source": "by hand"},
-    )
-    return ds.assign(variables)
+    market = {
+        "spot": 100.0,
+        "years": ("expiry", [0.1, 0.75]),
+        "vol": (("expiry", "strike"), np.stack([vol, vol + 0.02])),
+        "rate": ("expiry", [0.04, 0.035]),
+        "dividend_yield": 0.01,
+        "strike": strike,
+        "right": ["C", "P"],
+        "expiry": ["2027-01-15", "2027-09-17"],
+    }
+    return xr.Dataset(market | variables, attrs={"exercise": exercise, "source": "by hand"})
 
 
 @st.composite
