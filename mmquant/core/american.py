@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from mmquant.core.american_block import fill_lane, prepare_expiry, price_block, settled
+from mmquant.core.american_block import fill_lane, is_european, price_block, settled
 from mmquant.core.american_nodes import (
     ACCURATE,
     COUNT_VOLS,
@@ -28,6 +28,7 @@ from mmquant.core.american_premium import (
     NODE_ROOT,
     place_nodes,
     prepare_node,
+    prepare_points,
 )
 from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.mathfn import log
@@ -94,7 +95,7 @@ def shares_boundary(i, j, sign, years, vol, rate, dividend_yield):
 def american_rows(sign, spot, strike, years, vol, rate, dividend_yield, tables, work, out, status):
     """american_many with ``tables(setting)`` and memory of make_work: for other kernels."""
     greeks = out.shape[0] > GAMMA + 1
-    held, count, first, moved = -1, 0, 0, 0.0
+    held, count, nodes, moved = -1, 0, 0, 0.0
     side, r, q = 0.0, 0.0, 0.0
     for j in range(sign.size):
         args = (sign[j], spot[j], strike[j], years[j], vol[j], rate[j], dividend_yield[j])
@@ -102,24 +103,25 @@ def american_rows(sign, spot, strike, years, vol, rate, dividend_yield, tables, 
             continue
         other = held < 0 or not shares_boundary(held, j, sign, years, vol, rate, dividend_yield)
         if other or count == LANES:
-            price_block(count, 1, first, moved, side, r, q, tables, work, out, status)
+            price_block(count, nodes, moved, side, r, q, tables, work, out, status)
             count = 0
         if other:
             held, side = j, sign[j]
             call = side > 0.0
             r, q = (dividend_yield[j], rate[j]) if call else (rate[j], dividend_yield[j])
-            first = prepare_expiry(years[j], r, q, call, tables, work)
-            moved = 0.0
-            if first == 0:
+            prepare_points(years[j], r, q, call, tables, work)
+            nodes, moved = 0, 0.0
+            if not is_european(r, q):
+                nodes = 1
                 moved = prepare_node(0, years[j], vol[j], r, q, call, greeks, tables, work)
         fill_lane(count, j, sign[j], spot[j], strike[j], vol[j], work)
         count += 1
-    price_block(count, 1, first, moved, side, r, q, tables, work, out, status)
+    price_block(count, nodes, moved, side, r, q, tables, work, out, status)
 
 
 @inner_kernel
 def node_count(lowest, highest, options, tables):
-    """How many volatility nodes a smile needs; 0 where a boundary for each option is cheaper."""
+    """How many volatility nodes a smile needs; 0 where a boundary for each option is better."""
     if lowest == highest:
         return 1
     nodes = tables[COUNT_VOLS] + tables[COUNT_VOLS_RANGE] * log(highest / lowest)
@@ -128,31 +130,33 @@ def node_count(lowest, highest, options, tables):
 
 @inner_kernel
 def chain_side(
-    side, nodes, sign, spot, strike, years, vol, rate, dividend_yield, tables, work, out, status
+    side, shared, sign, spot, strike, years, vol, rate, dividend_yield, tables, work, out, status
 ):
-    """All puts, or all calls, of a chain; ``nodes`` 0: a boundary for each run of volatilities."""
+    """All puts, or all calls, of a chain; ``shared`` 0: a boundary for each run of volatilities."""
     greeks = out.shape[0] > GAMMA + 1
     call = side > 0.0
     r, q = (dividend_yield, rate) if call else (rate, dividend_yield)
-    first = prepare_expiry(years, r, q, call, tables, work)
+    prepare_points(years, r, q, call, tables, work)
+    european = is_european(r, q)
+    nodes = 0 if european else max(shared, 1)
     count, moved, held = 0, 0.0, -1.0
-    for m in range(nodes if first == 0 else 0):
+    for m in range(0 if european else shared):
         node_vol = work[NODE_ROOT + m] * work[NODE_ROOT + m]
         move = prepare_node(m, years, node_vol, r, q, call, greeks, tables, work)
-        moved = max(moved, move) if move == move else move
+        moved = max(moved, move)
     for j in range(sign.size):
         if sign[j] != side or status[j] != OPTION_OK or vol[j] == 0.0:
             continue
-        other = nodes == 0 and vol[j] != held
+        other = shared == 0 and not european and vol[j] != held
         if other or count == LANES:
-            price_block(count, max(nodes, 1), first, moved, side, r, q, tables, work, out, status)
+            price_block(count, nodes, moved, side, r, q, tables, work, out, status)
             count = 0
-        if other and first == 0:
-            moved = prepare_node(0, years, vol[j], r, q, call, greeks, tables, work)
-        held = vol[j]
+        if other:
+            held = vol[j]
+            moved = prepare_node(0, years, held, r, q, call, greeks, tables, work)
         fill_lane(count, j, side, spot, strike[j], vol[j], work)
         count += 1
-    price_block(count, max(nodes, 1), first, moved, side, r, q, tables, work, out, status)
+    price_block(count, nodes, moved, side, r, q, tables, work, out, status)
 
 
 @kernel

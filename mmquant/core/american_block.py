@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
-from mmquant.core.american_nodes import COUNT_POINTS, LANES
+from mmquant.core.american_boundary import LARGEST_MOVE
+from mmquant.core.american_nodes import LANES
 from mmquant.core.american_premium import (
     BY_RATE,
     BY_VOL,
+    EUROPEAN,
     FIRST,
     INDEX,
     LANE_EDGE,
@@ -19,8 +21,6 @@ from mmquant.core.american_premium import (
     VOL,
     VOL_INV,
     X,
-    prepare_european,
-    prepare_points,
     share_nodes,
     sum_block,
 )
@@ -41,8 +41,6 @@ from mmquant.core.option_rows import (
 )
 
 NAN = math.nan
-LARGEST_MOVE = 0.02
-"""A boundary whose logarithm still moves by more in the last iteration has not converged."""
 
 
 @inner_formula
@@ -93,15 +91,10 @@ def write_certain(j, sign, spot, strike, years, rate, dividend_yield, out, statu
     out[GAMMA, j] = 0.0
 
 
-@inner_kernel
-def prepare_expiry(years, rate, dividend_yield, by_yield, tables, work):
-    """Shared points of an expiry. Returns the first point: the last one for European options."""
-    points = int(tables[COUNT_POINTS])
-    prepare_points(years, rate, dividend_yield, by_yield, points, tables, work)
-    if rate <= 0.0 and rate <= dividend_yield:
-        prepare_european(tables, work)
-        return points
-    return 0
+@inner_formula
+def is_european(rate, dividend_yield):
+    """Whether a put is never exercised early: no interest to gain."""
+    return rate <= 0.0 and rate <= dividend_yield
 
 
 @inner_formula
@@ -129,6 +122,7 @@ def write_lane(i, sign, rate, dividend_yield, work, out, status):
     if work[X + i] <= work[LANE_EDGE + i]:
         u, u1, u2 = 1.0 - ratio, -ratio, -ratio
         by_vol = by_rate = theta = 0.0
+    u = max(u, work[EUROPEAN + i])
     unit = strike if sign < 0.0 else spot
     j = int(work[INDEX + i])
     out[PRICE, j] = max(unit * u, sign * (spot - strike), 0.0)
@@ -144,8 +138,8 @@ def write_lane(i, sign, rate, dividend_yield, work, out, status):
 
 
 @inner_kernel
-def price_block(count, nodes, first, moved, sign, rate, dividend_yield, tables, work, out, status):
-    """Price the first ``count`` lanes."""
+def price_block(count, nodes, moved, sign, rate, dividend_yield, tables, work, out, status):
+    """Price the first ``count`` lanes, by as many boundaries as there are nodes."""
     if count == 0:
         return
     if not moved < LARGEST_MOVE:
@@ -157,7 +151,7 @@ def price_block(count, nodes, first, moved, sign, rate, dividend_yield, tables, 
         work[VOL + i], work[VOL_INV + i] = work[VOL], work[VOL_INV]
     if nodes > 1:
         share_nodes(nodes, work)
-    sum_block(nodes, first, out.shape[0] > GAMMA + 1, tables, work)
+    sum_block(nodes, out.shape[0] > GAMMA + 1, tables, work)
     for i in range(count):
         write_lane(i, sign, rate, dividend_yield, work, out, status)
 

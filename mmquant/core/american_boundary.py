@@ -37,6 +37,10 @@ GAP = 10 * MAX_NODES
 GRID = GAP + LANES
 WORK_SIZE = GRID + 2 * MAX_STEPS * MAX_NODES
 QD_STEPS = 3
+LARGEST_MOVE = 0.02
+"""A boundary whose logarithm still moves by more has not converged."""
+PATIENCE = 5
+"""How many times the usual iterations are done at most, for volatilities above 2 or so."""
 LOWEST = -600.0
 """The smallest logarithm of a boundary."""
 
@@ -222,6 +226,23 @@ def move_nodes(work, block, lanes, top, bottom, drift, vol):
     return largest
 
 
+@inner_formula
+def iterate(tables, work, lanes, steps, nodes, top, bottom, drift, vol):
+    """Move all nodes once. Returns the largest move."""
+    moved = 0.0
+    for j in range(nodes):
+        distance = top - work[LOG_B + j]
+        work[SQUARE + j] = distance * distance
+    for j in range(0, nodes, LANES):
+        block = at(j)
+        add_european(work, block, lanes, drift, vol)
+        for k in range(steps):
+            interpolate(tables, work, lanes, STEP_MATRIX + (k * nodes + j) * nodes, nodes)
+            add_step(tables, work, block, lanes, k, top, drift, vol)
+        moved = max(moved, move_nodes(work, block, lanes, top, bottom, drift, vol))
+    return moved
+
+
 @rare_kernel
 def solve_boundary(years, vol, rate, dividend_yield, tables, work):
     """Leave the logarithm of the boundary in LOG_B of ``work``. Returns the last move.
@@ -238,19 +259,12 @@ def solve_boundary(years, vol, rate, dividend_yield, tables, work):
         prepare_nodes(tables, work, block, lanes, years, vol, rate, dividend_yield)
         start_boundary(work, block, lanes, vol, rate, dividend_yield)
         prepare_steps(tables, work, block, lanes, steps, rate, dividend_yield)
-    moved = 0.0
-    for _ in range(int(tables[COUNT_ITERATIONS])):
-        for j in range(nodes):
-            distance = top - work[LOG_B + j]
-            work[SQUARE + j] = distance * distance
-        moved = 0.0
-        for j in range(0, nodes, LANES):
-            block = at(j)
-            add_european(work, block, lanes, drift, vol)
-            for k in range(steps):
-                interpolate(tables, work, lanes, STEP_MATRIX + (k * nodes + j) * nodes, nodes)
-                add_step(tables, work, block, lanes, k, top, drift, vol)
-            moved = max(moved, move_nodes(work, block, lanes, top, bottom, drift, vol))
+    usual = int(tables[COUNT_ITERATIONS])
+    moved = math.inf
+    for iteration in range(PATIENCE * usual):
+        if iteration >= usual and moved < LARGEST_MOVE:
+            break
+        moved = iterate(tables, work, lanes, steps, nodes, top, bottom, drift, vol)
     return moved
 
 

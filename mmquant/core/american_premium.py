@@ -1,9 +1,10 @@
 """The value of American puts with strike 1: the European one and the integral of the premium.
 
-Both have the same form, a discounted strike and asset below a barrier: the European option is the
-last point of the integral, with the strike itself as barrier. Derivatives are taken under the
-integral (Kim 1990): by the logarithm of the spot, twice; by the volatility and by a rate also
-through the boundary. A block of ``LANES`` spots and volatilities shares expiry, rates and points.
+The premium is what waiting costs below the boundary (Kim 1990): interest on the strike less the
+yield of the asset. Derivatives are taken under the integral: by the logarithm of the spot, twice;
+by the volatility and by a rate also through the boundary. What is shared by all options of an
+expiry has one more point, for the European option. A block of ``LANES`` spots and volatilities is
+worked on at once.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mmquant.core.american_nodes import (
     POINT_WEIGHT,
     at,
 )
+from mmquant.core.black import price_of
 from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.mathfn import exp, norm_cdf, norm_pdf
 
@@ -44,42 +46,50 @@ their derivatives, the boundary today, and what all options of one expiry share 
 NODE_ROOT = SPARE + ROW
 NODE_FACTOR = NODE_ROOT + MAX_VOLS
 """Roots of the node volatilities, and the factors of their shares."""
-LANE_ROWS = NODE_FACTOR + MAX_VOLS
 (
-    INDEX, SPOT, STRIKE, X, RATIO, VOL, VOL_INV, VALUE, FIRST, SECOND, BY_VOL, BY_RATE, AT, AT_VOL,
-    AT_RATE, LANE_EDGE, SHARE,
-) = range(LANE_ROWS, LANE_ROWS + 17 * LANES, LANES)  # fmt: skip
+    EXPIRY_RATE, EXPIRY_YIELD, EXPIRY_ROOT, EXPIRY_CARRY, EXPIRY_RATE_SLOPE, EXPIRY_YIELD_SLOPE,
+) = range(NODE_FACTOR + MAX_VOLS, NODE_FACTOR + MAX_VOLS + 6)  # fmt: skip
+"""The same as at a point, for the European option."""
+LANE_ROWS = NODE_FACTOR + MAX_VOLS + LANES
+(
+    INDEX, SPOT, STRIKE, X, RATIO, VOL, VOL_INV, EUROPEAN, VALUE, FIRST, SECOND, BY_VOL, BY_RATE,
+    AT, AT_VOL, AT_RATE, LANE_EDGE, SHARE,
+) = range(LANE_ROWS, LANE_ROWS + 18 * LANES, LANES)  # fmt: skip
 """Rows of a block: where the option is from and its prices; logarithm of the moneyness, itself,
-volatility; sums (value, derivatives); barriers of the point at hand; the boundary today; shares
-of the volatility nodes."""
+volatility; the European value; sums (value, derivatives); barriers of the point at hand; the
+boundary today; shares of the volatility nodes."""
 FULL_WORK_SIZE = SHARE + MAX_VOLS * LANES
 BUMP = 1e-4
 """Relative change of a parameter for the derivative of the boundary."""
 
 
 @inner_kernel
-def prepare_points(years, rate, dividend_yield, by_yield, points, tables, work):
+def prepare_points(years, rate, dividend_yield, by_yield, tables, work):
     """What all options of an expiry share. ``by_yield``: the rate of rho is the yield."""
     rate_part = 0.0 if by_yield else 1.0
     yield_part = 1.0 - rate_part
-    for k in range(points + 1):
-        last = k == points
-        s = 1.0 if last else tables[POINT + k]
-        t = years * s * s
-        disc_rate, disc_yield = exp(-rate * t), exp(-dividend_yield * t)
-        weight = 1.0 if last else years * tables[POINT_WEIGHT + k]
-        a = 1.0 if last else rate
-        b = 1.0 if last else dividend_yield
-        a_slope = (0.0 if last else 1.0) - a * t
-        b_slope = (0.0 if last else 1.0) - b * t
-        work[WEIGHT_RATE + k] = weight * a * disc_rate
-        work[WEIGHT_YIELD + k] = weight * b * disc_yield
-        work[WEIGHT_RATE_SLOPE + k] = weight * a_slope * disc_rate * rate_part
-        work[WEIGHT_YIELD_SLOPE + k] = weight * b_slope * disc_yield * yield_part
-        work[ROOT_TIME + k] = math.sqrt(t)
-        work[ROOT_TIME_INV + k] = 1.0 / math.sqrt(t)
+    points = at(int(tables[COUNT_POINTS]))
+    longest = math.sqrt(years)
+    for k in range(points):
+        root = longest * tables[POINT + k]
+        weight = years * tables[POINT_WEIGHT + k]
+        t = root * root
+        disc_rate = weight * exp(-rate * t)
+        disc_yield = weight * exp(-dividend_yield * t)
+        work[WEIGHT_RATE + k] = rate * disc_rate
+        work[WEIGHT_YIELD + k] = dividend_yield * disc_yield
+        work[WEIGHT_RATE_SLOPE + k] = (1.0 - rate * t) * rate_part * disc_rate
+        work[WEIGHT_YIELD_SLOPE + k] = (1.0 - dividend_yield * t) * yield_part * disc_yield
+        work[ROOT_TIME + k] = root
+        work[ROOT_TIME_INV + k] = 1.0 / root
         work[CARRY + k] = (rate - dividend_yield) * t
         work[CARRY_SLOPE + k] = (rate_part - yield_part) * t
+    work[EXPIRY_RATE] = exp(-rate * years)
+    work[EXPIRY_YIELD] = exp(-dividend_yield * years)
+    work[EXPIRY_ROOT] = longest
+    work[EXPIRY_CARRY] = (rate - dividend_yield) * years
+    work[EXPIRY_RATE_SLOPE] = -years * rate_part
+    work[EXPIRY_YIELD_SLOPE] = -years * yield_part
 
 
 @inner_kernel
@@ -87,7 +97,6 @@ def barriers(years, vol, rate, dividend_yield, start, tables, work):
     """Solve for the boundary and put it to ``start``, at the points. Returns the last move."""
     moved = solve_boundary(years, vol, rate, dividend_yield, tables, work)
     boundary_at_points(tables, work, log_start(rate, dividend_yield), start)
-    work[start + int(tables[COUNT_POINTS])] = 0.0
     return moved
 
 
@@ -100,7 +109,7 @@ def barrier_slope(years, vol, rate, dividend_yield, d_vol, d_rate, d_yield, star
     barriers(years, high[0], high[1], high[2], start, tables, work)
     barriers(years, low[0], low[1], low[2], SPARE, tables, work)
     width = (d_vol + d_rate + d_yield) * (1.0 + back)
-    for k in range(int(tables[COUNT_POINTS]) + 1):
+    for k in range(int(tables[COUNT_POINTS])):
         work[start + k] = (work[start + k] - work[SPARE + k]) / width
 
 
@@ -120,14 +129,6 @@ def prepare_node(node, years, vol, rate, dividend_yield, by_yield, greeks, table
     moved = barriers(years, vol, rate, dividend_yield, BARRIER + start, tables, work)
     work[EDGE + node] = work[LOG_B]
     return moved
-
-
-@inner_kernel
-def prepare_european(tables, work):
-    """No barrier but the strike at expiry, and no boundary."""
-    last = int(tables[COUNT_POINTS])
-    work[BARRIER + last] = work[BARRIER_VOL + last] = work[BARRIER_RATE + last] = 0.0
-    work[EDGE] = -math.inf
 
 
 @inner_formula
@@ -214,15 +215,40 @@ def share_nodes(nodes, work):
             work[SHARE + m * LANES + i] = share
 
 
-@rare_kernel
-def sum_block(nodes, first, greeks, tables, work):
-    """Sums of a block, from point ``first`` on. X, RATIO, VOL, VOL_INV and SHARE are filled."""
-    lanes = at(int(tables[COUNT_LANES]))
+@inner_formula
+def start_sums(work, lanes):
+    """The European option: value, and derivatives by the logarithm of the spot."""
+    a, b = work[EXPIRY_RATE], work[EXPIRY_YIELD]
+    root, carry = work[EXPIRY_ROOT], work[EXPIRY_CARRY]
+    a_slope, b_slope = a * work[EXPIRY_RATE_SLOPE], b * work[EXPIRY_YIELD_SLOPE]
     for i in range(lanes):
-        work[VALUE + i] = work[FIRST + i] = work[SECOND + i] = 0.0
-        work[BY_VOL + i] = work[BY_RATE + i] = 0.0
+        v = work[VOL + i] * root
+        asset = b * work[RATIO + i]
+        x = work[X + i] + carry
+        low = x / v - 0.5 * v
+        pull = asset * norm_pdf(low + v)
+        below = asset * norm_cdf(-low - v)
+        value = price_of(-1.0, x, v, asset, a)
+        work[EUROPEAN + i] = work[VALUE + i] = value
+        work[FIRST + i] = -below
+        work[SECOND + i] = pull / v - below
+        work[BY_VOL + i] = pull * root
+        work[BY_RATE + i] = a_slope * norm_cdf(-low) - b_slope * work[RATIO + i] * norm_cdf(
+            -low - v
+        )
+
+
+@rare_kernel
+def sum_block(nodes, greeks, tables, work):
+    """Sums of a block whose X, RATIO, VOL, VOL_INV and SHARE are filled; European if no nodes."""
+    lanes = at(int(tables[COUNT_LANES]))
+    start_sums(work, lanes)
+    if nodes == 0:
+        for i in range(lanes):
+            work[LANE_EDGE + i] = -math.inf
+        return
     mix(work, lanes, nodes, EDGE, 1, LANE_EDGE)
-    for j in range(first, int(tables[COUNT_POINTS]) + 1):
+    for j in range(int(tables[COUNT_POINTS])):
         k = at(j)
         mix(work, lanes, nodes, BARRIER + k, ROW, AT)
         add_point(work, lanes, k)
