@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import xarray as xr
 
 from mmquant.core.american import american_chain, american_many
 from mmquant.core.option_rows import GAMMA, PRICE, ROWS
+from mmquant.options.chain import Chain
 from mmquant.options.rows import Answer, Rows
 from mmquant.options.settings import Settings
 
@@ -13,19 +17,48 @@ PRICE_ROWS = GAMMA + 1
 """Rows without the greeks that need boundaries of their own."""
 
 
-def american_prices(rows: Rows, settings: Settings) -> Answer:
+SMILE_NODES = 4
+"""Boundaries that a smile needs on a side, roughly."""
+
+
+def goes_by_market(chain: Chain) -> bool:
+    """Whether american options are cheaper market by market than boundary by boundary.
+
+    A market needs a few boundaries for all its strikes. Where one boundary serves many spots or
+    strikes, as along a time in which the volatilities stand still, it is better solved once. The
+    choice is by the sizes of the whole chain, so that chunks do not change it.
+    """
+    if chain.dividends:
+        return True
+    boundary = (chain.quoted, chain.years, chain.rate, chain.dividend_yield, chain.sign)
+    market = (chain.underlying, *boundary[1:])
+    served, in_market = (_options_of_one(chain, arrays) for arrays in (boundary, market))
+    return served * SMILE_NODES < in_market
+
+
+def _options_of_one(chain: Chain, arrays: tuple[xr.DataArray, ...]) -> int:
+    """How many options share the values of some arrays, by dims."""
+    every = (chain.quoted, chain.underlying, chain.strike, chain.american, *arrays)
+    sizes = {dim: size for array in every for dim, size in array.sizes.items()}
+    shared = {dim for array in arrays for dim in array.dims}
+    return math.prod(size for dim, size in sizes.items() if dim not in shared)
+
+
+def american_prices(rows: Rows, settings: Settings, by_market: bool) -> Answer:
     """Prices and status codes, of shape (options,)."""
-    out, status = _values(rows, settings, PRICE_ROWS)
+    out, status = _values(rows, settings, by_market, PRICE_ROWS)
     return out[PRICE], status
 
 
-def american_greeks(rows: Rows, settings: Settings) -> Answer:
+def american_greeks(rows: Rows, settings: Settings, by_market: bool) -> Answer:
     """Price and greeks, of shape (9, options), and status codes; second-order ones are NaN."""
-    return _values(rows, settings, ROWS)
+    return _values(rows, settings, by_market, ROWS)
 
 
-def _values(rows: Rows, settings: Settings, count: int) -> Answer:
+def _values(rows: Rows, settings: Settings, by_market: bool, count: int) -> Answer:
     """The first rows of the results, market by market; what has a market of its own at once."""
+    if not by_market:
+        return _many(rows, settings, count)
     out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
     alone = np.zeros(len(rows), bool)
     for market in rows.markets():
@@ -62,7 +95,7 @@ def _many(rows: Rows, settings: Settings, count: int) -> Answer:
     return out, status
 
 
-def american_vols(rows: Rows, settings: Settings) -> Answer:
+def american_vols(rows: Rows, settings: Settings, by_market: bool) -> Answer:
     raise NotImplementedError
 
 

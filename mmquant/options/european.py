@@ -68,6 +68,12 @@ class Escrowed:
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
+        self.pays = rows.dividend_amount.shape[1] > 0
+        self.spot = rows.underlying
+        if self.pays:
+            self._take_dividends(rows)
+
+    def _take_dividends(self, rows: Rows) -> None:
         self.carry = rows.rate - rows.dividend_yield
         self.worth = np.zeros(len(rows))
         """Present value of the dividends, and its change by the rate."""
@@ -88,6 +94,8 @@ class Escrowed:
 
     def to_spot(self, out: np.ndarray) -> None:
         """Greeks by the spot out of those by the escrowed one: it moves with rate and time."""
+        if not self.pays:
+            return
         by_time = -self.carry * self.worth
         out[THETA] += out[DELTA] * by_time
         out[CHARM] += out[GAMMA] * by_time
@@ -98,5 +106,7 @@ class Escrowed:
 
     def refuse(self, status: np.ndarray) -> np.ndarray:
         """Refused where the dividends are worth more than the spot."""
+        if not self.pays:
+            return status
         eaten = (self.spot <= 0.0) & (self.rows.underlying > 0.0) & (status != OPTION_OK)
         return np.where(eaten, OPTION_REFUSED, status)

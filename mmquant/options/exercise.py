@@ -42,7 +42,7 @@ def exercise_boundary(ds: xr.Dataset, *, accuracy: Accuracy = "fast") -> xr.Data
         boundary, status = american_boundaries(rows, settings)
         return _for_american(rows, boundary), _refused_european(rows, status)
 
-    found = over_options(chain, formula, dtypes_of(EXERCISE_BOUNDARY))
+    found = over_options(chain, formula, dtypes_of(EXERCISE_BOUNDARY), by_market=False)
     return result(chain, EXERCISE_BOUNDARY, found, settings)
 
 
@@ -70,7 +70,7 @@ def exercise_advice(
         )
 
     def formula(rows: Rows) -> tuple[np.ndarray, ...]:
-        held, status = american_prices(after_ex_date(rows), settings)
+        held, status = american_prices(after_ex_date(rows), settings, by_market=True)
         status = _refused_european(rows, status)
         now = np.maximum(rows.sign * (rows.underlying - rows.strike), 0.0)
         now, hold = (np.where(status == OPTION_OK, value, np.nan) for value in (now, held))
@@ -79,7 +79,7 @@ def exercise_advice(
         advice = np.where(status == OPTION_OK, advice, ExerciseAdvice.UNKNOWN)
         return advice.astype(np.int8), now, hold, now - hold, status
 
-    found = over_options(chain, formula, dtypes_of(EXERCISE_ADVICE))
+    found = over_options(chain, formula, dtypes_of(EXERCISE_ADVICE), by_market=True)
     return result(chain, EXERCISE_ADVICE, found, settings)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -15,12 +15,18 @@ from mmquant.core.option_rows import OPTION_BAD_INPUT, OPTION_NAN, OPTION_OK
 from mmquant.options.chain import Chain
 from mmquant.schema.options import DIVIDEND
 
+DIVIDENDS = ("dividend_years", "dividend_amount")
+MARKET = ("underlying", "years", "rate", "dividend_yield", *DIVIDENDS)
+"""What the options of one expiry share."""
+BOUNDARY = ("quoted", "years", "rate", "dividend_yield", "sign")
+"""What options of all strikes and spots share, if they share an exercise boundary."""
+
 
 @dataclass(frozen=True)
 class Rows:
     """Options of a block: float64 arrays of shape (options,), dividends (options, dividends).
 
-    Options that share the first six stand side by side. ``quoted`` is a volatility or a price.
+    ``underlying`` is the spot or the forward, ``quoted`` the volatility or the price.
     """
 
     underlying: np.ndarray
@@ -39,22 +45,20 @@ class Rows:
 
     def __getitem__(self, part: Any) -> Rows:
         """Some of the options, by a mask or a slice."""
-        return Rows(*(array[part] for array in self._arrays()))
-
-    def _arrays(self) -> list[np.ndarray]:
-        return [getattr(self, field.name) for field in fields(self)]
+        return Rows(*(getattr(self, field.name)[part] for field in fields(self)))
 
     def finite(self) -> np.ndarray:
         """Where all inputs are numbers, and finite."""
         found = np.ones(len(self), bool)
-        for array in self._arrays():
-            found &= _by_option(np.isfinite(array))
+        for field in fields(self):
+            found &= _by_option(np.isfinite(getattr(self, field.name)))
         return found
 
     def markets(self) -> Iterator[slice]:
-        """Slices of neighbours that share underlying, time, rates and dividends."""
+        """Slices of neighbours that share a market. NaN is not shared."""
         differs = np.zeros(max(len(self) - 1, 0), bool)
-        for array in self._arrays()[:6]:
+        for name in MARKET:
+            array = getattr(self, name)
             differs |= ~_by_option(array[1:] == array[:-1])
         edges = [0, *(np.flatnonzero(differs) + 1).tolist(), len(self)]
         for start, end in pairwise(edges):
@@ -71,47 +75,61 @@ Answer = tuple[np.ndarray, np.ndarray]
 Formula = Callable[[Rows], tuple[np.ndarray, ...]]
 
 
-def over_options(chain: Chain, formula: Formula, dtypes: list[Any]) -> tuple[xr.DataArray, ...]:
+def over_options(
+    chain: Chain, formula: Formula, dtypes: Sequence[Any], *, by_market: bool
+) -> tuple[xr.DataArray, ...]:
     """Apply a formula of rows to a chain, block by block where it is chunked.
 
-    Options that share a market come into one block, so that chunks change nothing.
+    With ``by_market``, options of one market are neighbours in one block, so that what they share
+    does not depend on chunks. Without, options of one boundary are neighbours.
     """
-    market = (chain.underlying, chain.years, chain.rate, chain.dividend_yield, *chain.dividends)
-    option = (chain.sign, chain.strike, chain.quoted, chain.american)
-    shared = {dim for array in market for dim in array.dims}
-    whole = {dim for array in option for dim in array.dims} - shared | {DIVIDEND}
-    arrays = [_in_one_chunk(array, whole) for array in (*market, *option)]
-    core = [[DIVIDEND] if DIVIDEND in array.dims else [] for array in arrays]
+    arrays = _by_name(chain)
+    first = [name for name in (MARKET if by_market else BOUNDARY) if name in arrays]
+    arrays = {name: arrays[name] for name in first} | arrays
+    whole: set[Any] = {DIVIDEND}
+    if by_market:
+        shared = {dim for name in first for dim in arrays[name].dims}
+        whole |= {dim for array in arrays.values() for dim in array.dims} - shared
+    arrays = {name: _in_one_chunk(array, whole) for name, array in arrays.items()}
+    core = [[DIVIDEND] if DIVIDEND in array.dims else [] for array in arrays.values()]
 
     def block(*values: np.ndarray) -> tuple[np.ndarray, ...]:
-        # The dims of the market come first, because its arrays do.
-        lengths = [v.shape[v.ndim - len(c) :] for v, c in zip(values, core, strict=True)]
-        shape = np.broadcast_shapes(
-            *(v.shape[: v.ndim - len(c)] for v, c in zip(values, core, strict=True))
-        )
-        n = math.prod(shape)
-        flat = [
-            np.array(np.broadcast_to(v, shape + last), np.float64, order="C").reshape(n, *last)
-            for v, last in zip(values, lengths, strict=True)
-        ]
-        none = [] if chain.dividends else [np.zeros((n, 0))] * 2
-        rows = Rows(*flat[:4], *none, *flat[4:])
+        own = [v.ndim - len(dims) for v, dims in zip(values, core, strict=True)]
+        shape = np.broadcast_shapes(*(v.shape[:n] for v, n in zip(values, own, strict=True)))
+        flat = {
+            name: _flat(v, shape, v.shape[n:])
+            for name, v, n in zip(arrays, values, own, strict=True)
+        }
+        none = np.zeros((math.prod(shape), 0))
         with np.errstate(all="ignore"):  # what is no number has a status
-            found = formula(rows)
+            found = formula(Rows(**dict.fromkeys(DIVIDENDS, none) | flat))
         return tuple(
-            values.astype(dtype, copy=False).reshape(shape)
-            for values, dtype in zip(found, dtypes, strict=True)
+            result.astype(dtype, copy=False).reshape(shape)
+            for result, dtype in zip(found, dtypes, strict=True)
         )
 
-    found = xr.apply_ufunc(
+    # The first arrays decide the order of dims, and so which options are neighbours.
+    return xr.apply_ufunc(
         block,
-        *arrays,
+        *arrays.values(),
         input_core_dims=core,
         output_core_dims=[[] for _ in dtypes],
-        output_dtypes=dtypes,
+        output_dtypes=list(dtypes),
         dask="parallelized",
     )
-    return tuple(found)
+
+
+def _by_name(chain: Chain) -> dict[str, xr.DataArray]:
+    """The arrays of a chain by the names that they have in Rows."""
+    names = [field.name for field in fields(Rows) if field.name not in DIVIDENDS]
+    arrays = {name: getattr(chain, name) for name in names}
+    return arrays | dict(zip(DIVIDENDS, chain.dividends, strict=False))
+
+
+def _flat(values: np.ndarray, shape: tuple[int, ...], last: tuple[int, ...]) -> np.ndarray:
+    """A row for each option, in the one layout that kernels are compiled for."""
+    whole = np.array(np.broadcast_to(values, shape + last), np.float64, order="C")
+    return whole.reshape(math.prod(shape), *last)
 
 
 def _in_one_chunk(array: xr.DataArray, dims: set[Any]) -> xr.DataArray:
@@ -121,5 +139,8 @@ def _in_one_chunk(array: xr.DataArray, dims: set[Any]) -> xr.DataArray:
 
 def status_of(value: np.ndarray, rows: Rows) -> np.ndarray:
     """Status codes of options that have a number or NaN, by their inputs."""
+    missing = np.isnan(value)
+    if not missing.any():
+        return np.full(len(rows), OPTION_OK, np.int64)
     why = np.where(rows.finite(), OPTION_BAD_INPUT, OPTION_NAN)
-    return np.where(np.isnan(value), why, OPTION_OK)
+    return np.where(missing, why, OPTION_OK)

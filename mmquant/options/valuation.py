@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from mmquant.options.american import american_greeks, american_prices, american_vols
+from mmquant.options.american import american_greeks, american_prices, american_vols, goes_by_market
 from mmquant.options.chain import Chain, read_chain
 from mmquant.options.european import european_greeks, european_prices, european_vols
 from mmquant.options.results import dtypes_of, result
@@ -87,23 +87,24 @@ def _evaluate(
     settings: Settings,
     table: Table,
     european: Callable[[Rows, bool, Settings], Answer],
-    american: Callable[[Rows, Settings], Answer],
+    american: Callable[[Rows, Settings, bool], Answer],
 ) -> xr.Dataset:
     """Value each option by its own style of exercise."""
     numbers = len(table.columns) - 1
+    by_market = bool(chain.american.any()) and goes_by_market(chain)
 
     def formula(rows: Rows) -> tuple[np.ndarray, ...]:
         early = rows.american == 1.0
         if not early.any():
             out, status = european(rows, chain.on_forward, settings)
         elif early.all():
-            out, status = american(rows, settings)
+            out, status = american(rows, settings, by_market)
         else:
             shape = (numbers, len(rows)) if numbers > 1 else (len(rows),)
             out, status = np.empty(shape), np.empty(len(rows), np.int64)
             out[..., ~early], status[~early] = european(rows[~early], chain.on_forward, settings)
-            out[..., early], status[early] = american(rows[early], settings)
+            out[..., early], status[early] = american(rows[early], settings, by_market)
         return (*out.reshape(numbers, len(rows)), status)
 
-    found = over_options(chain, formula, dtypes_of(table))
+    found = over_options(chain, formula, dtypes_of(table), by_market=by_market)
     return result(chain, table, found, settings)
