@@ -8,14 +8,12 @@ import numpy as np
 import xarray as xr
 
 from mmquant.core.american import american_chain, american_many
-from mmquant.core.option_rows import GAMMA, PRICE, ROWS
+from mmquant.core.american_implied_vol import american_implied_vol_many
+from mmquant.core.option_rows import PRICE, ROWS
 from mmquant.options.chain import Chain
-from mmquant.options.rows import Answer, Rows
+from mmquant.options.dividends import PRICE_ROWS, dividend_values, dividend_vols, pays
+from mmquant.options.rows import Answer, Rows, either
 from mmquant.options.settings import Settings
-
-PRICE_ROWS = GAMMA + 1
-"""Rows without the greeks that need boundaries of their own."""
-
 
 SMILE_NODES = 4
 """Boundaries that a smile needs on a side, roughly."""
@@ -55,27 +53,50 @@ def american_greeks(rows: Rows, settings: Settings, by_market: bool) -> Answer:
     return _values(rows, settings, by_market, ROWS)
 
 
+def american_vols(rows: Rows, settings: Settings, by_market: bool) -> Answer:
+    """Implied volatilities and status codes."""
+    return either(
+        rows,
+        pays(rows),
+        lambda some: dividend_vols(some, settings, early=True),
+        lambda some: _vols(some, settings),
+    )
+
+
+def american_boundaries(rows: Rows, settings: Settings) -> Answer:
+    """Spots at which exercise becomes best, and status codes."""
+    raise NotImplementedError
+
+
 def _values(rows: Rows, settings: Settings, by_market: bool, count: int) -> Answer:
-    """The first rows of the results, market by market; what has a market of its own at once."""
+    """The first rows of the results."""
+    return either(
+        rows,
+        pays(rows),
+        lambda some: dividend_values(some, settings, True, count),
+        lambda some: _by_boundary(some, settings, by_market, count),
+    )
+
+
+def _by_boundary(rows: Rows, settings: Settings, by_market: bool, count: int) -> Answer:
+    """Market by market, and what has a market of its own at once; or all of it at once."""
     if not by_market:
         return _many(rows, settings, count)
     out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
     alone = np.zeros(len(rows), bool)
     for market in rows.markets():
-        size = market.stop - market.start
-        if size == 1:
+        if market.stop - market.start == 1:
             alone[market] = True
             continue
-        part = np.empty((count, size))
-        _chain(rows[market], settings, part, status[market])
-        out[:, market] = part
+        out[:, market], status[market] = _chain(rows[market], settings, count)
     if alone.any():
         out[:, alone], status[alone] = _many(rows[alone], settings, count)
     return out, status
 
 
-def _chain(rows: Rows, settings: Settings, out: np.ndarray, status: np.ndarray) -> None:
+def _chain(rows: Rows, settings: Settings, count: int) -> Answer:
     """Options that share all but sign, strike and volatility."""
+    out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
     spot, years, rate, dividend_yield = (
         float(array[0]) for array in (rows.underlying, rows.years, rows.rate, rows.dividend_yield)
     )
@@ -83,10 +104,11 @@ def _chain(rows: Rows, settings: Settings, out: np.ndarray, status: np.ndarray) 
         rows.sign, spot, rows.strike, years, rows.quoted, rate, dividend_yield,
         settings.accuracy_code, out, status,
     )  # fmt: skip
+    return out, status
 
 
 def _many(rows: Rows, settings: Settings, count: int) -> Answer:
-    """Options one by one."""
+    """Options one by one; neighbours share a boundary."""
     out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
     american_many(
         rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate,
@@ -95,9 +117,10 @@ def _many(rows: Rows, settings: Settings, count: int) -> Answer:
     return out, status
 
 
-def american_vols(rows: Rows, settings: Settings, by_market: bool) -> Answer:
-    raise NotImplementedError
-
-
-def american_boundaries(rows: Rows, settings: Settings) -> Answer:
-    raise NotImplementedError
+def _vols(rows: Rows, settings: Settings) -> Answer:
+    vol, status = np.empty(len(rows)), np.empty(len(rows), np.int64)
+    american_implied_vol_many(
+        rows.sign, rows.quoted, rows.underlying, rows.strike, rows.years, rows.rate,
+        rows.dividend_yield, settings.accuracy_code, vol, status,
+    )  # fmt: skip
+    return vol, status

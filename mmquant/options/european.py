@@ -17,53 +17,81 @@ from mmquant.core.option_rows import (
     ROWS,
     THETA,
 )
-from mmquant.options.rows import Answer, Rows, status_of
+from mmquant.options.dividends import PRICE_ROWS, dividend_values, dividend_vols, pays
+from mmquant.options.rows import Answer, Rows, either, status_of
 from mmquant.options.settings import Settings
 
 
 def european_prices(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
     """Prices and status codes, of shape (options,)."""
-    out = np.empty(len(rows))
-    if on_forward:
-        arrays = (rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate)
-        black_price_many(*arrays, out)
-        return out, status_of(out, rows)
-    stock = Escrowed(rows)
-    spot_price_many(*stock.arrays(), out)
-    return out, stock.status(out)
+
+    def closed(rows: Rows) -> Answer:
+        out = np.empty(len(rows))
+        if on_forward:
+            black_price_many(*_on_forward(rows), out)
+            return out, status_of(out, rows)
+        stock = Escrowed(rows)
+        spot_price_many(*stock.arrays(), out)
+        return out, stock.status(out)
+
+    def grid(rows: Rows) -> Answer:
+        out, status = dividend_values(rows, settings, False, PRICE_ROWS)
+        return out[PRICE], status
+
+    return either(rows, _needs_grid(rows, settings), grid, closed)
 
 
 def european_greeks(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
     """Price and greeks, of shape (9, options), and status codes."""
-    out = np.empty((ROWS, len(rows)))
-    if on_forward:
-        arrays = (rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate)
-        black_many(*arrays, out)
-        return out, status_of(out[PRICE], rows)
-    stock = Escrowed(rows)
-    spot_many(*stock.arrays(), out)
-    stock.to_spot(out)
-    return out, stock.status(out[PRICE])
+
+    def closed(rows: Rows) -> Answer:
+        out = np.empty((ROWS, len(rows)))
+        if on_forward:
+            black_many(*_on_forward(rows), out)
+            return out, status_of(out[PRICE], rows)
+        stock = Escrowed(rows)
+        spot_many(*stock.arrays(), out)
+        stock.to_spot(out)
+        return out, stock.status(out[PRICE])
+
+    def grid(rows: Rows) -> Answer:
+        return dividend_values(rows, settings, False, ROWS)
+
+    return either(rows, _needs_grid(rows, settings), grid, closed)
 
 
 def european_vols(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
     """Implied volatilities and status codes."""
-    vol, status = np.empty(len(rows)), np.empty(len(rows), np.int64)
-    forward = rows.underlying
-    if not on_forward:
+
+    def closed(rows: Rows) -> Answer:
+        vol, status = np.empty(len(rows)), np.empty(len(rows), np.int64)
         stock = Escrowed(rows)
-        forward = stock.spot * np.exp((rows.rate - rows.dividend_yield) * rows.years)
-    price = rows.quoted * np.exp(rows.rate * rows.years)
-    implied_vol_many(rows.sign, price, forward, rows.strike, rows.years, vol, status)
-    return vol, status if on_forward else stock.refuse(status)
+        forward = stock.spot
+        if not on_forward:
+            forward = forward * np.exp((rows.rate - rows.dividend_yield) * rows.years)
+        price = rows.quoted * np.exp(rows.rate * rows.years)
+        implied_vol_many(rows.sign, price, forward, rows.strike, rows.years, vol, status)
+        return vol, stock.refuse(status)
+
+    def grid(rows: Rows) -> Answer:
+        return dividend_vols(rows, settings, early=False)
+
+    return either(rows, _needs_grid(rows, settings), grid, closed)
+
+
+def _on_forward(rows: Rows) -> tuple[np.ndarray, ...]:
+    return rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate
+
+
+def _needs_grid(rows: Rows, settings: Settings) -> np.ndarray:
+    """Where the spot is lognormal between ex-dates, so that there is no closed form."""
+    return pays(rows) & (settings.dividends == "spot")
 
 
 class Escrowed:
     """The spot less the present value of the dividends: what is lognormal in the escrowed model.
 
-    A dividend counts where its ex-date is after now and before the expiry. Between ex-dates the
-    spot grows by rate less yield, so dividends are discounted by that: the forward is then the
-    same as where the spot itself is lognormal between ex-dates.
+    A dividend counts where its ex-date is after now and not after the expiry.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -74,13 +102,12 @@ class Escrowed:
             self._take_dividends(rows)
 
     def _take_dividends(self, rows: Rows) -> None:
-        self.carry = rows.rate - rows.dividend_yield
         self.worth = np.zeros(len(rows))
         """Present value of the dividends, and its change by the rate."""
         self.worth_by_rate = np.zeros(len(rows))
         for years, amount in zip(rows.dividend_years.T, rows.dividend_amount.T, strict=True):
-            counts = ~((years <= 0.0) | (years >= rows.years))
-            worth = np.where(counts, amount * np.exp(-self.carry * years), 0.0 * (years + amount))
+            counts = ~((years <= 0.0) | (years > rows.years))
+            worth = np.where(counts, amount * np.exp(-rows.rate * years), 0.0 * (years + amount))
             self.worth += worth
             self.worth_by_rate -= np.where(counts, years, 0.0) * worth
         self.spot = rows.underlying - self.worth
@@ -96,7 +123,7 @@ class Escrowed:
         """Greeks by the spot out of those by the escrowed one: it moves with rate and time."""
         if not self.pays:
             return
-        by_time = -self.carry * self.worth
+        by_time = -self.rows.rate * self.worth
         out[THETA] += out[DELTA] * by_time
         out[CHARM] += out[GAMMA] * by_time
         out[RHO] -= out[DELTA] * self.worth_by_rate

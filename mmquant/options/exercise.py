@@ -53,7 +53,7 @@ def exercise_advice(
 
     Exercising earns the intrinsic value. Holding leaves the option at the spot less the dividend,
     with the later dividends to come. Ask on the eve: the times are taken as they are now. Without
-    a dividend before its expiry, an option is held over nothing. The chain is as for ``price``,
+    a dividend up to its expiry, an option is held over nothing. The chain is as for ``price``,
     with ``dividend_years`` and ``dividend_amount``.
 
     Returns
@@ -84,9 +84,9 @@ def exercise_advice(
 
 
 def after_ex_date(rows: Rows) -> Rows:
-    """The options just after the next ex-date before their expiry: the spot has dropped."""
+    """The options just after the next ex-date up to their expiry: the spot has dropped."""
     years = rows.dividend_years
-    comes = (years > 0.0) & (years < rows.years[:, None])
+    comes = (years > 0.0) & (years <= rows.years[:, None])
     first = np.where(comes, years, np.inf).min(axis=1, initial=np.inf)
     goes = comes & (years == first[:, None])
     drop = np.where(goes, rows.dividend_amount, 0.0).sum(axis=1)

@@ -75,6 +75,21 @@ Answer = tuple[np.ndarray, np.ndarray]
 Formula = Callable[[Rows], tuple[np.ndarray, ...]]
 
 
+def either(
+    rows: Rows, mask: np.ndarray, true: Callable[[Rows], Answer], false: Callable[[Rows], Answer]
+) -> Answer:
+    """The answers of one function where a mask is true, and of another one where it is not."""
+    if not mask.any():
+        return false(rows)
+    if mask.all():
+        return true(rows)
+    (some, some_status), (rest, rest_status) = true(rows[mask]), false(rows[~mask])
+    out, status = np.empty((*some.shape[:-1], len(rows))), np.empty(len(rows), np.int64)
+    out[..., mask], out[..., ~mask] = some, rest
+    status[mask], status[~mask] = some_status, rest_status
+    return out, status
+
+
 def over_options(
     chain: Chain, formula: Formula, dtypes: Sequence[Any], *, by_market: bool
 ) -> tuple[xr.DataArray, ...]:

@@ -11,7 +11,7 @@ from mmquant.options.american import american_greeks, american_prices, american_
 from mmquant.options.chain import Chain, read_chain
 from mmquant.options.european import european_greeks, european_prices, european_vols
 from mmquant.options.results import dtypes_of, result
-from mmquant.options.rows import Answer, Rows, over_options
+from mmquant.options.rows import Answer, Rows, either, over_options
 from mmquant.options.settings import Accuracy, DividendModel, Settings
 from mmquant.schema.columns import Table
 from mmquant.schema.options import IMPLIED_VOLS, OPTION_GREEKS, OPTION_PRICES
@@ -94,16 +94,12 @@ def _evaluate(
     by_market = bool(chain.american.any()) and goes_by_market(chain)
 
     def formula(rows: Rows) -> tuple[np.ndarray, ...]:
-        early = rows.american == 1.0
-        if not early.any():
-            out, status = european(rows, chain.on_forward, settings)
-        elif early.all():
-            out, status = american(rows, settings, by_market)
-        else:
-            shape = (numbers, len(rows)) if numbers > 1 else (len(rows),)
-            out, status = np.empty(shape), np.empty(len(rows), np.int64)
-            out[..., ~early], status[~early] = european(rows[~early], chain.on_forward, settings)
-            out[..., early], status[early] = american(rows[early], settings, by_market)
+        out, status = either(
+            rows,
+            rows.american == 1.0,
+            lambda some: american(some, settings, by_market),
+            lambda some: european(some, chain.on_forward, settings),
+        )
         return (*out.reshape(numbers, len(rows)), status)
 
     found = over_options(chain, formula, dtypes_of(table), by_market=by_market)

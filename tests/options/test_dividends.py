@@ -11,8 +11,8 @@ import mmquant as mm
 from mmquant.schema.options import OptionStatus
 from tests.options.chains import small_chain
 
-DATES = {"dividend_years": ("dividend", [-0.1, 0.0, 0.05, 0.1, 0.3, 0.75, 0.9])}
-AMOUNTS = {"dividend_amount": ("dividend", [9.0, 9.0, 0.5, 0.7, 0.9, 9.0, 9.0])}
+DATES = {"dividend_years": ("dividend", [-0.1, 0.0, 0.05, 0.1, 0.3, 0.74, 0.9])}
+AMOUNTS = {"dividend_amount": ("dividend", [9.0, 9.0, 0.5, 0.7, 0.9, 0.8, 9.0])}
 
 
 def chain(**variables: object) -> xr.Dataset:
@@ -20,10 +20,10 @@ def chain(**variables: object) -> xr.Dataset:
     return small_chain(**{"dividend_yield": 0.0, "rate": 0.04} | DATES | AMOUNTS | variables)
 
 
-def test_dividends_between_now_and_the_expiry_count() -> None:
+def test_dividends_after_now_up_to_the_expiry_count() -> None:
     ds = chain()
     found = mm.options.price(ds)["price"]
-    for expiry, counting in ((0, [2]), (1, [2, 3, 4])):
+    for expiry, counting in ((0, [2, 3]), (1, [2, 3, 4, 5])):
         worth = sum(
             AMOUNTS["dividend_amount"][1][i] * np.exp(-0.04 * DATES["dividend_years"][1][i])
             for i in counting
