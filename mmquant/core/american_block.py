@@ -111,6 +111,14 @@ def fill_lane(i, j, sign, spot, strike, vol, work):
 
 
 @inner_formula
+def fill_rest(count, work):
+    """The first option in all lanes from ``count`` on."""
+    for i in range(count, LANES):
+        work[X + i], work[RATIO + i] = work[X], work[RATIO]
+        work[VOL + i], work[VOL_INV + i] = work[VOL], work[VOL_INV]
+
+
+@inner_formula
 def write_lane(i, sign, rate, dividend_yield, work, out, status):
     """The results of a lane, put or call. ``rate`` and yield are those of the put."""
     u, u1, u2 = work[VALUE + i], work[FIRST + i], work[SECOND + i]
@@ -146,9 +154,7 @@ def price_block(count, nodes, moved, sign, rate, dividend_yield, tables, work, o
         for i in range(count):
             clear(int(work[INDEX + i]), OPTION_NOT_CONVERGED, out, status)
         return
-    for i in range(count, LANES):
-        work[X + i], work[RATIO + i] = work[X], work[RATIO]
-        work[VOL + i], work[VOL_INV + i] = work[VOL], work[VOL_INV]
+    fill_rest(count, work)
     if nodes > 1:
         share_nodes(nodes, work)
     sum_block(nodes, out.shape[0] > GAMMA + 1, tables, work)

@@ -2,23 +2,32 @@
 
 The European volatility of the price less the premium for early exercise, which changes little with
 volatility, is close after one or two steps. From there the secant method on the logarithm of the
-time value, kept in a bracket: every step that leaves it, and every third, halves it.
+time value, kept in a bracket: a step that leaves it halves it instead.
 """
 
 from __future__ import annotations
 
 import math
 
-from mmquant.core.american import make_work, prepare_node
+from mmquant.core.american import make_work
 from mmquant.core.american_block import (
     certain_value,
     fill_lane,
+    fill_rest,
     input_status,
     is_european,
-    price_block,
 )
+from mmquant.core.american_boundary import LARGEST_MOVE
 from mmquant.core.american_nodes import tables
-from mmquant.core.american_premium import EUROPEAN, VALUE, prepare_points, sum_block
+from mmquant.core.american_premium import (
+    EUROPEAN,
+    LANE_EDGE,
+    VALUE,
+    X,
+    prepare_node,
+    prepare_points,
+    sum_block,
+)
 from mmquant.core.implied_vol import implied_vol
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.mathfn import exp, log
@@ -34,8 +43,14 @@ from mmquant.core.option_rows import (
 
 LOWEST_VOL, HIGHEST_VOL = 1e-4, 50.0
 STEPS = 80
+PATIENCE = 12
+"""Steps after which every other one halves the bracket."""
 CLOSE = 1e-11
 """Relative step of the volatility at which the search ends."""
+ALMOST = 1e-6
+"""Relative difference of the time value at the end; its square, of the price."""
+ROUNDING = 1e-15
+"""Relative difference of two prices that says nothing any more."""
 NOTHING = -700.0
 """Logarithm of no time value at all."""
 
@@ -94,9 +109,56 @@ def value_at(sign, spot, strike, years, vol, r, q, tables, work):
     """(American, European) value at a volatility; r and q are the rates of the put."""
     unit = strike if sign < 0.0 else spot
     moved = prepare_node(0, years, vol, r, q, sign > 0.0, False, tables, work)
-    for i in range(8):
-        fill_lane(i, 0, sign, spot, strike, vol, work)
+    fill_lane(0, 0, sign, spot, strike, vol, work)
+    fill_rest(1, work)
     sum_block(1, False, tables, work)
-    if not moved < 1.0:
-        return math.nan, math.nan
-    return unit * max(work[VALUE], work[EUROPEAN]), unit * work[EUROPEAN]
+    european = unit * work[EUROPEAN]
+    american = max(unit * work[VALUE], european, sign * (spot - strike))
+    american = sign * (spot - strike) if work[X] <= work[LANE_EDGE] else american
+    return american if moved < LARGEST_MOVE else math.nan, european
+
+
+@inner_kernel
+def next_guess(step, price, american, european, f, vol, f_old, vol_old, sign, *option):
+    """The European volatility of the price less the premium; later the secant's zero."""
+    if step < 2:
+        guess, code = european_vol(sign, price - (american - european), *option)
+        return guess if code == OPTION_OK else 0.0
+    flat = f == f_old or min(f, f_old) < 0.5 * NOTHING
+    halve = flat or (step > PATIENCE and step % 2 == 0)
+    return 0.0 if halve else vol - f * (vol - vol_old) / (f - f_old)
+
+
+@inner_kernel
+def american_implied_vol(sign, price, spot, strike, years, rate, dividend_yield, tables, work):
+    """(vol, status) of one option."""
+    option = (spot, strike, years, rate, dividend_yield)
+    code = why_none(sign, price, *option)
+    if code != OPTION_OK:
+        return math.nan, code
+    r, q = (rate, dividend_yield) if sign < 0.0 else (dividend_yield, rate)
+    vol, code = european_vol(sign, price, *option)
+    if is_european(r, q) or code == OPTION_REFUSED:
+        return vol, code
+    vol = vol if code == OPTION_OK else 0.3
+    prepare_points(years, r, q, sign > 0.0, tables, work)
+    lowest = certain_value(sign, *option)
+    target = log(price - lowest)
+    low, high = LOWEST_VOL, HIGHEST_VOL
+    f_old, vol_old = 0.0, 0.0
+    for step in range(STEPS):
+        american, european = value_at(sign, spot, strike, years, vol, r, q, tables, work)
+        if american != american:
+            break
+        left = american - lowest
+        f = (log(left) if left > 0.0 else NOTHING) - target
+        low, high = (low, vol) if f > 0.0 else (vol, high)
+        guess = next_guess(step, price, american, european, f, vol, f_old, vol_old, sign, *option)
+        guess = guess if low <= guess <= high else math.sqrt(low * high)
+        if abs(american - price) <= ROUNDING * price:
+            return vol, OPTION_OK
+        if abs(guess - vol) <= CLOSE * vol:
+            met = abs(f) < ALMOST or abs(american - price) <= ALMOST * ALMOST * price
+            return (guess, OPTION_OK) if met else (math.nan, OPTION_NOT_CONVERGED)
+        f_old, vol_old, vol = f, vol, guess
+    return math.nan, OPTION_NOT_CONVERGED
