@@ -49,6 +49,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _calibration,
         _signals,
         _mathfn,
+        _european_options,
         _american,
     )
     for done, step in enumerate(steps):
@@ -236,6 +237,23 @@ def _mathfn() -> None:
     for formula, loop in zip(mathfn.FORMULAS, mathfn.LOOPS, strict=True):
         formula(0.5)
         loop(half, out)
+
+
+def _european_options() -> None:
+    import numpy as np
+
+    from mmquant.core import black, implied_vol
+    from mmquant.core.option_rows import ROWS
+
+    one, out, table = np.ones(1), np.zeros(1), np.zeros((ROWS, 1))
+    black.black_price(1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    black.spot_price(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    black.black_price_many(one, one, one, one, one, one, out)
+    black.spot_price_many(one, one, one, one, one, one, one, out)
+    black.black_many(one, one, one, one, one, one, table)
+    black.spot_many(one, one, one, one, one, one, one, table)
+    implied_vol.implied_vol(1.0, 0.5, 1.0, 1.0, 1.0)
+    implied_vol.implied_vol_many(one, out, one, one, one, out, np.zeros(1, np.int8))
 
 
 def _american() -> None:

@@ -34,8 +34,8 @@ from mmquant.core.option_rows import (
     VOLGA,
 )
 
-FAR = 100.0
-"""Deviations beyond which the density is zero in doubles."""
+FAR = 1e100
+"""Deviations from the money for no volatility at all."""
 
 
 @inner_formula
@@ -47,20 +47,34 @@ def log_ratio(above, below):
 
 
 @inner_formula
-def usable(sign, spot, strike, years, vol, carry):
-    """All finite, prices positive, time and volatility not negative, and a call or a put."""
-    return (
+def market(sign, spot, strike, years, vol, rate, dividend_yield):
+    """(x, discounted forward, discounted strike, and the inputs from spot on).
+
+    Inputs that make no sense become ones that do no harm, with x NaN, and so all that rests on it.
+    """
+    carry = abs(rate) + abs(dividend_yield)
+    good = (
         (sign == 1.0 or sign == -1.0)
         and (spot > 0.0 and spot < INF)
         and (strike > 0.0 and strike < INF)
         and (years >= 0.0 and years < INF)
         and (vol >= 0.0 and vol < INF)
-        and abs(carry) < INF
+        and carry < INF
     )
+    spot = spot if good else 1.0
+    strike = strike if good else 1.0
+    years = years if good else 1.0
+    vol = vol if good else 1.0
+    rate = rate if good else 0.0
+    dividend_yield = dividend_yield if good else 0.0
+    x = log_ratio(spot, strike) + (rate - dividend_yield) * years
+    held = spot * exp(-dividend_yield * years)
+    owed = strike * exp(-rate * years)
+    return x if good else NAN, held, owed, spot, years, vol, rate, dividend_yield
 
 
 @inner_formula
-def sides(x, deviation, spot_value, strike_value):
+def sides(x, deviation, held, owed):
     """(price of the option out of the money, V, near, near rest, far, d1, d2).
 
     V is discounted forward times density of d1; ``near`` and ``far`` are the smaller and the
@@ -69,12 +83,13 @@ def sides(x, deviation, spot_value, strike_value):
     """
     certain = deviation == 0.0
     a = FAR if certain else abs(x) / (1.0 if certain else deviation)
+    a = FAR if a > FAR else a
     t = 0.5 * deviation
     y1, y2 = a - t, a + t
     high = y1 < MILLS_START
     m1, m2, slope = mills_pair(-y1 if high else y1, y2)
     below = x < 0.0
-    smaller = spot_value if below else strike_value
+    smaller = held if below else owed
     v = smaller * norm_pdf(y1)
     tail, far = v * m1, v * m2
     near = smaller - tail if high else tail
@@ -84,23 +99,41 @@ def sides(x, deviation, spot_value, strike_value):
 
 
 @inner_formula
-def price_of(sign, x, deviation, spot_value, strike_value):
-    out_of_money, _, _, _, _, _, _ = sides(x, deviation, spot_value, strike_value)
+def price_of(sign, x, deviation, held, owed):
+    """Price by the logarithm of forward over strike, and the discounted values of both."""
+    out_of_money, _, _, _, _, _, _ = sides(x, deviation, held, owed)
     below = x < 0.0
-    more = strike_value - spot_value if below else spot_value - strike_value
+    more = owed - held if below else held - owed
     return out_of_money if (sign > 0.0) == below else out_of_money + more
 
 
+@formula
+def spot_price(sign, spot, strike, years, vol, rate, dividend_yield):
+    """Price of an option on a spot; see spot_many."""
+    x, held, owed, _, years, vol, _, _ = market(
+        sign, spot, strike, years, vol, rate, dividend_yield
+    )
+    return price_of(sign, x, vol * math.sqrt(years), held, owed)
+
+
+@formula
+def black_price(sign, forward, strike, years, vol, rate):
+    """Price of an option on a forward, which is a spot that yields the rate; see black_many."""
+    return spot_price(sign, forward, strike, years, vol, rate, rate)
+
+
 @inner_formula
-def greeks_of(sign, spot, years, vol, x, spot_value, strike_value, rate, dividend_yield):
-    """Price and greeks by the spot, for usable inputs; all NaN where x is."""
-    years = years if years > 0.0 else 0.0
+def spot_rows(sign, spot, strike, years, vol, rate, dividend_yield):
+    """Price and greeks of an option on a spot; see spot_many."""
+    x, held, owed, spot, years, vol, rate, dividend_yield = market(
+        sign, spot, strike, years, vol, rate, dividend_yield
+    )
     root = math.sqrt(years)
     deviation = vol * root
-    out_of_money, v, near, rest, far, d1, d2 = sides(x, deviation, spot_value, strike_value)
+    out_of_money, v, near, rest, far, d1, d2 = sides(x, deviation, held, owed)
     below = x < 0.0
-    larger = strike_value if below else spot_value
-    more = larger - (spot_value if below else strike_value)
+    larger = owed if below else held
+    more = owed - held if below else held - owed
     chosen = (sign > 0.0) == below
     price = out_of_money if chosen else out_of_money + more
     near = near if chosen else rest
@@ -125,31 +158,6 @@ def greeks_of(sign, spot, years, vol, x, spot_value, strike_value, rate, dividen
     drift = (rate - dividend_yield) / deviation - 0.5 * d2 / years_below
     charm = dividend_yield * delta - per_spot * drift
     return price, delta, gamma, vega, theta, rho, vanna, volga, charm
-
-
-@formula
-def black_price(sign, forward, strike, years, vol, rate):
-    """Price of an option on a forward; see black_many."""
-    good = usable(sign, forward, strike, years, vol, rate)
-    forward = forward if good else 1.0
-    strike = strike if good else 1.0
-    years = years if good else 1.0
-    x = log_ratio(forward, strike) if good else NAN
-    discount = exp(-rate * years)
-    return price_of(sign, x, vol * math.sqrt(years), discount * forward, discount * strike)
-
-
-@formula
-def spot_price(sign, spot, strike, years, vol, rate, dividend_yield):
-    """Price of an option on a spot; see spot_many."""
-    good = usable(sign, spot, strike, years, vol, rate + dividend_yield)
-    spot = spot if good else 1.0
-    strike = strike if good else 1.0
-    years = years if good else 1.0
-    x = log_ratio(spot, strike) + (rate - dividend_yield) * years if good else NAN
-    spot_value = spot * exp(-dividend_yield * years)
-    strike_value = strike * exp(-rate * years)
-    return price_of(sign, x, vol * math.sqrt(years), spot_value, strike_value)
 
 
 @kernel
@@ -177,18 +185,11 @@ def black_many(sign, forward, strike, years, vol, rate, out):
     option_rows.py. Delta, gamma, vanna and charm are by the forward, which rho holds fixed.
     """
     for i in range(sign.size):
-        f, k, tau, sigma, r = forward[i], strike[i], years[i], vol[i], rate[i]
-        good = usable(sign[i], f, k, tau, sigma, r)
-        f = f if good else 1.0
-        k = k if good else 1.0
-        tau = tau if good else 1.0
-        x = log_ratio(f, k) if good else NAN
-        discount = exp(-r * tau)
-        price, delta, gamma, vega, theta, _, vanna, volga, charm = greeks_of(
-            sign[i], f, tau, sigma, x, discount * f, discount * k, r, r
+        price, delta, gamma, vega, theta, _, vanna, volga, charm = spot_rows(
+            sign[i], forward[i], strike[i], years[i], vol[i], rate[i], rate[i]
         )
         out[PRICE, i], out[DELTA, i], out[GAMMA, i] = price, delta, gamma
-        out[VEGA, i], out[THETA, i], out[RHO, i] = vega, theta, -tau * price
+        out[VEGA, i], out[THETA, i], out[RHO, i] = vega, theta, -years[i] * price
         out[VANNA, i], out[VOLGA, i], out[CHARM, i] = vanna, volga, charm
 
 
@@ -200,14 +201,8 @@ def spot_many(sign, spot, strike, years, vol, rate, dividend_yield, out):
     Black and Scholes. Delta, gamma, vanna and charm are by the spot, which rho holds fixed.
     """
     for i in range(sign.size):
-        s, k, tau, sigma, r, q = spot[i], strike[i], years[i], vol[i], rate[i], dividend_yield[i]
-        good = usable(sign[i], s, k, tau, sigma, r + q)
-        s = s if good else 1.0
-        k = k if good else 1.0
-        tau = tau if good else 1.0
-        x = log_ratio(s, k) + (r - q) * tau if good else NAN
-        price, delta, gamma, vega, theta, rho, vanna, volga, charm = greeks_of(
-            sign[i], s, tau, sigma, x, s * exp(-q * tau), k * exp(-r * tau), r, q
+        price, delta, gamma, vega, theta, rho, vanna, volga, charm = spot_rows(
+            sign[i], spot[i], strike[i], years[i], vol[i], rate[i], dividend_yield[i]
         )
         out[PRICE, i], out[DELTA, i], out[GAMMA, i] = price, delta, gamma
         out[VEGA, i], out[THETA, i], out[RHO, i] = vega, theta, rho

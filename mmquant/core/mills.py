@@ -2,8 +2,9 @@
 
 Option prices are differences of normal tails, and lose all their digits where the tails are
 close. Here the difference is never taken: Horner's scheme at the first point leaves the polynomial
-of which the divided difference is made, and that is evaluated at the second. All terms are
-positive, so that few ulp are lost, for any two points. Coefficients: tests/core/make_mills_tables.py.
+that is the divided difference, and that is evaluated at the second. M over its pole is a rising
+function, so that no terms cancel, for any two points. Coefficients:
+tests/core/make_mills_tables.py.
 """
 
 from __future__ import annotations

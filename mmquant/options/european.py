@@ -64,7 +64,7 @@ def european_vols(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
     """Implied volatilities and status codes."""
 
     def closed(rows: Rows) -> Answer:
-        vol, status = np.empty(len(rows)), np.empty(len(rows), np.int64)
+        vol, status = np.empty(len(rows)), np.empty(len(rows), np.int8)
         stock = Escrowed(rows)
         forward = stock.spot
         if not on_forward:

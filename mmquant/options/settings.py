@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from mmquant.core.american import ACCURATE, FAST, HIGH
+from mmquant.core.american_dividends import ESCROWED, SPOT
 from mmquant.errors import UsageError
 
 Accuracy = Literal["fast", "accurate", "high"]
 DividendModel = Literal["escrowed", "spot"]
 
 ACCURACIES = {"fast": FAST, "accurate": ACCURATE, "high": HIGH}
-DIVIDEND_MODELS = {"escrowed": 0, "spot": 1}
+DIVIDEND_MODELS = {"escrowed": ESCROWED, "spot": SPOT}
 
 
 @dataclass(frozen=True)

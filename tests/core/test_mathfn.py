@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import math
-import platform
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llvmlite import binding as llvm
 from mpmath import mp, mpf
-from numba import config, float64, void
-from numba.core.caching import NullCache
+from numba import float64
 
 from mmquant.core import mathfn
 from mmquant.core.jit import DISABLED, kernel
 from mmquant.core.mathfn import exp, log, norm_cdf
 from tests.core.builders import examples
+from tests.core.machine_code import check_vector_code
 from tests.core.make_mathfn_tables import FILE, text
 
 INF, NAN = math.inf, math.nan
@@ -260,26 +259,11 @@ def calls_many(forward, strike, deviation, out):
         out[i] = forward[i] * above - strike[i] * norm_cdf(d - 0.5 * deviation[i])
 
 
-def assembly(loop: object) -> str:
-    """Machine code of a loop, compiled anew: there is none to look at for one from the cache."""
-    fresh = kernel(loop.py_func)
-    fresh._cache = NullCache()
-    arrays = fresh.py_func.__code__.co_argcount * [float64[::1]]
-    fresh.compile(void(*arrays))
-    (code,) = fresh.inspect_asm().values()
-    return code
-
-
 @pytest.mark.compiled
-@pytest.mark.skipif(bool(DISABLED or config.BOUNDSCHECK), reason="not compiled as it is in use")
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="knows x86 only")
 @pytest.mark.parametrize("loop", [*mathfn.LOOPS, calls_many], ids=lambda f: f.__name__)
-def test_loops_are_vector_code(loop: object) -> None:
-    code = assembly(loop)
-    assert "fmadd" not in code and "fmsub" not in code
-    if llvm.get_host_cpu_features().get("avx2"):
-        assert re.search(r"\bvmulpd\t[^\n]*%[yz]mm", code)
-        assert re.search(r"\bvaddpd\t[^\n]*%[yz]mm", code)
+def test_loops_are_vector_code(loop: Any) -> None:
+    arguments = loop.py_func.__code__.co_argcount * [float64[::1]]
+    check_vector_code(loop, *arguments)
 
 
 FROM_CACHE = """

@@ -55,7 +55,7 @@ def test_vols_of_any_dims_are_what_one_by_one_gives(ds: xr.Dataset) -> None:
     found = mm.options.implied_vol(ds)
     for place, option in options_of(ds, ("price", "forward", "strike", "years", "rate")):
         option["price"] *= np.exp(option.pop("rate") * option["years"])
-        vol, status = np.empty(1), np.empty(1, np.int64)
+        vol, status = np.empty(1), np.empty(1, np.int8)
         alone(implied_vol_many, option, vol, status)
         here = found.isel(place)
         np.testing.assert_array_equal(float(here["implied_vol"]), vol[0])

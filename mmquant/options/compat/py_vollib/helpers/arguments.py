@@ -58,7 +58,7 @@ def implied_vol(flag: Flags, undiscounted: Numbers, *numbers: Numbers) -> Number
         where all arguments are numbers and there is none.
     """
     arrays, shape = _arrays(flag, undiscounted, *numbers)
-    out, status = np.empty(arrays[0].size), np.empty(arrays[0].size, np.int64)
+    out, status = np.empty(arrays[0].size), np.empty(arrays[0].size, np.int8)
     implied_vol_many(*arrays, out, status)
     if shape:
         return out.reshape(shape)

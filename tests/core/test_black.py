@@ -1,0 +1,356 @@
+"""European prices and greeks against 50 digits, textbooks, vollib, limits and their own laws."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+from numba import float64
+
+from mmquant.core import black
+from mmquant.core.option_rows import (
+    CHARM,
+    DELTA,
+    GAMMA,
+    PRICE,
+    RHO,
+    ROWS,
+    THETA,
+    VANNA,
+    VEGA,
+    VOLGA,
+)  # fmt: skip
+from tests.core.builders import examples
+from tests.core.machine_code import check_vector_code
+from tests.core.make_option_points import POINTS, options
+from tests.core.make_option_points import ROWS as NAMES
+from tests.core.option_points import column, read, worst
+from tests.core.plain import plain
+from tests.oracles.european import amplification, spot_rows
+
+INF, NAN = math.inf, math.nan
+ATTAINABLE = 4.0
+"""Largest error allowed, in units of what the inputs' own rounding does."""
+SPOT = ("sign", "spot", "strike", "years", "vol", "rate", "dividend_yield")
+PLAIN_SPOT, PLAIN_FORWARD = plain(black.spot_many), plain(black.black_many)
+
+tries = settings(deadline=None, max_examples=examples(200, 30))
+
+
+def spot_table(*inputs: Any) -> np.ndarray:
+    columns = [np.ascontiguousarray(c, float) for c in np.broadcast_arrays(*inputs)]
+    out = np.full((ROWS, columns[0].size), 7.0)
+    black.spot_many(*[c.ravel() for c in columns], out)
+    return out
+
+
+def forward_table(*inputs: Any) -> np.ndarray:
+    columns = [np.ascontiguousarray(c, float) for c in np.broadcast_arrays(*inputs)]
+    out = np.full((ROWS, columns[0].size), 7.0)
+    black.black_many(*[c.ravel() for c in columns], out)
+    return out
+
+
+def one(sign: float, spot: float, strike: float, years: float, vol: float, *rates: float) -> Any:
+    return spot_table([sign], [spot], [strike], [years], [vol], *[[r] for r in rates])[:, 0]
+
+
+def random_inputs(seed: int, n: int) -> list[np.ndarray]:
+    """Seven arrays for spot_many; the first six suit black_many."""
+    made = options(seed, n)
+    names = ("sign", "forward", "strike", "years", "vol", "rate", "dividend_yield")
+    return [np.array([option[name] for option in made], float) for name in names]
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """One NaN for all: their signs come from the processor."""
+    return np.where(np.isnan(a), NAN, a).tobytes() == np.where(np.isnan(b), NAN, b).tobytes()
+
+
+@pytest.mark.parametrize("model", ["spot", "forward"])
+def test_rows_have_the_digits_that_their_inputs_leave_them(model: str) -> None:
+    rows = [row for row in read(POINTS.name) if row["model"] == model]
+    inputs = [column(rows, n) for n in ("sign", "forward", "strike", "years", "vol", "rate")]
+    if model == "spot":
+        out = spot_table(*inputs, column(rows, "dividend_yield"))
+    else:
+        out = forward_table(*inputs)
+    for values, name in zip(out, NAMES, strict=True):
+        exact = [row[name] for row in rows]
+        assert worst(values, exact, column(rows, f"{name}_amplification")) <= ATTAINABLE, name
+
+
+def test_the_points_reach_far_down() -> None:
+    prices = column(read(POINTS.name), "price")
+    assert len(prices) == 300 and prices.min() < 1e-255
+
+
+def test_values_of_60_digits() -> None:
+    rows = read("european_mpmath60.csv")
+    sign = np.where([row["cp"] == "c" for row in rows], 1.0, -1.0)
+    inputs = [column(rows, name) for name in ("S", "K", "T", "sigma", "r", "q")]
+    out = spot_table(sign, *inputs)
+    with mp.workdps(60):
+        found = [
+            amplification(spot_rows, int(s), at)
+            for s, *at in zip(sign, *(c.tolist() for c in inputs), strict=True)
+        ]
+    names = ("price", "delta", "gamma", "vega_per_unit", "theta_per_year", "rho_per_unit",
+             "vanna", "volga", "charm_dDelta_dt")  # fmt: skip
+    for i, name in enumerate(names):
+        exact = [row[name] for row in rows]
+        assert worst(out[i], exact, [a[i] for a in found]) <= ATTAINABLE, name
+
+
+def test_the_points_are_what_their_script_makes() -> None:
+    rows = read(POINTS.name)[:3]
+    with mp.workdps(90):
+        for row, option in zip(rows, options(1, 3), strict=True):
+            at = [option[n] for n in ("forward", "strike", "years", "vol", "rate")]
+            exact = spot_rows(option["sign"], *map(mpf, at), mpf(option["dividend_yield"]))
+            assert [row[n] for n in NAMES] == [mp.nstr(v, 50) for v in exact]
+
+
+# Haug (2007), pages 3 and 4; Hull (2009), example 13.6; Jaeckel (2015) prints 1.04392e-20.
+TEXTBOOK = [
+    ((1, 60, 65, 0.25, 0.30, 0.08, 0.0), 2.1334, 5e-5),
+    ((-1, 100, 95, 0.5, 0.20, 0.10, 0.05), 2.4648, 5e-5),
+    ((1, 42, 40, 0.5, 0.20, 0.10, 0.0), 4.76, 5e-3),
+    ((-1, 42, 40, 0.5, 0.20, 0.10, 0.0), 0.81, 5e-3),
+    ((1, 100, 180, 0.1, 0.2, 0.03, 0.0), 1.04392e-20 * math.exp(-0.003), 5e-26),
+]
+
+
+@pytest.mark.parametrize(("inputs", "price", "room"), TEXTBOOK)
+def test_prices_of_textbooks(inputs: tuple[float, ...], price: float, room: float) -> None:
+    assert one(*inputs)[PRICE] == pytest.approx(price, rel=0.0, abs=room)
+
+
+def test_vollib_gives_the_same() -> None:
+    from vollib.black_scholes_merton import black_scholes_merton
+    from vollib.black_scholes_merton.greeks import analytical
+
+    sign, spot, _, years, vol, rate, dividend_yield = random_inputs(3, 40)
+    strike = spot * np.exp(0.5 * vol * np.sqrt(years))
+    out = spot_table(sign, spot, strike, years, vol, rate, dividend_yield)
+    units = {DELTA: 1.0, GAMMA: 1.0, VEGA: 0.01, THETA: 1 / 365, RHO: 0.01}
+    names = {DELTA: "delta", GAMMA: "gamma", VEGA: "vega", THETA: "theta", RHO: "rho"}
+    for i, s in enumerate(sign):
+        flag = "c" if s > 0 else "p"
+        at = [float(c[i]) for c in (spot, strike, years, rate, vol, dividend_yield)]
+        size = at[0]
+        assert out[PRICE, i] == pytest.approx(
+            black_scholes_merton(flag, *at), rel=1e-12, abs=1e-13 * size
+        )
+        for row, name in names.items():
+            theirs = getattr(analytical, name)(flag, *at) / units[row]
+            assert out[row, i] == pytest.approx(theirs, rel=1e-10, abs=1e-11 * size), name
+
+
+def test_the_forward_is_a_spot_that_yields_the_rate() -> None:
+    sign, forward, strike, years, vol, rate, _ = random_inputs(4, 50)
+    of_forward = forward_table(sign, forward, strike, years, vol, rate)
+    of_spot = spot_table(sign, forward, strike, years, vol, rate, rate)
+    of_spot[RHO] = -years * of_spot[PRICE]
+    assert same_bits(of_forward, of_spot)
+
+
+@pytest.mark.parametrize(("vol", "years"), [(0.0, 2.0), (0.3, 0.0), (0.0, 0.0)])
+def test_without_volatility_or_time_rows_are_those_of_a_forward_or_of_nothing(
+    vol: float, years: float
+) -> None:
+    held, owed = 110.0 * math.exp(-0.03 * years), 100.0 * math.exp(-0.05 * years)
+    out = one(1.0, 110.0, 100.0, years, vol, 0.05, 0.03)
+    assert out[PRICE] == pytest.approx(held - owed, rel=1e-15)
+    assert out[DELTA] == pytest.approx(held / 110.0, rel=1e-15)
+    assert out[THETA] == pytest.approx(0.03 * held - 0.05 * owed, rel=1e-14)
+    assert out[RHO] == pytest.approx(years * owed, rel=1e-15)
+    assert out[CHARM] == pytest.approx(0.03 * held / 110.0, rel=1e-15)
+    assert (out[[GAMMA, VEGA, VANNA, VOLGA]] == 0.0).all()
+    assert (one(-1.0, 110.0, 100.0, years, vol, 0.05, 0.03) == 0.0).all()
+
+
+def test_at_the_money_without_volatility_there_is_a_price_and_no_greek() -> None:
+    out = one(1.0, 100.0, 100.0, 1.0, 0.0, 0.0, 0.0)
+    assert out[PRICE] == 0.0 and np.isnan(out[1:]).all()
+
+
+@pytest.mark.parametrize("name", SPOT)
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+def test_what_is_no_number_gives_none(name: str, value: float) -> None:
+    inputs = dict(zip(SPOT, (1.0, 100.0, 90.0, 0.5, 0.2, 0.03, 0.01), strict=True)) | {name: value}
+    assert np.isnan(one(*inputs.values())).all()
+    assert math.isnan(black.spot_price(*inputs.values()))
+    if name != "dividend_yield":
+        *first, _ = inputs.values()
+        assert np.isnan(forward_table(*[[x] for x in first])).all()
+        assert math.isnan(black.black_price(*first))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("sign", 0.0), ("sign", 2.0), ("spot", 0.0), ("spot", -1.0), ("strike", 0.0),
+     ("strike", -90.0), ("years", -0.1), ("vol", -0.2)],
+)  # fmt: skip
+def test_inputs_without_sense_give_no_number(name: str, value: float) -> None:
+    inputs = dict(zip(SPOT, (1.0, 100.0, 90.0, 0.5, 0.2, 0.03, 0.01), strict=True)) | {name: value}
+    assert np.isnan(one(*inputs.values())).all()
+    assert math.isnan(black.spot_price(*inputs.values()))
+
+
+def test_a_bad_row_leaves_its_neighbours_alone() -> None:
+    inputs = random_inputs(5, 40)
+    good = spot_table(*inputs)
+    inputs[3][17] = NAN
+    out = spot_table(*inputs)
+    assert np.isnan(out[:, 17]).all()
+    assert same_bits(np.delete(out, 17, 1), np.delete(good, 17, 1))
+
+
+def test_plain_python_has_the_same_bits() -> None:
+    inputs = random_inputs(6, 60)
+    inputs[4][:3] = 0.0
+    inputs[3][3:6] = 0.0
+    inputs[1][6], inputs[2][7], inputs[0][8] = 0.0, -1.0, NAN
+    for compiled, slow, columns in (
+        (black.spot_many, PLAIN_SPOT, inputs),
+        (black.black_many, PLAIN_FORWARD, inputs[:6]),
+    ):
+        out, expected = np.empty((ROWS, 60)), np.empty((ROWS, 60))
+        compiled(*columns, out)
+        slow(*columns, expected)
+        assert same_bits(out, expected)
+
+
+def test_prices_alone_have_the_same_bits() -> None:
+    inputs = random_inputs(7, 100)
+    out = np.empty(100)
+    black.spot_price_many(*inputs, out)
+    scalars = [black.spot_price(*row) for row in zip(*inputs, strict=True)]
+    assert same_bits(out, spot_table(*inputs)[PRICE]) and same_bits(out, np.array(scalars))
+    black.black_price_many(*inputs[:6], out)
+    scalars = [black.black_price(*row) for row in zip(*inputs[:6], strict=True)]
+    assert same_bits(out, forward_table(*inputs[:6])[PRICE])
+    assert same_bits(out, np.array(scalars))
+
+
+ARRAY, TABLE = float64[::1], float64[:, ::1]
+LOOPS = [
+    (black.black_many, [ARRAY] * 6 + [TABLE]),
+    (black.spot_many, [ARRAY] * 7 + [TABLE]),
+    (black.black_price_many, [ARRAY] * 7),
+    (black.spot_price_many, [ARRAY] * 8),
+]
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("loop", "arguments"), LOOPS, ids=lambda x: getattr(x, "__name__", ""))
+def test_loops_are_vector_code(loop: Any, arguments: list[Any]) -> None:
+    check_vector_code(loop, *arguments)
+
+
+MARKETS = {
+    "spot": st.floats(1.0, 1e4),
+    "moneyness": st.floats(-4.0, 4.0),
+    "years": st.floats(0.003, 5.0),
+    "vol": st.floats(0.02, 2.0),
+    "rate": st.floats(-0.03, 0.12),
+    "dividend_yield": st.floats(-0.02, 0.1),
+}
+
+
+def strike_of(spot: float, moneyness: float, years: float, vol: float) -> float:
+    """A strike so many deviations away."""
+    return spot * math.exp(moneyness * vol * math.sqrt(years))
+
+
+@tries
+@given(**MARKETS)
+def test_parity_and_bounds(
+    spot: float, moneyness: float, years: float, vol: float, rate: float, dividend_yield: float
+) -> None:
+    strike = strike_of(spot, moneyness, years, vol)
+    call, put = (one(sign, spot, strike, years, vol, rate, dividend_yield) for sign in (1.0, -1.0))
+    held, owed = spot * math.exp(-dividend_yield * years), strike * math.exp(-rate * years)
+    room = 8.0 * math.ulp(held + owed)
+    assert abs(call[PRICE] - put[PRICE] - (held - owed)) <= room
+    assert abs(call[DELTA] - put[DELTA] - held / spot) <= room / spot
+    assert abs(call[RHO] - put[RHO] - years * owed) <= years * room
+    for row in (GAMMA, VEGA, VANNA, VOLGA):
+        assert call[row] == put[row]
+    assert max(held - owed, 0.0) - room <= call[PRICE] <= held + room
+    assert max(owed - held, 0.0) - room <= put[PRICE] <= owed + room
+    assert 0.0 <= call[DELTA] * spot <= held + room and -held - room <= put[DELTA] * spot <= 0.0
+    assert call[GAMMA] >= 0.0 and call[VEGA] >= 0.0
+
+
+@tries
+@given(**MARKETS, width=st.floats(1e-3, 0.2))
+def test_calls_fall_and_bend_upwards_in_the_strike(
+    spot: float, moneyness: float, years: float, vol: float, rate: float, dividend_yield: float,
+    width: float,
+) -> None:  # fmt: skip
+    middle = strike_of(spot, moneyness, years, vol)
+    strikes = middle * np.array([1.0 - width, 1.0, 1.0 + width])
+    low, mid, high = spot_table([1.0], [spot], strikes, [years], [vol], [rate], [dividend_yield])[
+        PRICE
+    ]
+    room = 4.0 * math.ulp(spot + middle)
+    discount = math.exp(-rate * years)
+    for near, far, step in ((low, mid, strikes[1] - strikes[0]), (mid, high, middle * width)):
+        assert -room <= near - far <= discount * step + room
+    assert low - 2.0 * mid + high >= -4.0 * room
+
+
+def derivative(function: Any, x: float, step: float) -> float:
+    """Of eighth order."""
+    weights = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
+    ups = [function(x + k * step) - function(x - k * step) for k in range(1, 5)]
+    return sum(w * d for w, d in zip(weights, ups, strict=True)) / step
+
+
+DERIVATIVES = [
+    (DELTA, PRICE, "spot", 1.0), (GAMMA, DELTA, "spot", 1.0), (VEGA, PRICE, "vol", 1.0),
+    (THETA, PRICE, "years", -1.0), (RHO, PRICE, "rate", 1.0), (VANNA, DELTA, "vol", 1.0),
+    (VOLGA, VEGA, "vol", 1.0), (CHARM, DELTA, "years", -1.0),
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=examples(60, 10))
+@given(
+    sign=st.sampled_from([-1.0, 1.0]),
+    spot=st.floats(50.0, 200.0),
+    moneyness=st.floats(-1.5, 1.5),
+    years=st.floats(0.1, 3.0),
+    vol=st.floats(0.1, 0.8),
+    rate=st.floats(-0.03, 0.12),
+    dividend_yield=st.floats(-0.02, 0.1),
+)
+def test_greeks_are_slopes(
+    sign: float, spot: float, moneyness: float, years: float, vol: float, rate: float,
+    dividend_yield: float,
+) -> None:  # fmt: skip
+    strike = strike_of(spot, moneyness, years, vol)
+    at = dict(zip(SPOT, (sign, spot, strike, years, vol, rate, dividend_yield), strict=True))
+    found = one(*at.values())
+    steps = {"spot": 0.02 * spot * vol * math.sqrt(years), "vol": 0.02 * vol,
+             "years": 0.02 * years, "rate": 0.002}  # fmt: skip
+    for row, of, by, turn in DERIVATIVES:
+        slope = turn * derivative(
+            lambda x, by=by, of=of: one(*(at | {by: x}).values())[of], at[by], steps[by]
+        )
+        size = abs(found[of]) + spot * (1.0 if of in (PRICE, VEGA) else 1.0 / spot)
+        assert found[row] == pytest.approx(slope, rel=1e-8, abs=1e-12 * size / steps[by]), row
+
+
+@tries
+@given(st.integers(0, 6), st.sampled_from([NAN, INF, -INF]), st.integers(0, 1000))
+def test_nan_never_turns_into_a_number(which: int, value: float, seed: int) -> None:
+    inputs = random_inputs(seed, 5)
+    inputs[which][:] = value
+    assert np.isnan(spot_table(*inputs)).all()
