@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import vollib.black_scholes as theirs
@@ -118,3 +120,64 @@ def test_no_dividend_at_all() -> None:
     empty = chain().isel(dividend=slice(0, 0))
     plain = chain().drop_vars(["dividend_years", "dividend_amount"])
     xr.testing.assert_equal(mm.options.greeks(empty), mm.options.greeks(plain))
+
+
+def listed(exercise: str) -> xr.Dataset:
+    """A call and a put of a year with a dividend of 7 in the middle, and a deep call of a month."""
+    return xr.Dataset(
+        {
+            "spot": 100.0,
+            "strike": ("option", [100.0, 100.0, 90.0]),
+            "right": ("option", ["C", "P", "C"]),
+            "years": ("option", [1.0, 1.0, 30 / 365]),
+            "rate": ("option", [0.06, 0.06, 0.045]),
+            "vol": ("option", [0.3, 0.3, 0.25]),
+            "dividend_years": (("option", "dividend"), [[182 / 365], [182 / 365], [10 / 365]]),
+            "dividend_amount": (("option", "dividend"), [[7.0], [7.0], [1.5]]),
+        },
+        attrs={"exercise": exercise},
+    )
+
+
+VALUES = {
+    ("american", "spot"): [11.650640, 12.902839, 10.141882],
+    ("american", "escrowed"): [11.192447, 12.452616, 10.139278],
+    ("european", "spot"): [11.104886, 12.075006, 9.139464],
+    ("european", "escrowed"): [10.692884, 11.663006, 9.133547],
+}
+"""By QuantLib's finite differences on a grid of 2,000 by 2,000."""
+
+
+@pytest.mark.parametrize(("exercise", "model"), VALUES)
+def test_both_models_and_styles(exercise: str, model: Any) -> None:
+    found = mm.options.greeks(listed(exercise), dividends=model, accuracy="accurate")
+    np.testing.assert_allclose(found["price"], VALUES[exercise, model], rtol=0.0, atol=1e-3)
+    assert (found["status"] == OptionStatus.OK).all()
+    assert found.attrs["method"].endswith(f"cash dividends: {model} model")
+
+
+@pytest.mark.parametrize("exercise", ["american", "european"])
+@pytest.mark.parametrize("model", ["escrowed", "spot"])
+def test_vols_come_back_in_both_models(exercise: str, model: Any) -> None:
+    ds = listed(exercise)
+    price = mm.options.price(ds, dividends=model)["price"]
+    found = mm.options.implied_vol(ds.assign(price=price), dividends=model)
+    np.testing.assert_allclose(found["implied_vol"], ds["vol"], atol=1e-6)
+    low, high = (ds.assign(price=p) for p in (0.0 * price + 1e-9, 0.0 * price + 100.0))
+    for answer, status in ((low, OptionStatus.BELOW), (high, OptionStatus.ABOVE)):
+        wrong = mm.options.implied_vol(answer, dividends=model)
+        assert wrong["status"].isel(option=2) == status
+        assert np.isnan(wrong["implied_vol"].isel(option=2))
+
+
+def test_chunks_change_no_bit_of_american_options_with_dividends() -> None:
+    ds = chain(spot=("time", [100.0, 101.0])).assign_attrs(exercise="american")
+    whole = mm.options.price(ds)
+    xr.testing.assert_identical(mm.options.price(ds.chunk(strike=1, time=1)).compute(), whole)
+    alone = mm.options.price(ds.isel(time=1, expiry=1, strike=2))
+    xr.testing.assert_equal(whole.isel(time=1, expiry=1, strike=2), alone)
+    later = ds.assign(dividend_years=("dividend", np.full(7, 5.0)))
+    plain = ds.drop_vars(["dividend_years", "dividend_amount"])
+    np.testing.assert_allclose(
+        mm.options.price(later)["price"], mm.options.price(plain)["price"], atol=1e-4
+    )
