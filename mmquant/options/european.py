@@ -48,11 +48,11 @@ def european_greeks(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
         out = np.empty((ROWS, len(rows)))
         if on_forward:
             black_many(*_on_forward(rows), out)
-            return out, status_of(out[PRICE], rows)
+            return out, _with_greeks(out, status_of(out[PRICE], rows))
         stock = Escrowed(rows)
         spot_many(*stock.arrays(), out)
         stock.to_spot(out)
-        return out, stock.status(out[PRICE])
+        return out, _with_greeks(out, stock.status(out[PRICE]))
 
     def grid(rows: Rows) -> Answer:
         return dividend_values(rows, settings, False, ROWS)
@@ -81,6 +81,11 @@ def european_vols(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
 
 def _on_forward(rows: Rows) -> tuple[np.ndarray, ...]:
     return rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate
+
+
+def _with_greeks(out: np.ndarray, status: np.ndarray) -> np.ndarray:
+    """Refused where there is a price and no delta: at the strike, with no time or volatility."""
+    return np.where(np.isnan(out[DELTA]) & (status == OPTION_OK), OPTION_REFUSED, status)
 
 
 def _needs_grid(rows: Rows, settings: Settings) -> np.ndarray:

@@ -202,7 +202,7 @@ def test_what_is_no_number_is_refused() -> None:
     for bad in ("100", None, [1.0, "2"], True):
         with pytest.raises(InvalidArgument, match="not a number"):
             price("c", bad, 100, 0.5, 0.01, 0.2)
-    with pytest.raises(InvalidArgument, match=r"out of its range .* — prices and strikes are pos"):
+    with pytest.raises(InvalidArgument, match=r"no number for .* — prices and strikes are pos"):
         price("c", 100, -1, 0.5, 0.01, 0.2)
     assert np.isnan(price("c", [100.0], -1, 0.5, 0.01, 0.2))
 

@@ -148,6 +148,14 @@ def test_what_cannot_be_is_nan_with_a_status() -> None:
     ]
 
 
+def test_at_the_strike_without_time_there_is_a_price_and_no_greeks() -> None:
+    found = mm.options.greeks(small_chain(years=("expiry", [0.0, 0.5]))).isel(expiry=0)
+    at_strike = found["strike"] == 100.0
+    assert (found["price"].sel(strike=100.0) == 0.0).all()
+    assert (found["status"] == at_strike * int(OptionStatus.REFUSED)).all()
+    assert (np.isnan(found["delta"]) == at_strike).all()
+
+
 def test_an_empty_chain_gives_an_empty_answer() -> None:
     found = mm.options.greeks(small_chain().isel(strike=slice(0, 0)))
     assert found["delta"].shape == (2, 0, 2)

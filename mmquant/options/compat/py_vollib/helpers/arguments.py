@@ -83,7 +83,10 @@ def _no_vol(status: int, sign: float, price: float, *numbers: float) -> Exceptio
     )
 
 
-RANGES = "prices and strikes are positive, times and volatilities not negative"
+RANGES = (
+    "prices and strikes are positive, times and volatilities not negative; "
+    "at its strike, without time or volatility, an option has no greeks"
+)
 
 
 def growth(rate: Numbers, years: Numbers) -> Numbers:
@@ -97,7 +100,9 @@ def _result(out: np.ndarray, arrays: Sequence[np.ndarray], shape: tuple[int, ...
         return out.reshape(shape)
     value, inputs = float(out[0]), [float(array[0]) for array in arrays]
     if np.isnan(value) and np.isfinite(inputs).all():
-        raise InvalidArgument("an argument is out of its range", where=f"{inputs}", fix=RANGES)
+        raise InvalidArgument(
+            "there is no number for these arguments", where=f"{inputs}", fix=RANGES
+        )
     return value
 
 
