@@ -9,6 +9,7 @@ import xarray as xr
 
 from mmquant.core.american import american_chain, american_many
 from mmquant.core.american_implied_vol import american_implied_vol_many
+from mmquant.core.exercise_boundary import exercise_boundary_many
 from mmquant.core.option_rows import PRICE, ROWS
 from mmquant.options.chain import Chain
 from mmquant.options.dividends import PRICE_ROWS, dividend_values, dividend_vols, pays
@@ -65,7 +66,12 @@ def american_vols(rows: Rows, settings: Settings, by_market: bool) -> Answer:
 
 def american_boundaries(rows: Rows, settings: Settings) -> Answer:
     """Spots at which exercise becomes best, and status codes."""
-    raise NotImplementedError
+    out, status = np.empty(len(rows)), np.empty(len(rows), np.int64)
+    exercise_boundary_many(
+        rows.sign, rows.strike, rows.years, rows.quoted, rows.rate, rows.dividend_yield,
+        settings.accuracy_code, out, status,
+    )  # fmt: skip
+    return out, status
 
 
 def _values(rows: Rows, settings: Settings, by_market: bool, count: int) -> Answer:

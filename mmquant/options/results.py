@@ -58,5 +58,7 @@ def _method(chain: Chain, settings: Settings) -> str:
     if 1.0 in styles:
         parts.append(f"american: Andersen-Lake-Offengenden, {settings.accuracy}")
     if chain.dividends:
-        parts.append(f"cash dividends: {settings.dividends} model")
+        model = f"cash dividends: {settings.dividends} model"
+        closed = settings.dividends == "escrowed" and 1.0 not in styles
+        parts.append(model if closed else f"{model}, finite differences, {settings.accuracy}")
     return "; ".join(parts)
