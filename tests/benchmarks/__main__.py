@@ -23,6 +23,7 @@ MODELS = "python -m tests.benchmarks.models"
 SCALING = "python -m tests.benchmarks.scaling"
 LARGE = "python -m tests.benchmarks.large_tape"
 LIVE = "python -m tests.benchmarks.live_loop --full"
+OPTIONS = "python -m tests.benchmarks.options"
 SWEEP = "python -m tests.benchmarks.sweep --peer-python PATH"
 
 
@@ -95,6 +96,27 @@ def scaling_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return rows
 
 
+def option_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Our time of an option, and the peers' beside it."""
+    peers = {
+        "pyvolr": "pyvolr",
+        "vanilla_option_pricers": "vanilla-option-pricers",
+        "quantlib": "QuantLib",
+        "vollib": "vollib",
+    }
+
+    def beside(key: str) -> str:
+        theirs = [f"{name} {result[f'{p}_{key}']:,.0f}" for p, name in peers.items()
+                  if f"{p}_{key}" in result]  # fmt: skip
+        return f"{result[key]:.0f} ns" + (f"; {', '.join(theirs)}" if theirs else "")
+
+    digits = f"within {result['iv_error']:.1f} times what the price's rounding does"
+    return [
+        (f"implied volatility of an option, one thread, {digits}", beside("iv_ns"), OPTIONS),
+        ("price and eight greeks of an option; peers: five", beside("greeks_ns"), OPTIONS),
+    ]
+
+
 def large_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     what = f"{result['rows']:,} rows from disk ({result['tape_gb']:.1f} GB), the whole command"
     speed = f"{result['rows_per_s'] / 1e6:.1f} million rows/s, {plain(result['peak_memory_mb'])} MB"
@@ -124,6 +146,7 @@ def main(argv: list[str] | None = None) -> int:
     a = p.parse_args(argv)
     first = run("first_result")
     models = run("models")
+    options = run("options")
     scaling = run("scaling")
     large = large_rows(run("large_tape")) if a.large else []
     live = run("live_loop", "--full")
@@ -138,6 +161,7 @@ def main(argv: list[str] | None = None) -> int:
         *sweep_rows(sweep),
         *first_rows(first),
         *model_rows(models),
+        *option_rows(options),
         *live_rows(live),
         *scaling_rows(scaling),
         *large,
