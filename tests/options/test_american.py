@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mmquant as mm
 from mmquant.core.american import FAST, HIGH, american_many
 from mmquant.schema import validate
 from mmquant.schema.options import OptionStatus
-from tests.options.chains import small_chain
+from tests.options.chains import options_of, random_chains, small_chain
 
 ANCHORS = {
     "sign": [-1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 1],
@@ -69,6 +71,22 @@ def test_a_chain_is_what_one_by_one_gives(accuracy: Any, within: float) -> None:
         np.testing.assert_allclose(found[name].values.ravel(), out[row], atol=within * scale)
     assert (found["status"] == OptionStatus.OK).all()
     assert all(np.isnan(found[name]).all() for name in ("vanna", "volga", "charm"))
+
+
+@settings(max_examples=15, deadline=None)
+@given(ds=random_chains(), data=st.data())
+def test_any_dims_in_any_order_and_chunks(ds: xr.Dataset, data: st.DataObject) -> None:
+    ds = ds.assign_attrs(exercise="american")
+    found = mm.options.greeks(ds)
+    for place, option in options_of(ds, SHARED):
+        out, status = np.empty((9, 1)), np.empty(1, np.int64)
+        american_many(*(np.array([value]) for value in option.values()), FAST, out, status)
+        here = found.isel(place)
+        assert int(here["status"]) == status[0] == OptionStatus.OK
+        assert float(here["price"]) == pytest.approx(out[0, 0], abs=5e-4)
+        assert float(here["delta"]) == pytest.approx(out[1, 0], abs=5e-4)
+    chunks = {dim: data.draw(st.integers(1, size), dim) for dim, size in ds.sizes.items()}
+    xr.testing.assert_identical(mm.options.greeks(ds.chunk(chunks)).compute(), found)
 
 
 def test_one_vol_gives_the_bits_of_one_by_one() -> None:
