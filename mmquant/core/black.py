@@ -35,7 +35,9 @@ from mmquant.core.option_rows import (
 )
 
 FAR = 1e100
-"""Deviations from the money for no volatility at all."""
+"""Deviations from the money that stand for no volatility at all."""
+NONE = 1e-200
+"""Below this a volatility to expiry is taken for none."""
 
 
 @inner_formula
@@ -81,9 +83,10 @@ def sides(x, deviation, held, owed):
     larger of discounted forward and strike, each times its tail, and ``near rest`` what is left of
     the smaller.
     """
-    certain = deviation == 0.0
+    certain = deviation < NONE
     a = FAR if certain else abs(x) / (1.0 if certain else deviation)
     a = FAR if a > FAR else a
+    deviation = FAR if deviation > FAR else deviation
     t = 0.5 * deviation
     y1, y2 = a - t, a + t
     high = y1 < MILLS_START

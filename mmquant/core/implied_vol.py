@@ -13,13 +13,19 @@ no digits are lost at either end. Elasticities by s are functions of a and t alo
 The guess. Small |x|: the volatility of a normal distribution by a rational function of the price
 over the straddle, as in Choi, Kim and Kwak (2009), times 1 + t^2 / c(x). Large |x|, and prices in
 the upper half: mass over 1 -+ M(y2) / M(y1) is a normal tail, and its point is y1. It is within
-3 per cent for all prices from 1e-300 on. Coefficients: tests/core/make_implied_vol_guess.py.
+3 per cent for all prices from 1e-300 on. Coefficients: tests/core/make_implied_vol_tables.py.
 """
 
 from __future__ import annotations
 
 import math
 
+from mmquant.core.implied_vol_tables import (
+    ROUGH_LOG,
+    STRADDLE_SHAPE,
+    TAIL_POINT_ABOVE,
+    TAIL_POINT_BELOW,
+)
 from mmquant.core.jit import formula, inner_formula, kernel
 from mmquant.core.mathfn import INF, NAN, log, log1p, log_parts, poly5
 from mmquant.core.mathfn_tables import INV_SQRT_2PI
@@ -39,7 +45,6 @@ ROOT_PI_8 = 0.6266570686577501
 NEAR = 2.0
 """Largest |x| / 2 for the guess by the normal distribution."""
 SMALL = 1e-300
-ROUGH_LOG = (0.99996617, -0.49945051, 0.33638915, -0.27094894, 0.17658281)
 
 
 @inner_formula
@@ -51,10 +56,10 @@ def rough_log(x):
 
 @inner_formula
 def tail_point(minus_log):
-    """y with upper tail exp(-minus_log), from -0.75 on, within 0.001."""
+    """y with upper tail exp(-minus_log), from -0.75 on, within 0.002."""
     r = math.sqrt(2.0 * minus_log)
-    above = 2.6694 + r * (1.1253 + 0.00601 * r)
-    return r - above / (1.0 + r * (1.7262 + 0.26389 * r))
+    above, below = TAIL_POINT_ABOVE, TAIL_POINT_BELOW
+    return r - (above[0] + r * (above[1] + r * above[2])) / (1.0 + r * (below[1] + r * below[2]))
 
 
 @inner_formula
@@ -64,12 +69,10 @@ def near_guess(k, gap, mass):
     odds = odds if odds > 1e-8 else 1e-8
     odds = odds if odds < 1e300 else 1e300
     flat = 2.0 * odds / ((2.0 + odds) * rough_log(1.0 + odds))
-    shape = 0.40057594 + flat * (
-        0.83492379
-        + flat * (-0.76483355 + flat * (1.69757345 + flat * (-1.95368903 + flat * 0.78562072)))
-    )
+    root = math.sqrt(flat)
+    shape = root * poly5(STRADDLE_SHAPE, root)
     width = 2.0 * k / gap if gap > 0.0 else 1.0
-    t = ROOT_PI_8 * (2.0 * mass + gap) * width * math.sqrt(flat) * shape
+    t = ROOT_PI_8 * (2.0 * mass + gap) * width * shape
     inside = 1.0 - 4.0 * t * t / (6.0 + 0.15 * k * k)
     return 2.0 * t / (1.0 + math.sqrt(inside if inside > 0.0 else 0.0))
 

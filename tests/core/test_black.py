@@ -180,6 +180,15 @@ def test_at_the_money_without_volatility_there_is_a_price_and_no_greek() -> None
     assert out[PRICE] == 0.0 and np.isnan(out[1:]).all()
 
 
+@pytest.mark.parametrize(("vol", "price"), [(1e-320, 10.0), (1e-190, 10.0), (1e200, 110.0)])
+def test_extreme_volatilities_give_the_bounds(vol: float, price: float) -> None:
+    out = one(1.0, 110.0, 100.0, 1.0, vol, 0.0, 0.0)
+    assert out[PRICE] == price and out[DELTA] == 1.0 and out[VEGA] == 0.0
+    at_the_money = min(vol * 39.89422804014327, 100.0)
+    found = one(1.0, 100.0, 100.0, 1.0, vol, 0.0, 0.0)[PRICE]
+    assert found == pytest.approx(at_the_money, rel=1e-15, abs=1e-300)
+
+
 @pytest.mark.parametrize("name", SPOT)
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_what_is_no_number_gives_none(name: str, value: float) -> None:

@@ -25,7 +25,7 @@ from mmquant.core.option_rows import (
     OPTION_OK,
     OPTION_REFUSED,
 )  # fmt: skip
-from tests.core import make_mills_tables
+from tests.core import make_implied_vol_tables, make_mills_tables
 from tests.core.builders import examples
 from tests.core.machine_code import check_vector_code
 from tests.core.make_option_points import VOL_POINTS, options, vol_point
@@ -83,8 +83,9 @@ def test_the_points_are_what_their_script_makes() -> None:
     assert read(VOL_POINTS.name)[: len(expected)] == expected
 
 
-def test_the_coefficients_are_what_their_script_makes() -> None:
-    assert make_mills_tables.FILE.read_text() == make_mills_tables.text()
+@pytest.mark.parametrize("script", [make_mills_tables, make_implied_vol_tables])
+def test_the_coefficients_are_what_their_script_makes(script: Any) -> None:
+    assert script.FILE.read_text() == script.text()
 
 
 @kernel
