@@ -259,10 +259,18 @@ def _european_options() -> None:
 def _american() -> None:
     import numpy as np
 
-    from mmquant.core import american
+    from mmquant.core import american, american_dividends, dividend_exercise, exercise_boundary
+    from mmquant.core.american_implied_vol import american_implied_vol_many
 
-    one, status = np.ones(1), np.zeros(1, np.int64)
-    out = np.zeros((9, 1))
+    one, value, status = np.ones(1), np.zeros(1), np.zeros(1, np.int64)
+    out, fast = np.zeros((9, 1)), american.FAST
     rates = (0.05 * one, 0.02 * one)
-    american.american_many(-one, one, one, one, 0.3 * one, *rates, american.FAST, out, status)
-    american.american_chain(-one, 1.0, one, 1.0, 0.3 * one, 0.05, 0.02, american.FAST, out, status)
+    option = (-one, one, one, one, 0.3 * one, *rates)
+    dividends = (0.5 * one, 0.01 * one)
+    american.american_many(*option, fast, out, status)
+    american.american_chain(-one, 1.0, one, 1.0, 0.3 * one, 0.05, 0.02, fast, out, status)
+    american_implied_vol_many(-one, 0.1 * one, one, one, one, *rates, fast, value, status)
+    exercise_boundary.exercise_boundary_many(-one, *option[2:], fast, value, status)
+    model = american_dividends.SPOT
+    american_dividends.dividend_many(*option, *dividends, model, True, fast, out, status)
+    dividend_exercise.dividend_advice_many(*option, 0.01, *dividends, fast, out, status)

@@ -25,7 +25,7 @@ from mmquant.core.american_nodes import (
 from mmquant.core.american_premium import (
     FULL_WORK_SIZE,
     MAX_VOLS,
-    NODE_ROOT,
+    NODE_VOL,
     place_nodes,
     prepare_node,
     prepare_points,
@@ -141,8 +141,7 @@ def chain_side(
     nodes = 0 if european else max(shared, 1)
     count, moved, held = 0, 0.0, -1.0
     for m in range(0 if european else shared):
-        node_vol = work[NODE_ROOT + m] * work[NODE_ROOT + m]
-        move = prepare_node(m, years, node_vol, r, q, call, greeks, tables, work)
+        move = prepare_node(m, years, work[NODE_VOL + m], r, q, call, greeks, tables, work)
         moved = max(moved, move)
     for j in range(sign.size):
         if sign[j] != side or status[j] != OPTION_OK or vol[j] == 0.0:

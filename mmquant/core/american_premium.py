@@ -44,8 +44,9 @@ EDGE = BARRIER_RATE + MAX_VOLS * ROW
 """Where parts of ``work`` are: logarithms of the barriers at the points for each volatility node,
 their derivatives, the boundary today, and what all options of one expiry share at a point."""
 NODE_ROOT = SPARE + ROW
-NODE_FACTOR = NODE_ROOT + MAX_VOLS
-"""Roots of the node volatilities, and the factors of their shares."""
+NODE_VOL = NODE_ROOT + MAX_VOLS
+NODE_FACTOR = NODE_VOL + MAX_VOLS
+"""Volatility nodes, their roots, and the factors of their shares."""
 (
     EXPIRY_RATE, EXPIRY_YIELD, EXPIRY_ROOT, EXPIRY_CARRY, EXPIRY_RATE_SLOPE, EXPIRY_YIELD_SLOPE,
 ) = range(NODE_FACTOR + MAX_VOLS, NODE_FACTOR + MAX_VOLS + 6)  # fmt: skip
@@ -194,7 +195,9 @@ def place_nodes(lowest, highest, nodes, work):
     low, high = math.sqrt(lowest), math.sqrt(highest)
     for m in range(nodes):
         turn = math.cos(math.pi * m / max(nodes - 1.0, 1.0))
-        work[NODE_ROOT + m] = 0.5 * (high + low) + 0.5 * (high - low) * turn
+        root = 0.5 * (high + low) + 0.5 * (high - low) * turn
+        work[NODE_ROOT + m] = root
+        work[NODE_VOL + m] = root * root if nodes > 1 else highest
     for m in range(nodes):
         product = 1.0
         for other in range(nodes):
