@@ -27,8 +27,6 @@ def goes_by_market(chain: Chain) -> bool:
     strikes, as along a time in which the volatilities stand still, it is better solved once. The
     choice is by the sizes of the whole chain, so that chunks do not change it.
     """
-    if chain.dividends:
-        return True
     boundary = (chain.quoted, chain.years, chain.rate, chain.dividend_yield, chain.sign)
     market = (chain.underlying, *boundary[1:])
     served, in_market = (_options_of_one(chain, arrays) for arrays in (boundary, market))
@@ -90,7 +88,7 @@ def _by_boundary(rows: Rows, settings: Settings, by_market: bool, count: int) ->
         return _many(rows, settings, count)
     out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
     alone = np.zeros(len(rows), bool)
-    for market in rows.markets():
+    for market in rows.groups():
         if market.stop - market.start == 1:
             alone[market] = True
             continue

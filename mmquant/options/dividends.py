@@ -39,7 +39,7 @@ def pays(rows: Rows) -> np.ndarray:
 def dividend_values(rows: Rows, settings: Settings, early: bool, count: int) -> Answer:
     """The first rows of the results, and status codes, of options that pay dividends."""
     out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
-    for market in rows.markets():
+    for market in rows.groups():
         part = rows[market]
         found, codes = np.empty((count, len(part))), np.empty(len(part), np.int64)
         dividend_many(

@@ -26,7 +26,8 @@ BOUNDARY = ("quoted", "years", "rate", "dividend_yield", "sign")
 class Rows:
     """Options of a block: float64 arrays of shape (options,), dividends (options, dividends).
 
-    ``underlying`` is the spot or the forward, ``quoted`` the volatility or the price.
+    ``underlying`` is the spot or the forward, ``quoted`` the volatility or the price. ``group``
+    (int64) numbers what options share: their market, or their boundary.
     """
 
     underlying: np.ndarray
@@ -39,6 +40,7 @@ class Rows:
     strike: np.ndarray
     quoted: np.ndarray
     american: np.ndarray
+    group: np.ndarray
 
     def __len__(self) -> int:
         return len(self.strike)
@@ -51,23 +53,15 @@ class Rows:
         """Where all inputs are numbers, and finite."""
         found = np.ones(len(self), bool)
         for field in fields(self):
-            found &= _by_option(np.isfinite(getattr(self, field.name)))
+            finite = np.isfinite(getattr(self, field.name))
+            found &= finite if finite.ndim == 1 else finite.all(axis=1)
         return found
 
-    def markets(self) -> Iterator[slice]:
-        """Slices of neighbours that share a market. NaN is not shared."""
-        differs = np.zeros(max(len(self) - 1, 0), bool)
-        for name in MARKET:
-            array = getattr(self, name)
-            differs |= ~_by_option(array[1:] == array[:-1])
-        edges = [0, *(np.flatnonzero(differs) + 1).tolist(), len(self)]
+    def groups(self) -> Iterator[slice]:
+        """Slices of the options of one group."""
+        edges = [0, *(np.flatnonzero(np.diff(self.group)) + 1).tolist(), len(self)]
         for start, end in pairwise(edges):
             yield slice(start, end)
-
-
-def _by_option(holds: np.ndarray) -> np.ndarray:
-    """Where something holds for all numbers of an option."""
-    return holds if holds.ndim == 1 else np.asarray(holds.all(axis=1))
 
 
 Answer = tuple[np.ndarray, np.ndarray]
@@ -95,15 +89,15 @@ def over_options(
 ) -> tuple[xr.DataArray, ...]:
     """Apply a formula of rows to a chain, block by block where it is chunked.
 
-    With ``by_market``, options of one market are neighbours in one block, so that what they share
-    does not depend on chunks. Without, options of one boundary are neighbours.
+    With ``by_market``, options of one market are a group, neighbours in one block, so that what
+    they share does not depend on chunks. Without, options of one boundary are neighbours.
     """
     arrays = _by_name(chain)
     first = [name for name in (MARKET if by_market else BOUNDARY) if name in arrays]
     arrays = {name: arrays[name] for name in first} | arrays
     whole: set[Any] = {DIVIDEND}
+    shared = {dim for name in first for dim in arrays[name].dims} - whole
     if by_market:
-        shared = {dim for name in first for dim in arrays[name].dims}
         whole |= {dim for array in arrays.values() for dim in array.dims} - shared
     arrays = {name: _in_one_chunk(array, whole) for name, array in arrays.items()}
     core = [[DIVIDEND] if DIVIDEND in array.dims else [] for array in arrays.values()]
@@ -115,9 +109,10 @@ def over_options(
             name: _flat(v, shape, v.shape[n:])
             for name, v, n in zip(arrays, values, own, strict=True)
         }
-        none = np.zeros((math.prod(shape), 0))
+        n, in_group = math.prod(shape), math.prod(shape[len(shared) :])
+        flat = dict.fromkeys(DIVIDENDS, np.zeros((n, 0))) | flat
         with np.errstate(all="ignore"):  # what is no number has a status
-            found = formula(Rows(**dict.fromkeys(DIVIDENDS, none) | flat))
+            found = formula(Rows(**flat, group=np.arange(n) // max(in_group, 1)))
         return tuple(
             result.astype(dtype, copy=False).reshape(shape)
             for result, dtype in zip(found, dtypes, strict=True)
@@ -136,7 +131,8 @@ def over_options(
 
 def _by_name(chain: Chain) -> dict[str, xr.DataArray]:
     """The arrays of a chain by the names that they have in Rows."""
-    names = [field.name for field in fields(Rows) if field.name not in DIVIDENDS]
+    aside = (*DIVIDENDS, "group")
+    names = [field.name for field in fields(Rows) if field.name not in aside]
     arrays = {name: getattr(chain, name) for name in names}
     return arrays | dict(zip(DIVIDENDS, chain.dividends, strict=False))
 

@@ -91,7 +91,8 @@ def _evaluate(
 ) -> xr.Dataset:
     """Value each option by its own style of exercise."""
     numbers = len(table.columns) - 1
-    by_market = bool(chain.american.any()) and goes_by_market(chain)
+    early = bool(chain.american.any())
+    by_market = bool(chain.dividends) or (early and goes_by_market(chain))
 
     def formula(rows: Rows) -> tuple[np.ndarray, ...]:
         out, status = either(

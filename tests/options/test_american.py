@@ -138,6 +138,16 @@ def test_chunks_change_no_bit(call: str, chunks: dict[str, int]) -> None:
     xr.testing.assert_identical(parts.compute(), answer(ds))
 
 
+def test_markets_that_look_alike_are_not_mixed() -> None:
+    """Two times with one spot and two smiles: as if each time were alone."""
+    ds = small_chain("american", spot=("time", [100.0, 100.0])).isel(expiry=1)
+    ds["vol"] = ds["vol"] * xr.DataArray([1.0, 1.5], dims="time")
+    found = mm.options.greeks(ds)
+    xr.testing.assert_identical(mm.options.greeks(ds.chunk(time=1)).compute(), found)
+    for time in range(2):
+        xr.testing.assert_equal(found.isel(time=time), mm.options.greeks(ds.isel(time=time)))
+
+
 def test_nan_stays_with_its_option() -> None:
     ds = small_chain("american")
     ds["vol"][0, 1] = np.nan
