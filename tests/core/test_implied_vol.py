@@ -29,7 +29,7 @@ from tests.core import make_implied_vol_tables, make_mills_tables
 from tests.core.builders import examples
 from tests.core.machine_code import check_vector_code
 from tests.core.make_option_points import VOL_POINTS, options, vol_point
-from tests.core.option_points import column, read, worst
+from tests.core.option_points import column, read, same_bits, worst
 from tests.core.plain import plain
 from tests.oracles.european import EPS, spot_rows
 
@@ -47,11 +47,6 @@ def vols(*inputs: Any) -> tuple[np.ndarray, np.ndarray]:
     out, status = np.full(columns[0].size, 7.0), np.full(columns[0].size, 99, np.int8)
     implied_vol_many(*columns, out, status)
     return out, status
-
-
-def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    """One NaN for all: their signs come from the processor."""
-    return np.where(np.isnan(a), NAN, a).tobytes() == np.where(np.isnan(b), NAN, b).tobytes()
 
 
 def test_volatilities_have_the_digits_that_their_prices_leave_them() -> None:
