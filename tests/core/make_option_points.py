@@ -26,19 +26,21 @@ def options(seed: int, n: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
     made = []
     for i in range(n):
-        kind = ("chain", "short", "tail", "wide", "money")[i % 5]
+        kind = ("chain", "short", "tail", "edge", "wide", "money")[i % 6]
         years = float(np.exp(rng.uniform(-9.0, -3.0) if kind == "short" else rng.uniform(-4, 2)))
         vol = float(np.exp(rng.uniform(-4.0, 1.5) if kind == "wide" else rng.uniform(-3.0, 0.0)))
         distance = {
             "chain": rng.uniform(-3.0, 3.0),
             "short": rng.uniform(-6.0, 6.0),
-            "tail": rng.choice([-1.0, 1.0]) * rng.uniform(5.0, 36.6),
+            "tail": rng.choice([-1.0, 1.0]) * rng.uniform(5.0, 36.0),
+            "edge": rng.choice([-1.0, 1.0]) * rng.uniform(35.5, 36.5),
             "wide": rng.uniform(-9.0, 9.0),
             "money": rng.uniform(-1.0, 1.0) * 10.0 ** rng.uniform(-12.0, 0.0),
         }[kind]
         forward = float(np.exp(rng.uniform(0.0, 9.0)))
+        side = rng.choice([-1, 1]) if kind not in ("tail", "edge") else np.sign(distance)
         made.append({
-            "sign": int(np.sign(distance)) if kind == "tail" else int(rng.choice([-1, 1])),
+            "sign": int(side),
             "forward": forward,
             "strike": float(forward * np.exp(distance * vol * np.sqrt(years))),
             "years": years,
@@ -56,7 +58,7 @@ def point(option: dict[str, Any], model: str) -> dict[str, Any] | None:
     rows = spot_rows if model == "spot" else forward_rows
     inputs = [option[name] for name in names]
     values = rows(option["sign"], *map(mpf, inputs))
-    if not all(SMALLEST < abs(value) < 1e290 for value in values):
+    if not (values[0] > SMALLEST and all(1e-300 < abs(value) < 1e300 for value in values)):
         return None
     found = amplification(rows, option["sign"], inputs)
     shown = {name: repr(option[name]) for name in names} | {"sign": option["sign"]}
@@ -94,9 +96,9 @@ def write(file: Path, rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     with mp.workdps(90):
-        rows = [point(o, model) for model in ("spot", "forward") for o in options(1, 150)]
+        rows = [point(o, model) for model in ("spot", "forward") for o in options(1, 180)]
         write(POINTS, [row for row in rows if row is not None])
-        write(VOL_POINTS, [row for row in map(vol_point, options(2, 400)) if row is not None])
+        write(VOL_POINTS, [row for row in map(vol_point, options(2, 480)) if row is not None])
 
 
 if __name__ == "__main__":

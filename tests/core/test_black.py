@@ -61,7 +61,7 @@ def test_rows_have_the_digits_that_their_inputs_leave_them(model: str) -> None:
 
 def test_the_points_reach_far_down() -> None:
     prices = column(read(POINTS.name), "price")
-    assert len(prices) == 300 and prices.min() < 1e-255
+    assert len(prices) > 340 and prices.min() < 1e-289
 
 
 def test_values_of_60_digits() -> None:

@@ -59,7 +59,7 @@ def test_volatilities_have_the_digits_that_their_prices_leave_them() -> None:
 
 def test_the_points_reach_far_down() -> None:
     prices = column(read(VOL_POINTS.name), "price")
-    assert len(prices) > 350 and prices.min() < 1e-289
+    assert len(prices) > 450 and prices.min() < 2e-290
 
 
 def test_volatilities_of_60_digits() -> None:
