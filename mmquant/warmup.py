@@ -50,7 +50,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _signals,
         _mathfn,
         _european_options,
-        _american,
+        _american_options,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -256,10 +256,10 @@ def _european_options() -> None:
     implied_vol.implied_vol_many(one, out, one, one, one, out, np.zeros(1, np.int8))
 
 
-def _american() -> None:
+def _american_options() -> None:
     import numpy as np
 
-    from mmquant.core import american, american_dividends, dividend_exercise, exercise_boundary
+    from mmquant.core import american, american_dividends, exercise_boundary
     from mmquant.core.american_implied_vol import american_implied_vol_many
 
     one, value, status = np.ones(1), np.zeros(1), np.zeros(1, np.int64)
@@ -273,4 +273,3 @@ def _american() -> None:
     exercise_boundary.exercise_boundary_many(-one, *option[2:], fast, value, status)
     model = american_dividends.SPOT
     american_dividends.dividend_many(*option, *dividends, model, True, fast, out, status)
-    dividend_exercise.dividend_advice_many(*option, 0.01, *dividends, fast, out, status)

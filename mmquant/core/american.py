@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from mmquant.core.american_block import fill_lane, is_european, price_block, settled
+from mmquant.core.american_block import fill_lane, is_european, price_block, put_rates, settled
 from mmquant.core.american_nodes import (
     ACCURATE,
     COUNT_VOLS,
@@ -108,7 +108,7 @@ def american_rows(sign, spot, strike, years, vol, rate, dividend_yield, tables, 
         if other:
             held, side = j, sign[j]
             call = side > 0.0
-            r, q = (dividend_yield[j], rate[j]) if call else (rate[j], dividend_yield[j])
+            r, q = put_rates(side, rate[j], dividend_yield[j])
             prepare_points(years[j], r, q, call, tables, work)
             nodes, moved = 0, 0.0
             if not is_european(r, q):
@@ -135,7 +135,7 @@ def chain_side(
     """All puts, or all calls, of a chain; ``shared`` 0: a boundary for each run of volatilities."""
     greeks = out.shape[0] > GAMMA + 1
     call = side > 0.0
-    r, q = (dividend_yield, rate) if call else (rate, dividend_yield)
+    r, q = put_rates(side, rate, dividend_yield)
     prepare_points(years, r, q, call, tables, work)
     european = is_european(r, q)
     nodes = 0 if european else max(shared, 1)

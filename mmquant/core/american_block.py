@@ -41,6 +41,8 @@ from mmquant.core.option_rows import (
 )
 
 NAN = math.nan
+NOTHING = 1e-15
+"""A rate that changes no price."""
 
 
 @inner_formula
@@ -83,12 +85,29 @@ def write_certain(j, sign, spot, strike, years, rate, dividend_yield, out, statu
     """An option that has expired, or without volatility: the value alone, and its delta."""
     clear(j, OPTION_OK, out, status)
     value = certain_value(sign, spot, strike, years, rate, dividend_yield)
+    if not value < math.inf:
+        status[j] = OPTION_REFUSED
+        return
     out[PRICE, j] = value
     step = 1e-6 * spot
     up = certain_value(sign, spot + step, strike, years, rate, dividend_yield)
     down = certain_value(sign, spot - step, strike, years, rate, dividend_yield)
     out[DELTA, j] = (up - down) / (2.0 * step)
     out[GAMMA, j] = 0.0
+
+
+@inner_formula
+def put_rates(sign, rate, dividend_yield):
+    """Rate and yield of the put that an option is; what is next to nothing is nothing."""
+    r = rate if sign < 0.0 else dividend_yield
+    q = dividend_yield if sign < 0.0 else rate
+    return r if abs(r) > NOTHING else 0.0, q if abs(q) > NOTHING else 0.0
+
+
+@inner_formula
+def has_two_boundaries(rate, dividend_yield):
+    """Whether a put is exercised early between two prices only: refused."""
+    return dividend_yield < rate < 0.0
 
 
 @inner_formula
@@ -127,13 +146,14 @@ def write_lane(i, sign, rate, dividend_yield, work, out, status):
     spot, strike = work[SPOT + i], work[STRIKE + i]
     half = 0.5 * vol * vol
     theta = rate * u - half * u2 - (rate - dividend_yield - half) * u1
-    if work[X + i] <= work[LANE_EDGE + i]:
-        u, u1, u2 = 1.0 - ratio, -ratio, -ratio
-        by_vol = by_rate = theta = 0.0
-    u = max(u, work[EUROPEAN + i])
     unit = strike if sign < 0.0 else spot
+    now = sign * (spot - strike)
+    value = max(unit * max(u, work[EUROPEAN + i]), now)
+    if work[X + i] <= work[LANE_EDGE + i]:
+        value, u, u1, u2 = now, 1.0 - ratio, -ratio, -ratio
+        by_vol = by_rate = theta = 0.0
     j = int(work[INDEX + i])
-    out[PRICE, j] = max(unit * u, sign * (spot - strike), 0.0)
+    out[PRICE, j] = value
     out[DELTA, j] = u1 / ratio if sign < 0.0 else u - u1
     out[GAMMA, j] = unit * (u2 - u1) / (spot * spot)
     if out.shape[0] > GAMMA + 1:
@@ -143,6 +163,8 @@ def write_lane(i, sign, rate, dividend_yield, work, out, status):
         out[THETA, j] = unit * theta
         out[RHO, j] = unit * by_rate
     status[j] = OPTION_OK
+    if not value < math.inf:
+        clear(j, OPTION_REFUSED, out, status)
 
 
 @inner_kernel
@@ -166,8 +188,8 @@ def price_block(count, nodes, moved, sign, rate, dividend_yield, tables, work, o
 def settled(j, sign, spot, strike, years, vol, rate, dividend_yield, out, status):
     """Whether the option needs no boundary: bad input, refused, expired or without volatility."""
     code = input_status(sign, spot, strike, years, vol, rate, dividend_yield)
-    low, high = (dividend_yield, rate) if sign < 0.0 else (rate, dividend_yield)
-    if code == OPTION_OK and low < high < 0.0:
+    r, q = put_rates(sign, rate, dividend_yield)
+    if code == OPTION_OK and has_two_boundaries(r, q):
         code = OPTION_REFUSED
     if code != OPTION_OK:
         clear(j, code, out, status)

@@ -14,8 +14,10 @@ from mmquant.core.american_block import (
     certain_value,
     fill_lane,
     fill_rest,
+    has_two_boundaries,
     input_status,
     is_european,
+    put_rates,
 )
 from mmquant.core.american_boundary import LARGEST_MOVE
 from mmquant.core.american_nodes import tables
@@ -86,13 +88,13 @@ def why_none(sign, price, spot, strike, years, rate, dividend_yield):
     code = input_status(sign, spot, strike, years, 1.0, rate, dividend_yield)
     if code != OPTION_OK or not abs(price) < math.inf:
         return max(code, OPTION_NAN)
-    low, high = (dividend_yield, rate) if sign < 0.0 else (rate, dividend_yield)
-    if low < high < 0.0:
+    r, q = put_rates(sign, rate, dividend_yield)
+    if has_two_boundaries(r, q):
         return OPTION_REFUSED
     lowest = certain_value(sign, spot, strike, years, rate, dividend_yield)
     if price <= lowest:
         return OPTION_BELOW if price < lowest else OPTION_AT_INTRINSIC
-    if years == 0.0 or price >= (strike if sign < 0.0 else spot) * max(1.0, exp(-high * years)):
+    if years == 0.0 or price >= (strike if sign < 0.0 else spot) * max(1.0, exp(-r * years)):
         return OPTION_ABOVE
     return OPTION_OK
 
@@ -136,7 +138,7 @@ def american_implied_vol(sign, price, spot, strike, years, rate, dividend_yield,
     code = why_none(sign, price, *option)
     if code != OPTION_OK:
         return math.nan, code
-    r, q = (rate, dividend_yield) if sign < 0.0 else (dividend_yield, rate)
+    r, q = put_rates(sign, rate, dividend_yield)
     vol, code = european_vol(sign, price, *option)
     if is_european(r, q) or code == OPTION_REFUSED:
         return vol, code

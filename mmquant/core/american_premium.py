@@ -27,7 +27,7 @@ from mmquant.core.american_nodes import (
     POINT_WEIGHT,
     at,
 )
-from mmquant.core.black import price_of
+from mmquant.core.black import sides
 from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.mathfn import exp, norm_cdf, norm_pdf
 
@@ -231,7 +231,8 @@ def start_sums(work, lanes):
         low = x / v - 0.5 * v
         pull = asset * norm_pdf(low + v)
         below = asset * norm_cdf(-low - v)
-        value = price_of(-1.0, x, v, asset, a)
+        out_of_money, _, _, _, _, _, _ = sides(x, v, asset, a)
+        value = out_of_money if x > 0.0 else out_of_money + (a - asset)
         work[EUROPEAN + i] = work[VALUE + i] = value
         work[FIRST + i] = -below
         work[SECOND + i] = pull / v - below

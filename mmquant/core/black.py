@@ -97,22 +97,16 @@ def sides(x, deviation, held, owed):
     return out_of_money, v, near, rest, far, -y1 if below else y2, -y2 if below else y1
 
 
-@inner_formula
-def price_of(sign, x, deviation, held, owed):
-    """Price by the logarithm of forward over strike, and the discounted values of both."""
-    out_of_money, _, _, _, _, _, _ = sides(x, deviation, held, owed)
-    below = x < 0.0
-    more = owed - held if below else held - owed
-    return out_of_money if (sign > 0.0) == below else out_of_money + more
-
-
 @formula
 def spot_price(sign, spot, strike, years, vol, rate, dividend_yield):
     """Price of an option on a spot; see spot_many."""
     x, held, owed, _, years, vol, _, _ = market(
         sign, spot, strike, years, vol, rate, dividend_yield
     )
-    return price_of(sign, x, vol * math.sqrt(years), held, owed)
+    out_of_money, _, _, _, _, _, _ = sides(x, vol * math.sqrt(years), held, owed)
+    below = x < 0.0
+    more = owed - held if below else held - owed
+    return out_of_money if (sign > 0.0) == below else out_of_money + more
 
 
 @formula

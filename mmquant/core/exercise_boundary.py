@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from mmquant.core.american import make_work
-from mmquant.core.american_block import input_status, is_european
+from mmquant.core.american_block import has_two_boundaries, input_status, is_european, put_rates
 from mmquant.core.american_boundary import LARGEST_MOVE, LOG_B, solve_boundary
 from mmquant.core.american_nodes import tables
 from mmquant.core.jit import kernel
@@ -38,13 +38,13 @@ def exercise_boundary_rows(
     """exercise_boundary_many with tables(setting) and memory of make_work: for other kernels."""
     for j in range(sign.size):
         put = sign[j] < 0.0
-        r, q = (rate[j], dividend_yield[j]) if put else (dividend_yield[j], rate[j])
+        r, q = put_rates(sign[j], rate[j], dividend_yield[j])
         code = input_status(
             sign[j], strike[j], strike[j], years[j], vol[j], rate[j], dividend_yield[j]
         )
         if code == OPTION_OK and vol[j] == 0.0:
             code = OPTION_BAD_INPUT
-        if code == OPTION_OK and q < r < 0.0:
+        if code == OPTION_OK and has_two_boundaries(r, q):
             code = OPTION_REFUSED
         out[j] = math.nan
         status[j] = code

@@ -114,6 +114,20 @@ def option_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (f"implied volatility of an option, one thread, {digits}", beside("iv_ns"), OPTIONS),
         ("price and eight greeks of an option; peers: five", beside("greeks_ns"), OPTIONS),
+        *american_rows(result, beside("american_single_ns")),
+    ]
+
+
+def american_rows(result: dict[str, Any], single: str) -> list[tuple[str, str, str]]:
+    error = f"errors {result['american_rmse']:.1e} (rms) of prices near 100"
+    chain = f"{result['american_chain_ns']:.0f} ns; each volatility its own "
+    return [
+        (f"price, delta and gamma of an american option, {error}; peer: price", single, OPTIONS),
+        (
+            "the same for 200 strikes of one volatility",
+            f"{chain}{result['american_smile_ns']:.0f}",
+            OPTIONS,
+        ),
     ]
 
 
