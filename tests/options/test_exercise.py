@@ -10,7 +10,8 @@ import xarray as xr
 
 import mmquant as mm
 from mmquant.core.american import ACCURATE
-from mmquant.core.dividend_exercise import dividend_advice_many
+from mmquant.core.american_dividends import SPOT, dividend_many
+from mmquant.core.option_rows import PRICE
 from mmquant.errors import DataError
 from mmquant.schema import validate
 from mmquant.schema.options import ExerciseAdvice, OptionStatus
@@ -138,15 +139,14 @@ def test_what_cannot_be_asked_is_named(
         call(ds)
 
 
-def test_the_spot_model_holds_what_the_kernel_holds() -> None:
+def test_the_spot_model_holds_what_its_grid_says() -> None:
     ds = eve(vol=0.25).isel(expiry=1)
     found = mm.options.exercise_advice(ds, dividends="spot", accuracy="accurate")
-    sign = np.repeat([1.0, -1.0], 5)
-    same = (np.full(10, value) for value in (0.75, 0.25, 0.04, 0.0))
+    sign, strike = np.repeat([1.0, -1.0], 5), np.tile(ds["strike"].values, 2)
+    market = (np.full(10, value) for value in (0.75, 0.25, 0.04, 0.0))
     out, status = np.empty((3, 10)), np.empty(10, np.int64)
-    dividend_advice_many(
-        sign, np.full(10, 100.0), np.tile(ds["strike"].values, 2), *same, 1.5, np.array([0.3]),
-        np.array([1.5]), ACCURATE, out, status,
-    )  # fmt: skip
-    for name, row in zip(("exercise_value", "hold_value", "gain"), out, strict=True):
-        np.testing.assert_allclose(found[name].values.T.ravel(), row, atol=2e-3)
+    later = (np.array([0.3]), np.array([1.5]))
+    dividend_many(
+        sign, np.full(10, 98.5), strike, *market, *later, SPOT, True, ACCURATE, out, status
+    )
+    np.testing.assert_allclose(found["hold_value"].values.T.ravel(), out[PRICE], atol=1e-6)
