@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mmquant import options
     from mmquant.config import Config
     from mmquant.core.dtypes import ActionKind, OrderState, OrderType, Reason, TimeInForce
     from mmquant.data.contracts import Contract
@@ -72,6 +73,7 @@ __all__ = [
     "live_orders",
     "load_run",
     "make_demo_tape",
+    "options",
     "read_tape",
     "replay",
     "replay_journal",
@@ -81,8 +83,9 @@ __all__ = [
     "write_tape",
 ]
 
-# name -> module, attribute (dotted)
+# name -> module, attribute (dotted; none is the module itself)
 _LAZY = {
+    "options": ("mmquant.options", ""),
     "Config": ("mmquant.config", "Config"),
     "Contract": ("mmquant.data.contracts", "Contract"),
     "MMQuantError": ("mmquant.errors", "MMQuantError"),
@@ -123,7 +126,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'mmquant' has no attribute {name!r}")
     module, attribute = _LAZY[name]
     value: Any = _import_quietly(module)
-    for part in attribute.split("."):
+    for part in filter(None, attribute.split(".")):
         value = getattr(value, part)
     globals()[name] = value
     return value

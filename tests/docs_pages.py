@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import docs_controls, docs_models, docs_results, docs_tables
+from tests import docs_controls, docs_models, docs_options, docs_results, docs_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -22,7 +22,11 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 TABLES: dict[str, Callable[[], str]] = (
-    docs_tables.TABLES | docs_results.TABLES | docs_models.TABLES | docs_controls.TABLES
+    docs_tables.TABLES
+    | docs_results.TABLES
+    | docs_models.TABLES
+    | docs_controls.TABLES
+    | docs_options.TABLES
 )
 
 

@@ -18,6 +18,7 @@ from mmquant.schema.market import (
     TAPE,
     TRADES,
 )
+from mmquant.schema.options import OPTION_TABLES
 from mmquant.schema.results import FILLS, ORDERS, PATH, QUOTES, RUN
 from mmquant.schema.validation import check_table
 
@@ -43,6 +44,7 @@ TABLES: dict[str, Table] = {
         INSTRUCTIONS,
         UTILISATION,
         BREAKERS,
+        *OPTION_TABLES,
     )
 }
 

@@ -14,8 +14,8 @@ class Column:
 
     ``dtype`` is a numpy name, or "str", "int", "float", "dict", "list" or "json" (text holding
     JSON). ``optional`` columns may be absent, ``nullable`` ones hold NaN or empty values.
-    ``codes`` lists the values that an integer column may take; ``dims`` those of a column that
-    has not all of its table's.
+    ``codes`` lists the values that an integer column may take, and a text column besides text;
+    ``dims`` those of a column that has not all of its table's.
     """
 
     name: str
@@ -30,7 +30,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: an xarray Dataset with dims, a pandas table (dims ``row``), or a dict."""
+    """One table: an xarray Dataset with dims, a pandas table (dims ``row``), or a dict.
+
+    A variable of a ``free`` Dataset may have any of its dims, in any order, and whole numbers where
+    float64 is asked for; other variables, dims and attributes may stand beside.
+    """
 
     name: str
     form: str
@@ -38,6 +42,7 @@ class Table:
     text: str
     columns: tuple[Column, ...]
     attrs: tuple[Column, ...] = ()
+    free: bool = False
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""

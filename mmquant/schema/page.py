@@ -34,7 +34,8 @@ def render() -> str:
 
 
 def _section(table: Table) -> str:
-    dims = f" over ({', '.join(table.dims)})" if table.form == "dataset" else ""
+    kind = "any of " if table.free else ""
+    dims = f" over {kind}({', '.join(table.dims)})" if table.form == "dataset" else ""
     lines = [f"## {table.name}", "", table.text, f"{FORMS[table.form]}{dims}.", ""]
     lines += _rows("key" if table.form == "dict" else "column", table.columns)
     if table.attrs:

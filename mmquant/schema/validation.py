@@ -72,7 +72,7 @@ def _names(table: Table, known: tuple[Column, ...], given: Any, what: str, where
                 f"add {what} {column.name!r} ({column.dtype}): {column.text}",
             )
     for name in given:
-        if name not in names:
+        if name not in names and not table.free:
             near = get_close_matches(str(name), names, 1)
             hint = f"rename it to {near[0]!r}" if near else f"leave out {what} {name!r}"
             _wrong(table, f"{what} {name!r} is not known", where, hint)
@@ -88,16 +88,17 @@ def _column(
 ) -> None:
     name = f"column {column.name!r}"
     wanted = column.dims or table.dims
-    if table.form == "dataset" and dims != wanted:
+    if table.form == "dataset" and dims != wanted and not table.free:
         _wrong(table, f"{name} has dims {dims}, not {wanted}", where, f"use dims {wanted}")
-    if column.dtype == "str":
+    array = np.asarray(values)
+    if column.dtype == "str" and not (column.codes is not None and array.dtype.kind in "iuf"):
         if not _is_text(values):
             _wrong(table, f"{name} holds values that are not text", where, "use strings")
         return
-    if str(values.dtype) != column.dtype:
+    whole = table.free and column.dtype == "float64" and array.dtype.kind in "iuf"
+    if str(values.dtype) != column.dtype and column.dtype != "str" and not whole:
         fix = f"convert it with .astype({column.dtype!r})"
         _wrong(table, f"{name} is {values.dtype}, not {column.dtype}", where, fix)
-    array = np.asarray(values)
     if column.dtype.startswith("float") and not column.nullable and np.isnan(array).any():
         at = _first(np.isnan(array), rows_before)
         _wrong(table, f"{name} has NaN at {at}", where, "give every value")

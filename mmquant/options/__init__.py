@@ -1,0 +1,12 @@
+"""Option chains as Datasets: prices, greeks, implied volatilities, early exercise.
+
+>>> import mmquant as mm
+>>> vols = mm.options.implied_vol(chain)
+"""
+
+from __future__ import annotations
+
+from mmquant.options.exercise import exercise_advice, exercise_boundary
+from mmquant.options.valuation import greeks, implied_vol, price
+
+__all__ = ["exercise_advice", "exercise_boundary", "greeks", "implied_vol", "price"]

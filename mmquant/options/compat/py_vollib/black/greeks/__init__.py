@@ -1,0 +1,1 @@
+"""Black (1976) on a forward or a future: greeks."""

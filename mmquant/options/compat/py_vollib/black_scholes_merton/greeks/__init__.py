@@ -1,0 +1,1 @@
+"""Merton (1973) on a spot with a dividend yield: greeks."""
