@@ -130,6 +130,15 @@ def test_strategy_sets_do_not_share_a_trade() -> None:
     assert [(a.set, a.lots) for a in said if a.event == E.EXECUTION] == [(0, 2), (1, 2)]
 
 
+def test_a_set_filled_elsewhere_by_a_trade_has_less_of_it_than_others_at_the_same_place() -> None:
+    orders = [place(1, 1, BUY, 99, 4), place(1, 1, BUY, 99, 4, set=1)]
+    better = place(2, 2, BUY, 100, 3, set=1)
+    said = play([*BOOK, *orders, better, trade(3, SELL, 99, 7), trade(4, SELL, 99, 2)], sets=2)
+    of = [[(a.ts, a.order_id, a.lots) for a in said if a.event == E.EXECUTION and a.set == s]
+          for s in (0, 1)]  # fmt: skip
+    assert of == [[(3, 1, 2), (4, 1, 2)], [(3, 2, 3), (4, 1, 1)]]
+
+
 # --- hidden executions between ticks
 
 

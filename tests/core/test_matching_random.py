@@ -173,3 +173,24 @@ def test_every_lot_of_an_order_is_filled_or_accounted_for(history: list[Event], 
                 assert filled + a.lots == total
         most = max([order.lots, *(e.lots for e in history if e[1:3] == (MODIFY, order.order_id))])
         assert filled <= most
+
+
+def of_set(history: list[Event], owner: int) -> list[Event]:
+    """Rows, and the requests of one of three sets, which number their orders from one pool."""
+    return [e for e in history if isinstance(e, Row) or e.order_id % 3 == owner]
+
+
+@pytest.mark.parametrize("peer", [False, True])
+@settings(deadline=None, max_examples=examples(200, 40))
+@given(history=histories(clears=True, modifies=True), queue=st.sampled_from(list(QUEUES)))
+def test_sets_that_share_a_place_in_the_queue_are_filled_as_alone(
+    history: list[Event], queue: tuple[str, float], peer: bool
+) -> None:
+    settings = {"peer": peer, "queue": QUEUES[queue], "power": queue[1], "sets": 3}
+    together = play(
+        [e if isinstance(e, Row) else e._replace(set=e.order_id % 3) for e in history], **settings
+    )
+    for owner in range(3):
+        alone = play(of_set(history, owner), **settings | {"sets": 1})
+        # As text, since a price that is none is no equal of itself.
+        assert repr([a._replace(set=0) for a in together if a.set == owner]) == repr(alone)

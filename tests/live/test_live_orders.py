@@ -86,7 +86,9 @@ def test_the_verbs_reach_a_running_loop_and_its_journal(tmp_path) -> None:
         ended = orders.cancel_quote(placed.order_id)
         assert isinstance(ended, Accepted)
         again = orders.cancel_quote(placed.order_id)
-        assert again == Denied(Reason.UNKNOWN_ORDER, again.timestamp)
+        assert isinstance(again, Denied)
+        # The loop runs on meanwhile: the cancel is answered by now, or is not.
+        assert again.reason in (Reason.UNKNOWN_ORDER, Reason.CHANGE_IN_FLIGHT)
     assert placed.timestamp < moved.timestamp < ended.timestamp < again.timestamp
     mine = [kind for _, kind in rig.broker.sent if kind == ActionKind.MODIFY]
     assert len(mine) == 1, "the strategy replaces; only the order by hand was changed"
