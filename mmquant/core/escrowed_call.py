@@ -18,7 +18,8 @@ from mmquant.core.black import spot_price
 from mmquant.core.dividend_grid import cash_on, last_before, present_value
 from mmquant.core.escrowed_put import SPAN_WORK_SIZE
 from mmquant.core.jit import inner_kernel
-from mmquant.core.mathfn import INV_SQRT_2PI, exp, log
+from mmquant.core.mathfn import exp, log
+from mmquant.core.mathfn_tables import INV_SQRT_2PI
 
 SIDE = 40
 """Points on each side of the price where exercise starts."""

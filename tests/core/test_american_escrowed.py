@@ -156,6 +156,7 @@ def test_what_it_does_not_do(option: tuple, status: int) -> None:
     assert np.isnan(out).all()
 
 
+@pytest.mark.compiled
 def test_more_dividends_than_there_is_room_for_are_refused() -> None:
     times = np.linspace(0.02, 0.98, 45).tolist()
     _, status = values(PUT, 100.0, 100.0, 1.0, 0.2, 0.06, 0.0, dividends=(times, [1e-4] * 45))
