@@ -259,7 +259,7 @@ def _european_options() -> None:
 def _american_options() -> None:
     import numpy as np
 
-    from mmquant.core import american, american_dividends, exercise_boundary
+    from mmquant.core import american, american_dividends, american_escrowed, exercise_boundary
     from mmquant.core.american_implied_vol import american_implied_vol_many
 
     one, value, status = np.ones(1), np.zeros(1), np.zeros(1, np.int64)
@@ -273,3 +273,4 @@ def _american_options() -> None:
     exercise_boundary.exercise_boundary_many(-one, *option[2:], fast, value, status)
     model = american_dividends.SPOT
     american_dividends.dividend_many(*option, *dividends, model, True, fast, out, status)
+    american_escrowed.escrowed_many(*option, *dividends, fast, out, status)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from numba import float64, int64
 
 from mmquant.core.american import (
     ACCURATE,
@@ -44,6 +45,7 @@ from tests.core.american_vectors import (
     rows,
     same_bits,
 )
+from tests.core.machine_code import check_vector_code
 from tests.core.plain import plain
 from tests.oracles.american_tree import european, extrapolated
 
@@ -329,6 +331,12 @@ def test_compiled_and_plain_python_give_the_same_bits() -> None:
     for function, out in zip((chain_rows, plain(chain_rows)), outs, strict=True):
         function(sign, 100.0, strike, 0.5, vol, 0.05, 0.02, tables(FAST), make_work(), out, status)
     assert same_bits(*outs)
+
+
+@pytest.mark.compiled
+def test_it_is_vector_code() -> None:
+    column, table = float64[::1], float64[:, ::1]
+    check_vector_code(american_rows, *[column] * 9, table, int64[::1])
 
 
 def test_unknown_setting() -> None:
