@@ -71,6 +71,12 @@ def export(
     console.emit(result, f"{database}: {frames} frames taken over", as_json=as_json)
 
 
+NOBODY_ANSWERS = (
+    "the kill is latched, but no process runs it, so nothing was cancelled "
+    "(look at the broker's own list of orders)"
+)
+
+
 def kill(
     run: Annotated[
         Path | None,
@@ -93,10 +99,14 @@ def kill(
     ]  # fmt: skip
     if not runs:
         raise UsageError("no run is running", where=str(folder), fix="name its folder")
+    result, lines = [], []
     for one in runs:
         kill_run(one, "mmquant kill")
-    shown = ", ".join(str(one) for one in runs)
-    console.emit({"killed": shown}, f"killed: {shown}", as_json=as_json)
+        running = RunFolder(one).is_running
+        result.append({"run": str(one), "killed": True, "running": running})
+        said = "killed" if running else NOBODY_ANSWERS
+        lines.append(f"{said}: {one}")
+    console.emit({"runs": result}, "\n".join(lines), as_json=as_json)
 
 
 def resume(
