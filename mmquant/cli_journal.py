@@ -99,14 +99,14 @@ def kill(
     ]  # fmt: skip
     if not runs:
         raise UsageError("no run is running", where=str(folder), fix="name its folder")
-    result, lines = [], []
+    found: dict[str, list[str]] = {"killed": [], "latched_only": []}
     for one in runs:
         kill_run(one, "mmquant kill")
-        running = RunFolder(one).is_running
-        result.append({"run": str(one), "killed": True, "running": running})
-        said = "killed" if running else NOBODY_ANSWERS
-        lines.append(f"{said}: {one}")
-    console.emit({"runs": result}, "\n".join(lines), as_json=as_json)
+        found["killed" if RunFolder(one).is_running else "latched_only"].append(str(one))
+    lines = [f"killed: {one}" for one in found["killed"]]
+    lines += [f"{NOBODY_ANSWERS}: {one}" for one in found["latched_only"]]
+    result = {name: ", ".join(names) for name, names in found.items()}
+    console.emit(result, *lines, as_json=as_json)
 
 
 def resume(

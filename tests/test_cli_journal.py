@@ -47,7 +47,7 @@ def test_a_kill_is_ended_by_a_confirmed_resume(run, capsys, tmp_path) -> None:
     assert told(capsys, "kill")[0] == 2
     code, result, _ = told(capsys, "kill", run)
     assert code == 0
-    assert result["runs"] == [{"run": str(run), "killed": True, "running": False}]
+    assert (result["killed"], result["latched_only"]) == ("", str(run))
     assert (run / "KILL").read_text() == "mmquant kill\n"
     code, _, err = told(capsys, "resume", run)
     assert code == 2 and "mmquant kill" in err

@@ -54,7 +54,7 @@ def test_quotes_stand_around_the_mid_and_lean_against_the_inventory():
 
 @pytest.mark.parametrize("ts", [1.5e18, True, "2024-01-02"])
 def test_a_time_that_is_no_integer_is_refused(ts):
-    with pytest.raises(mm.UsageError, match="nanoseconds"):
+    with pytest.raises(UsageError, match="nanoseconds"):
         engine().quote(*MARKET, ts=ts)
 
 
