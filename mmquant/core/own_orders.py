@@ -29,6 +29,8 @@ from mmquant.core.portfolio import book_execution
 from mmquant.core.trouble import check_position, note_trouble
 
 UNKNOWN = ORDER_STATE.UNKNOWN
+QUESTIONS_UNTIL_LOST = 2
+"""The second is asked two time-outs after the first."""
 
 
 @inner_kernel
@@ -398,8 +400,20 @@ def doubt(local, owner, order, ts):
 
 @inner_kernel
 def was_to_end(order):
-    """Whether a live order was asked to end: by a cancel, or by a change to what it has filled."""
-    return order["ending"] != 0 or order["want_lots"] <= order["filled"]
+    """Whether a live order was asked to end: by a cancel, by a change to what it has filled, or by
+    a lifetime in which it never rests."""
+    at_once = order["tif"] == TIME_IN_FORCE.IOC or order["tif"] == TIME_IN_FORCE.FOK
+    return at_once or order["ending"] != 0 or order["want_lots"] <= order["filled"]
+
+
+@rare_kernel
+def may_still_come(local, owner, order):
+    """Whether an order that the broker does not know may still be on its way to it.
+
+    It counts as exposure until a question asked a while after the first finds nothing either.
+    """
+    asked_again = order["queries"] >= QUESTIONS_UNTIL_LOST
+    return not asked_again and local.set[owner]["ack_timeout_ns"] > 0
 
 
 @inner_kernel
@@ -433,6 +447,8 @@ def on_order(local, owner, msg):
         return REASON.NONE
     if event == ORDER_EVENT.CANCEL_ACK and was_live and not was_to_end(order):
         doubt(local, owner, order, np.int64(msg["ts"]))
+        return REASON.NONE
+    if event == ORDER_EVENT.NOT_FOUND and was_live and may_still_come(local, owner, order):
         return REASON.NONE
     set_state(local, owner, order, after, msg["ts"])
     if was_live and not is_live(after):
