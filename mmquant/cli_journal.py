@@ -71,6 +71,12 @@ def export(
     console.emit(result, f"{database}: {frames} frames taken over", as_json=as_json)
 
 
+NOBODY_ANSWERS = (
+    "the kill is latched, but no process runs it, so nothing was cancelled "
+    "(look at the broker's own list of orders)"
+)
+
+
 def kill(
     run: Annotated[
         Path | None,
@@ -93,10 +99,14 @@ def kill(
     ]  # fmt: skip
     if not runs:
         raise UsageError("no run is running", where=str(folder), fix="name its folder")
+    found: dict[str, list[str]] = {"killed": [], "latched_only": []}
     for one in runs:
         kill_run(one, "mmquant kill")
-    shown = ", ".join(str(one) for one in runs)
-    console.emit({"killed": shown}, f"killed: {shown}", as_json=as_json)
+        found["killed" if RunFolder(one).is_running else "latched_only"].append(str(one))
+    lines = [f"killed: {one}" for one in found["killed"]]
+    lines += [f"{NOBODY_ANSWERS}: {one}" for one in found["latched_only"]]
+    result = {name: ", ".join(names) for name, names in found.items()}
+    console.emit(result, *lines, as_json=as_json)
 
 
 def resume(

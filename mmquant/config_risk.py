@@ -212,7 +212,7 @@ class RiskConfig(Section):
     on_breach: Literal["pull", "flatten"] = "pull"
     """Beyond a hard limit: pull the scope's quotes, or cancel, hedge and close its positions."""
     loss_confirm_s: Annotated[Float, Field(ge=0, le=3600)] = 0.0
-    """Time that a loss must last before it stops a scope. [s]"""
+    """Time that a loss must last before it stops a scope, ``limits.max_loss_ccy`` too. [s]"""
     capture_window_s: Seconds = 60.0
     """Window of ``min_capture_bps``. [s]"""
     capture_fills: Count = 10

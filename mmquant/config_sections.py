@@ -174,7 +174,7 @@ class LimitsConfig(Section):
     max_open_orders: Annotated[Int, Field(ge=1, le=65_536)] = 64
     """Most live orders; the engine has room for as many."""
     max_loss_ccy: PositiveFloat | None = None
-    """Loss at which all quotes are pulled for good. [currency]"""
+    """Loss that pulls all quotes for good, if it lasts ``risk.loss_confirm_s``. [currency]"""
     one_sided: Literal["pull", "hold"] = "pull"
     """While a side of the book is empty: pull the quotes, or hold them."""
     max_book_age_s: Seconds | None = None

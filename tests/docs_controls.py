@@ -88,7 +88,7 @@ CONTROLS = (
     Control(
         "largest loss",
         "So much lost stops all quoting for good; a loss that cannot be known pulls.",
-        ("limits.max_loss_ccy",),
+        ("limits.max_loss_ccy", "risk.loss_confirm_s"),
         (R.PULL_LOSS, R.PULL_NO_MARK),
         "tests/test_parity.py::test_the_demo_tape_gives_the_same_in_both_pairings",
     ),

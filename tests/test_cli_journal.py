@@ -10,6 +10,7 @@ import pytest
 
 import mmquant as mm
 from mmquant.cli import main
+from mmquant.data.store.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -44,7 +45,9 @@ def test_a_journal_is_replayed_and_exported(run, capsys, tmp_path) -> None:
 
 def test_a_kill_is_ended_by_a_confirmed_resume(run, capsys, tmp_path) -> None:
     assert told(capsys, "kill")[0] == 2
-    assert told(capsys, "kill", run)[0] == 0
+    code, result, _ = told(capsys, "kill", run)
+    assert code == 0
+    assert (result["killed"], result["latched_only"]) == ("", str(run))
     assert (run / "KILL").read_text() == "mmquant kill\n"
     code, _, err = told(capsys, "resume", run)
     assert code == 2 and "mmquant kill" in err
@@ -52,3 +55,16 @@ def test_a_kill_is_ended_by_a_confirmed_resume(run, capsys, tmp_path) -> None:
     assert not (run / "KILL").exists() and (run / "RELEASE").exists()
     assert told(capsys, "resume", run, "--confirm")[0] == 2
     assert told(capsys, "kill", tmp_path)[0] == 3
+
+
+def test_a_kill_says_whether_a_process_answers(run, capsys) -> None:
+    assert main(["kill", str(run)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "no process runs it" in out and "nothing was cancelled" in out
+    held = RunFolder(run)
+    held.hold()
+    try:
+        assert main(["kill"]) == 0
+        assert capsys.readouterr().out.startswith("killed: ")
+    finally:
+        held.let_go()

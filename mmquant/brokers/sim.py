@@ -88,7 +88,7 @@ class SimBroker:
         return block[:n]
 
     def send(self, actions: np.ndarray, n: int, ts: int) -> None:
-        """Put orders, changes and cancels on their way to the exchange."""
+        """Put orders, changes, cancels and queries on their way to the exchange."""
         sent = send_requests(self._exchange, ts, actions, 0, n)
         while sent < n:
             self._exchange = grow_rings(self._exchange)

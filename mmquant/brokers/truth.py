@@ -54,6 +54,7 @@ class Ledger:
     instruments: int
     sent: dict[int, Sent] = field(default_factory=dict)
     executions: dict[int, np.ndarray] = field(default_factory=dict)
+    revised_lots: int = 0
 
     def note_sent(self, action: np.ndarray) -> None:
         """Remember an action that was sent."""
@@ -93,7 +94,9 @@ class Ledger:
         return found
 
     def revise(self, message: np.ndarray) -> None:
-        """Book a correction or a bust."""
+        """Book a correction or a bust; ``revised_lots`` adds up how many lots these moved."""
+        known = self.executions[int(message["seq"])]
+        self.revised_lots += abs(int(message["lots"]) - int(known["lots"]))
         self.executions[int(message["seq"])] = np.array(message)
 
     def filled(self, order_id: int, until: int | None = None) -> int:

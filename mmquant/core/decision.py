@@ -325,6 +325,21 @@ def may_close(local, owner, reason):
     return reason == REASON.PULL_LOSS or reason == REASON.PULL_NO_MARK
 
 
+@rare_kernel
+def lasting_loss(local, owner, ts, reason):
+    """The reason to stop, or 0 as long as a loss has not lasted: one bad tick is none."""
+    own = local.guard.own[owner]
+    if reason == REASON.PULL_NO_MARK:
+        return np.int64(reason)
+    if reason != REASON.PULL_LOSS:
+        own["loss_since"] = -1
+        return np.int64(reason)
+    if own["loss_since"] < 0:
+        own["loss_since"] = ts
+    lasted = ts - own["loss_since"] >= local.guard.param[0]["loss_confirm_ns"]
+    return np.int64(reason if lasted else 0)
+
+
 @inner_kernel
 def block_open(local, reason):
     """Block all instruments that are not blocked yet."""
@@ -348,7 +363,9 @@ def decide(local, owner, ts, quote, actions):
     state = local.set[owner]
     state["decisions"] += 1
     if state["blocked"] == 0:
-        reason = loss_reason(local, owner)
+        reason = np.int64(loss_reason(local, owner))
+        if state["guarded"] != 0:
+            reason = lasting_loss(local, owner, ts, reason)
         if reason == REASON.PULL_LOSS:
             state["blocked"] = reason
     else:

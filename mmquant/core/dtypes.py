@@ -366,6 +366,7 @@ INSTRUMENT = _record(
     ("taker_unit_rate", np.float64),
     ("view_levels", np.int64),
     ("option", np.int64),
+    ("series", np.int64),
     ("min_tick", np.int64),
     ("ladder_len", np.int64),
     ("tick_from", np.int64, (LADDER_STEPS,)),
@@ -375,9 +376,9 @@ INSTRUMENT = _record(
     ("step", np.float64, (LADDER_STEPS,)),
 )
 """One instrument: units of lots = lots * lot_num / lot_den; fees per value traded and per unit;
-``view_levels``: levels a side that the views show; ``option``: above 0 in an option, and the same
-for one series at several venues; ``min_tick``: the lowest that is a price; the tick ladder's steps
-as in LADDER, ``ladder_len`` of them, and each step in currency."""
+``view_levels``: levels a side that the views show; ``option``: 1 in an option; ``series``: the same
+number, above 0, where one stock or option stands at several venues; ``min_tick``: the lowest that
+is a price; the tick ladder's steps as in LADDER, ``ladder_len`` of them, and each in currency."""
 
 MSG = _record(
     ("ts", np.int64),

@@ -14,7 +14,6 @@ from mmquant.core.bad_numbers import apply_order, row_is_sound, screen_outside
 from mmquant.core.book import ASK, BID, NOT_NEGATIVE, clear_row, note_trade, set_level
 from mmquant.core.decision import decide
 from mmquant.core.dtypes import (
-    ACTION_KIND,
     CONTROL,
     HAND,
     LIMIT,
@@ -25,7 +24,7 @@ from mmquant.core.dtypes import (
     ROW_KIND,
     STATUS,
 )
-from mmquant.core.exchange import send_request
+from mmquant.core.exchange import send_request, travels
 from mmquant.core.exposure import set_greek
 from mmquant.core.guard_control import guard_control
 from mmquant.core.jit import apart_kernel, inner_formula, inner_kernel, kernel, rare_kernel
@@ -255,6 +254,12 @@ def on_own_message(local, owner, msg, actions):
     return apply_guarded(local, owner, msg, actions)
 
 
+@rare_kernel
+def on_last_answer(local, owner, msg, actions):
+    """Apply the message that ends the answer to a question after all orders."""
+    return on_outside(local, owner, msg, actions)
+
+
 @inner_formula
 def decide_and_record(local, owner, ts, quote, actions):
     """Decide for a set on the views as they stand, and log the step."""
@@ -460,7 +465,7 @@ def send_actions(exchange, ts, actions, n):
     """Send what the local half asked for. False if too much is on its way."""
     for i in range(n):
         kind = np.int64(actions[i]["kind"])
-        if kind <= ACTION_KIND.CANCEL and not send_request(exchange, actions[i], ts):
+        if travels(kind) and not send_request(exchange, actions[i], ts):
             return False
     return True
 

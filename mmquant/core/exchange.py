@@ -13,6 +13,7 @@ import numpy as np
 from mmquant.core.book import ASK, BID, Book, find_cell
 from mmquant.core.dtypes import (
     ACTION,
+    ACTION_KIND,
     MSG,
     MSG_KIND,
     NEVER,
@@ -283,6 +284,12 @@ def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason
     msg["liquidity"] = 0
     clock["response_tail"] += 1
     return slot
+
+
+@inner_formula
+def travels(kind):
+    """Whether an action of this kind goes to the exchange."""
+    return kind <= ACTION_KIND.CANCEL or kind == ACTION_KIND.QUERY
 
 
 @kernel

@@ -237,6 +237,41 @@ def guard_room(local, owner, inst, side):
 
 
 @inner_kernel
+def is_measured(local, owner, inst):
+    """Whether all that is limited can be told of an instrument."""
+    guard = local.guard
+    coef = guard.line[owner * local.instrument.shape[0] + inst]["coef"]
+    for s in range(guard.scope.shape[0]):
+        if guard.member[s, inst] == 0:
+            continue
+        for m in range(MEASURES):
+            k = coef[m] if m < LINEAR else coef[gross_of(m)]
+            if guard.scope[s]["used"][m] != 0 and not math.isfinite(k):
+                return False
+    return True
+
+
+@inner_kernel
+def closing_lots(local, owner, inst, side, lots):
+    """How many of ``lots`` that close a position may leave at once.
+
+    As many as keep to the hard limits in the worst case, so that a hedge takes turns with what it
+    hedges. Where not one does, no order is live that could make room and hedging goes on, one
+    leaves all the same: a book that must be closed is. Where a limited greek is not known, nothing
+    can be held to its limit, and all leave.
+    """
+    if not is_measured(local, owner, inst):
+        return lots
+    fits = guard_room(local, owner, inst, side)
+    if fits < 1 and local.set[owner]["live"] == 0:
+        guard = local.guard
+        groups = guard.group.shape[0] // guard.own.shape[0]
+        group = guard.group[owner * groups + guard.inst[inst]["underlying"]]
+        fits = np.int64(1 if group["unhedged"] == 0 else 0)
+    return min(lots, fits)
+
+
+@inner_kernel
 def set_greek(local, owner, inst, which, value, until):
     """Take over a greek of an instrument; NaN takes it away."""
     line = local.guard.line[owner * local.instrument.shape[0] + inst]

@@ -165,9 +165,11 @@ OWN = _record(
     ("last", np.int64),
     ("fills", np.int64),
     ("why", np.int64),
+    ("loss_since", np.int64),
     ("flattening", np.int8),
 )
-"""One set: the instrument whose room was asked last, fills seen, why there was none."""
+"""One set: the instrument whose room was asked last, fills seen, why there was none; since when its
+loss is beyond ``limits.max_loss_ccy`` (-1: it is not)."""
 
 RECENT = _record(
     ("ts", np.int64),
@@ -219,6 +221,8 @@ def make_guard(
         line[name] = math.nan
     group = np.zeros(sets * groups, GROUP)
     group["delta"] = math.nan
+    own = np.zeros(sets, OWN)
+    own["loss_since"] = -1
     windows = bool(len(param)) and bool(
         param[0]["protects"]
         or param[0]["repeated_fills"]
@@ -232,7 +236,7 @@ def make_guard(
         state,
         line,
         group,
-        np.zeros(sets, OWN),
+        own,
         np.zeros((sets, RING_ROWS if windows else 0), RECENT),
         np.zeros(min(sets, 1), QUOTE),
     )

@@ -1,9 +1,10 @@
 """Hedges of an underlying's delta, and working out of a book that is to be closed.
 
 All leave as limit orders with a collar, never as market orders, one at a time, and none is larger
-than what it reduces: no position is flipped. Hard limits hold for them too. A flatten first cancels
-what is quoted, the stock that hedges included, hedges the delta to nothing, and closes options;
-what is left of the stock then is delta too.
+than what it reduces: no position is flipped. Hard limits hold for them too, but that one closing
+lot leaves where none fits and nothing else is under way. A flatten first cancels what is quoted,
+the stock that hedges included, hedges the delta to nothing, and closes options; what is left of the
+stock then is delta too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mmquant.core.dtypes import (
     REASON,
     TIME_IN_FORCE,
 )
-from mmquant.core.exposure import ENOUGH
+from mmquant.core.exposure import ENOUGH, closing_lots
 from mmquant.core.guard_state import DELTA
 from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.order_actions import place_order, refuse, tell
@@ -233,6 +234,8 @@ def close_position(local, owner, inst, ts, actions, n):
     side = np.int64(-1) if held > 0 else np.int64(1)
     lots = abs(held) - np.int64(position["open_sell"] if held > 0 else position["open_buy"])
     lots = min(lots, np.int64(local.set[owner]["max_order_lots"]))
+    if lots > 0:
+        lots = closing_lots(local, owner, inst, side, lots)
     if lots <= 0:
         return n
     life, tick = np.int64(param["flatten_life_ns"]), np.int64(0)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.dtypes import ACTION_KIND, MSG_KIND, ROW_KIND, TRIGGER
+from mmquant.core.dtypes import MSG_KIND, ROW_KIND, TRIGGER
 from mmquant.core.engine import local_step, row_kind, row_message
-from mmquant.core.exchange import send_request
+from mmquant.core.exchange import send_request, travels
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.tape_loop import asks_decision, local_row_index
 
@@ -21,7 +21,8 @@ def asks(triggers, kind):
     """Whether a message of this kind asks for a decision."""
     if kind <= LAST_MARKET:
         return asks_decision(triggers, kind)
-    return kind == MSG_KIND.ORDER and triggers & TRIGGER.OWN != 0
+    own = kind == MSG_KIND.ORDER or kind == MSG_KIND.SESSION
+    return own and triggers & TRIGGER.OWN != 0
 
 
 @kernel
@@ -82,6 +83,6 @@ def send_requests(exchange, ts, actions, start, n):
     """Put ``actions[start:n]`` on their way; returns the first that found no room, or ``n``."""
     for i in range(start, n):
         kind = np.int64(actions[i]["kind"])
-        if kind <= ACTION_KIND.CANCEL and not send_request(exchange, actions[i], ts):
+        if travels(kind) and not send_request(exchange, actions[i], ts):
             return i
     return n

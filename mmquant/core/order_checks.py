@@ -66,9 +66,9 @@ def crosses(order, side, tick, order_type):
 
 @inner_kernel
 def is_same(local, a, b):
-    """Whether two instruments are one, or one option series at two venues."""
-    series = local.instrument[a]["option"]
-    return a == b or (series != 0 and series == local.instrument[b]["option"])
+    """Whether two instruments are one, or one stock or option series at two venues."""
+    series = local.instrument[a]["series"]
+    return a == b or (series != 0 and series == local.instrument[b]["series"])
 
 
 @inner_kernel

@@ -1,4 +1,4 @@
-"""Requests at the exchange: place, modify and cancel, with every order type and lifetime."""
+"""Requests at the exchange: place, modify, cancel and query, with every order type and lifetime."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import numpy as np
 from mmquant.core.book import ASK, BID, make_cell
 from mmquant.core.dtypes import (
     ACTION_KIND,
+    MSG_KIND,
     NEVER,
     NO_ASK,
     NO_BID,
     ORDER_EVENT,
     ORDER_TYPE,
     REASON,
+    SESSION,
     STATUS,
     TIME_IN_FORCE,
 )
 from mmquant.core.exchange import book_mid, join_queue, respond, unrest_order
-from mmquant.core.jit import inner_formula, inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.level_queue import FREE, RESTING
 from mmquant.core.matching import (
     TAKER,
@@ -34,6 +36,7 @@ from mmquant.core.pegging import NO_PRICE, is_peg, move_peg, peg_price, peg_tick
 PLACE = ACTION_KIND.PLACE
 MODIFY = ACTION_KIND.MODIFY
 CANCEL = ACTION_KIND.CANCEL
+QUERY = ACTION_KIND.QUERY
 MARKET = ORDER_TYPE.MARKET
 POST_ONLY = ORDER_TYPE.POST_ONLY
 DAY = TIME_IN_FORCE.DAY
@@ -46,6 +49,9 @@ EXPIRE = ORDER_EVENT.EXPIRE
 CANCEL_ACK = ORDER_EVENT.CANCEL_ACK
 CANCEL_REJECT = ORDER_EVENT.CANCEL_REJECT
 MODIFY_REJECT = ORDER_EVENT.MODIFY_REJECT
+FOUND_OPEN = ORDER_EVENT.FOUND_OPEN
+FOUND_CLOSED = ORDER_EVENT.FOUND_CLOSED
+NOT_FOUND = ORDER_EVENT.NOT_FOUND
 
 
 @inner_kernel
@@ -296,6 +302,31 @@ def modify(exchange, ts, action):
     return STATUS.OK
 
 
+@rare_kernel
+def query(exchange, ts, action):
+    """A question arrives: after one order, or (id 0) after all of a set that rest.
+
+    The answer to the latter ends with RESYNCED. Executions are not told again: an exchange without
+    faults told them before.
+    """
+    owner = np.int64(action["set"])
+    if action["order_id"] == 0:
+        slots = exchange.state[0]["slots"]
+        for n in range(owner * slots, (owner + 1) * slots):
+            if exchange.node[n]["state"] == RESTING:
+                answer(exchange, ts, FOUND_OPEN, n, np.int64(exchange.node[n]["lots"]), REASON.NONE)
+        slot = respond(exchange, ts, 0, 0, owner, -1, 0, 0, 0, SESSION.RESYNCED)
+        exchange.response[slot]["kind"] = MSG_KIND.SESSION
+        return
+    n = node_of(exchange, owner, action["order_id"])
+    node = exchange.node[n]
+    if node["order_id"] != action["order_id"]:
+        refuse(exchange, ts, NOT_FOUND, action)
+        return
+    event = FOUND_OPEN if node["state"] == RESTING else FOUND_CLOSED
+    answer(exchange, ts, event, n, np.int64(node["lots"]), REASON.NONE)
+
+
 @inner_kernel
 def exchange_request(exchange, ts, action):
     """Handle one arriving request. Returns a Status."""
@@ -306,4 +337,6 @@ def exchange_request(exchange, ts, action):
         return modify(exchange, ts, action)
     if kind == CANCEL:
         return cancel(exchange, ts, action)
+    if kind == QUERY:
+        query(exchange, ts, action)
     return STATUS.OK

@@ -15,7 +15,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.jit import inner_kernel
 from mmquant.core.order_actions import cancel_order, notice, order_action, throttled
 from mmquant.core.orders import next_state
-from mmquant.core.own_orders import set_state
+from mmquant.core.own_orders import overdue_at, set_state
 
 MOST_DOUBLINGS = 6
 
@@ -30,7 +30,8 @@ def pause(timeout, tries):
 def ask_after(local, owner, ts, slot, reason, actions, n):
     """Ask the broker what became of an order, and send its cancel again if one was sent.
 
-    The question leaves the reserve to cancels, and does not keep the cancel back.
+    The question leaves the reserve to cancels, and does not keep the cancel back. Without a
+    time-out it is asked once.
     """
     order = local.order[slot]
     state = local.set[owner]
@@ -47,7 +48,7 @@ def ask_after(local, owner, ts, slot, reason, actions, n):
     timeout = np.int64(state["ack_timeout_ns"])
     if timeout == 0:
         timeout = np.int64(state["cancel_timeout_ns"])
-    order["due_ts"] = ts + pause(timeout, np.int64(order["queries"]))
+    order["due_ts"] = overdue_at(ts, pause(timeout, np.int64(order["queries"])))
     return n
 
 

@@ -22,13 +22,15 @@ from mmquant.core.executions import (
     patch_fee,
     replace_execution,
 )
-from mmquant.core.jit import inner_formula, inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.local import log_fill
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
 from mmquant.core.trouble import check_position, note_trouble
 
 UNKNOWN = ORDER_STATE.UNKNOWN
+QUESTIONS_UNTIL_LOST = 2
+"""The second is asked two time-outs after the first."""
 
 
 @inner_kernel
@@ -389,11 +391,38 @@ def says_gone(event, msg):
     return refused and msg["reason"] == REASON.UNKNOWN_ORDER
 
 
+@rare_kernel
+def doubt(local, owner, order, ts):
+    """Nothing sure is known of a live order any more: it is asked after at the next decision."""
+    set_state(local, owner, order, UNKNOWN, ts)
+    set_due(local, owner, order, ts)
+
+
+@inner_kernel
+def was_to_end(order):
+    """Whether a live order was asked to end: by a cancel, by a change to what it has filled, or by
+    a lifetime in which it never rests."""
+    at_once = order["tif"] == TIME_IN_FORCE.IOC or order["tif"] == TIME_IN_FORCE.FOK
+    return at_once or order["ending"] != 0 or order["want_lots"] <= order["filled"]
+
+
+@rare_kernel
+def may_still_come(local, owner, order):
+    """Whether an order that the broker does not know may still be on its way to it.
+
+    It counts as exposure until a question asked a while after the first finds nothing either.
+    """
+    asked_again = order["queries"] >= QUESTIONS_UNTIL_LOST
+    return not asked_again and local.set[owner]["ack_timeout_ns"] > 0
+
+
 @inner_kernel
 def on_order(local, owner, msg):
     """Apply an order message. Returns a Reason where something needs saying, else 0.
 
-    A confirmation that repeats the terms from before a change is no answer to the change.
+    A confirmation that repeats the terms from before a change is no answer to the change. Brokers
+    say of orders that go on working that they are cancelled: where nobody asked for it, the order
+    is UNKNOWN, and asked after before another takes its place.
     """
     slots = local.live.shape[1]
     slot = owner * slots + (msg["order_id"] & (slots - 1))
@@ -416,6 +445,11 @@ def on_order(local, owner, msg):
     undecided = before == ORDER_STATE.MODIFYING or before == UNKNOWN
     if event == ORDER_EVENT.CONFIRM and undecided and says_old_terms(order, msg):
         return REASON.NONE
+    if event == ORDER_EVENT.CANCEL_ACK and was_live and not was_to_end(order):
+        doubt(local, owner, order, np.int64(msg["ts"]))
+        return REASON.NONE
+    if event == ORDER_EVENT.NOT_FOUND and was_live and may_still_come(local, owner, order):
+        return REASON.NONE
     set_state(local, owner, order, after, msg["ts"])
     if was_live and not is_live(after):
         if event == ORDER_EVENT.REJECT:
@@ -429,6 +463,5 @@ def on_order(local, owner, msg):
     if event == ORDER_EVENT.CANCEL_REJECT:
         order["ending"] = 0
     if is_live(order["state"]) and says_gone(event, msg) and state["ack_timeout_ns"] > 0:
-        set_state(local, owner, order, UNKNOWN, msg["ts"])
-        set_due(local, owner, order, np.int64(msg["ts"]))
+        doubt(local, owner, order, np.int64(msg["ts"]))
     return REASON.NONE

@@ -45,7 +45,7 @@ def all_answered(local, owner, ts):
     state["resync_due"] = NEVER
     for i in range(state["live"]):
         order = local.order[local.live[owner, i]]
-        if order["state"] == ORDER_STATE.UNKNOWN and state["ack_timeout_ns"] > 0:
+        if order["state"] == ORDER_STATE.UNKNOWN:
             order["due_ts"] = ts
     state["next_due"] = ts
     note_trouble(local, owner)
@@ -81,7 +81,7 @@ def on_session(local, owner, msg, actions):
         state["resync_tries"] = 0
         note_trouble(local, owner)
         return ask_all(local, owner, ts, actions, 0)
-    if what == SESSION.RESYNCED and state["link"] != SESSION.DOWN:
+    if what == SESSION.RESYNCED:
         if state["link"] == SESSION.UP:
             all_answered(local, owner, ts)
         return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.dtypes import NEVER, STATUS, TRIGGER
+from mmquant.core.dtypes import MSG_KIND, NEVER, STATUS, TRIGGER
 from mmquant.core.engine import (
     AT_END,
     AT_RESPONSE,
@@ -21,6 +21,7 @@ from mmquant.core.engine import (
     first_after,
     market_row,
     more_to_come,
+    on_last_answer,
     on_outside,
     on_own_message,
     row_kind,
@@ -82,7 +83,11 @@ def drain_responses(local, exchange, until, actions):
             return STATUS.RING_FULL
         if not table_has_room(local):
             return STATUS.EXECUTIONS_FULL
-        n = on_own_message(local, np.int64(msg["set"]), msg, actions)
+        owner = np.int64(msg["set"])
+        if msg["kind"] == MSG_KIND.ORDER:
+            n = on_own_message(local, owner, msg, actions)
+        else:
+            n = on_last_answer(local, owner, msg, actions)
         ts = msg["ts"]
         clock["response_head"] += 1
         if n > 0 and not send_actions(exchange, ts, actions, n):

@@ -61,6 +61,8 @@ KINDS = (
     "other",
 )
 OPTION_KINDS = ("option", "future_option")
+LINKED_KINDS = ("equity", "etf", *OPTION_KINDS)
+"""Kinds whose venues route to each other, so that own orders at two venues can meet."""
 EXERCISES = ("", "american", "european")
 SETTLEMENTS = ("", "physical", "cash")
 
@@ -252,6 +254,7 @@ def instrument_rows(
     """
     rates = _per_contract(fees, len(contracts))
     out = np.zeros(len(contracts), INSTRUMENT)
+    series: dict[tuple[object, ...], int] = {}
     for i, (contract, rate) in enumerate(zip(contracts, rates, strict=True)):
         if contract.id != i:
             raise DataError(
@@ -269,7 +272,9 @@ def instrument_rows(
         row = out[i]
         row["view_levels"] = VIEW_LEVELS
         row["multiplier"] = contract.multiplier
-        row["option"] = 1 + _series(contracts, contract) if contract.kind in OPTION_KINDS else 0
+        row["option"] = contract.kind in OPTION_KINDS
+        if contract.kind in LINKED_KINDS:
+            row["series"] = series.setdefault(_terms(contract, date), i + 1)
         row["min_tick"] = NO_BID if contract.negative_prices else _first_tick(steps[0])
         row["lot_num"], row["lot_den"] = contract.lot_fraction()
         row["ladder_len"] = len(steps)
@@ -281,10 +286,11 @@ def instrument_rows(
     return out
 
 
-def _series(contracts: Sequence[Contract], contract: Contract) -> int:
-    """The first contract of an option's series, whatever venues it is traded at."""
-    terms = [(c.kind, c.symbol, c.expiry, c.strike, c.right, c.multiplier) for c in contracts]
-    return terms.index(terms[contract.id])
+def _terms(contract: Contract, date: str) -> tuple[object, ...]:
+    """What is the same at all venues of a contract whose orders can meet: ticks are comparable."""
+    c = contract
+    steps = tuple(map(tuple, c.ladder(date).rows()))
+    return (c.kind, c.symbol, c.currency, c.expiry, c.strike, c.right, c.multiplier, steps)
 
 
 def _first_tick(step: tuple[int, int, int, int]) -> int:

@@ -98,8 +98,19 @@ class QuotingEngine:
         DataFrame
             one row a quote; a side that is not quoted has one of size 0 that says why. A number
             that is none, or is off the grid, leaves both sides unquoted: PULL_BAD_NUMBER.
+
+        Raises
+        ------
+        UsageError
+            where ``ts`` is no integer.
         """
         contract = self.contract
+        if isinstance(ts, bool) or not isinstance(ts, (int, np.integer)):
+            raise UsageError(
+                f"a time is a whole number of nanoseconds, not {ts!r}",
+                where="ts",
+                fix="give nanoseconds since 1970 (UTC) as an integer",
+            )
         date = str(np.datetime64(ts, "ns").astype("datetime64[D]"))
         port = LocalPort(
             self._asked,

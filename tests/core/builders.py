@@ -149,6 +149,10 @@ def cancel(ts: int, order_id: int) -> Request:
     return Request(ts, ActionKind.CANCEL, order_id)
 
 
+def query(ts: int, order_id: int, **more: Any) -> Request:
+    return Request(ts, ActionKind.QUERY, order_id, **more)
+
+
 class Answer(NamedTuple):
     """What the exchange says."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mmquant.core.dtypes import Control, Hand, MsgKind, Reason
+from mmquant.core.dtypes import Control, Hand, MsgKind, OrderEvent, Reason
 from tests.core.builders import BUY, SELL, Action, Desk, Want, depth
 from tests.core.guard_desks import (
     CALL,
@@ -166,11 +166,26 @@ def test_one_bad_tick_is_no_loss_where_a_loss_must_last() -> None:
         market(desk, 99, 101)
         assert placed(desk.decide(Want(BUY, 98, 1))) != []
         for order_id in desk.live():
-            desk.on(13, order_id)
-            desk.on(9, order_id)
+            desk.on(OrderEvent.EXPIRE, order_id)
     market(desk, 1, 3)
     told = [dict(alerts(desk.decide())).get(Reason.PULL_LOSS) for _ in range(20)]
     assert told.index(1) == 10
+
+
+def test_one_bad_tick_is_no_loss_of_the_account_either() -> None:
+    desk = guarded({"loss_confirm_s": 1e-8}, max_loss=1.0)
+    hold(desk, 10)
+    for _ in range(2):
+        market(desk, 1, 3)
+        for _ in range(3):
+            assert desk.decide() == []
+        market(desk, 99, 101)
+        assert desk.decide() == [] and desk.set["blocked"] == 0
+    market(desk, 1, 3)
+    began = desk.now + 1
+    while desk.set["blocked"] == 0:
+        desk.decide()
+    assert (desk.set["blocked"], desk.now - began) == (Reason.PULL_LOSS, 10)
 
 
 def test_a_fall_is_measured_from_the_peak_and_after_a_resume_from_there() -> None:

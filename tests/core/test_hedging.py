@@ -287,6 +287,72 @@ def test_no_flatten_flips_a_position_whatever_still_fills(seed: int) -> None:
     assert desk.position()["lots"] == 0
 
 
+def test_a_closing_order_is_cut_to_what_a_limit_of_delta_lets_fill() -> None:
+    desk = guarded(AT_ONCE | limits("account", max_delta=300.0), chain())
+    greek(desk, CALL, Hand.DELTA, 0.5)
+    hold(desk, 40, CALL)
+    hold(desk, -2000, STOCK)
+    flattening(desk)
+    sent = desk.decide()
+    assert placed(sent) == [(CALL, SELL, 99, 6)]
+    assert placed(desk.decide()) == []
+    desk.fill(sent[0].order_id, SELL, 6, inst=CALL)
+    assert placed(desk.decide()) == [(STOCK, BUY, 106, 300)]
+
+
+def test_one_lot_that_fits_no_limit_is_closed_all_the_same_when_nothing_else_can_be_done() -> None:
+    desk = guarded(AT_ONCE | limits("account", max_delta=30.0), chain())
+    greek(desk, CALL, Hand.DELTA, 0.5)
+    hold(desk, 2, CALL)
+    hold(desk, -100, STOCK)
+    flattening(desk)
+    assert placed(desk.decide()) == [(CALL, SELL, 99, 1)]
+
+
+def test_no_lot_that_fits_no_limit_is_closed_when_hedging_was_given_up() -> None:
+    desk = guarded(AT_ONCE | limits("account", max_delta=300.0), chain())
+    greek(desk, CALL, Hand.DELTA, 0.5)
+    hold(desk, 2, CALL)
+    hold(desk, -400, STOCK)
+    flattening(desk)
+    for _ in range(20):
+        for sent in [a for a in desk.decide() if a.kind == ActionKind.PLACE]:
+            assert sent.inst == STOCK
+            desk.on(OrderEvent.EXPIRE, sent.order_id)
+    assert desk.local.guard.group[0]["unhedged"] == Reason.HEDGE
+
+
+@pytest.mark.parametrize("seed", range(examples(40, 8)))
+def test_a_flatten_keeps_to_a_limit_of_delta_whatever_fills_and_comes_to_its_end(seed: int) -> None:
+    r = Random(seed)
+    desk = guarded(AT_ONCE | limits("account", max_delta=300.0), chain())
+    calls, puts = r.randint(-40, 40), r.randint(-40, 40)
+    deltas = {STOCK: 1.0, CALL: 50.0, PUT: -50.0}
+    for inst in (CALL, PUT):
+        greek(desk, inst, Hand.DELTA, deltas[inst] / 100)
+    for inst, lots in ((CALL, calls), (PUT, puts), (STOCK, 50 * (puts - calls))):
+        if lots:
+            hold(desk, lots, inst)
+    flattening(desk)
+    for _ in range(400):
+        desk.decide()
+        for order_id in r.sample(desk.live(), len(desk.live())):
+            order = desk.order(order_id)
+            left, side, inst = int(order["lots"] - order["filled"]), order["side"], order["inst"]
+            what = r.choice(["fill", "part", "end", "wait"])
+            if what in ("fill", "part"):
+                lots = left if what == "fill" else r.randint(1, left)
+                desk.fill(order_id, int(side), lots, inst=int(inst))
+            elif what == "end":
+                desk.on(OrderEvent.EXPIRE, order_id, inst=int(inst))
+            held = [int(p["lots"]) for p in desk.local.position]
+            assert abs(sum(held[i] * deltas[i] for i in deltas)) <= 300.0
+        if desk.local.guard.group[0]["unhedged"] != 0:
+            desk.tell(MsgKind.CONTROL, reason=int(Control.RESUME))
+            flattening(desk)
+    assert [int(p["lots"]) for p in desk.local.position] == [0, 0, 0]
+
+
 def test_a_flatten_without_the_guard_cancels_everything_and_stays_out() -> None:
     desk = Desk()
     desk.decide(Want(BUY, 99, 1))

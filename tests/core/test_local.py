@@ -71,6 +71,7 @@ def test_an_order_that_ends_frees_its_exposure(event: E, state: S) -> None:
     desk = Desk()
     order_id = desk.working(ASK)
     desk.fill(order_id, SELL, 1)
+    desk.decide()
     assert desk.on(event, order_id, reason=int(Reason.LIFETIME)) == []
     assert (desk.state(order_id), desk.open_lots(), desk.live()) == (state, (0, 0), [])
     order = desk.order(order_id)
@@ -148,7 +149,7 @@ def test_a_lost_order_that_is_found_lives_and_counts_again() -> None:
     desk.on(E.FOUND_OPEN, order_id)
     assert desk.state(order_id) == S.WORKING
     assert (desk.open_lots(), desk.live()) == ((5, 0), [order_id])
-    desk.on(E.CANCEL_ACK, order_id)
+    desk.on(E.EXPIRE, order_id)
     assert (desk.open_lots(), desk.live()) == ((0, 0), [])
 
 
@@ -159,6 +160,7 @@ def test_a_lost_order_that_is_found_lives_and_counts_again() -> None:
 def test_a_late_execution_counts_and_is_told(event: E) -> None:
     desk = Desk()
     order_id = desk.working(BID)
+    desk.decide()
     desk.on(event, order_id)
     state = desk.state(order_id)
     told = desk.fill(order_id, BUY, 2)
@@ -231,6 +233,7 @@ def test_repeated_messages_change_nothing() -> None:
         desk.confirm(sent)
     assert (desk.state(sent.order_id), desk.open_lots()) == (S.WORKING, (5, 0))
     assert desk.order(sent.order_id)["ack_ts"] == 2
+    desk.decide()
     for _ in range(2):
         desk.on(E.CANCEL_ACK, sent.order_id)
     assert (desk.open_lots(), desk.live()) == ((0, 0), [])

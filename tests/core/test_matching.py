@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from mmquant.core.dtypes import MsgKind, QueueModel, Reason, Session
 from mmquant.core.dtypes import OrderEvent as E
-from mmquant.core.dtypes import QueueModel, Reason
 from tests.core.builders import (
     BUY,
     FOK,
@@ -26,6 +26,7 @@ from tests.core.builders import (
     modify,
     place,
     play,
+    query,
     status,
     trade,
 )
@@ -412,3 +413,37 @@ def test_an_order_at_a_cleared_level_can_still_be_filled(model: QueueModel) -> N
 def test_a_status_row_and_rows_of_another_instrument_fill_nothing() -> None:
     rows = [status(2, 1), trade(3, SELL, 90, 9, inst=1), depth(4, SELL, 90, 9, inst=1)]
     assert fills(play([*BOOK, place(1, 1, BUY, 100, 1), *rows], what=instruments(2))) == []
+
+
+# --- questions
+
+
+def test_a_question_is_answered_with_what_is_true() -> None:
+    said = play(
+        [*BOOK, place(1, 1, BUY, 99, 4), place(1, 2, BUY, 98, 1), place(1, 3, SELL, 101, 2),
+         modify(2, 1, 98, 6), cancel(2, 2), trade(3, BUY, 101, 9),
+         *(query(4, order_id) for order_id in (1, 2, 3, 4))]
+    )  # fmt: skip
+    assert [(a.order_id, a.event, a.tick, a.lots) for a in said if a.ts == 4] == [
+        (1, E.FOUND_OPEN, 98, 6),
+        (2, E.FOUND_CLOSED, 98, 1),
+        (3, E.FOUND_CLOSED, 101, 2),
+        (4, E.NOT_FOUND, 0, 0),
+    ]
+
+
+def test_a_question_after_all_lists_what_rests_and_says_when_that_was_all() -> None:
+    venue = Venue(BOOK, sets=2)
+    for request in (place(1, 1, BUY, 99, 4), place(1, 2, BUY, 98, 1), cancel(2, 1),
+                    place(1, 3, BUY, 98, 1, set=1), query(3, 0), query(3, 0, set=1)):  # fmt: skip
+        venue.send(request)
+    venue.live_until(2)
+    ring = venue.exchange.response
+    first = int(venue.exchange.state[0]["response_tail"])
+    venue.live_until(3)
+    said = [ring[i] for i in range(first, int(venue.exchange.state[0]["response_tail"]))]
+    assert [(m["kind"], m["set"], m["order_id"]) for m in said] == [
+        (MsgKind.ORDER, 0, 2), (MsgKind.SESSION, 0, 0), (MsgKind.ORDER, 1, 3),
+        (MsgKind.SESSION, 1, 0),
+    ]  # fmt: skip
+    assert said[0]["event"] == E.FOUND_OPEN and said[1]["reason"] == Session.RESYNCED

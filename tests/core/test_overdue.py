@@ -50,6 +50,32 @@ def test_an_order_without_answer_is_unknown_and_asked_after_with_growing_pauses(
     assert [ts for ts in range(210, 900) if at(desk, ts, BID)] == []
 
 
+@pytest.mark.parametrize("ack", [ACK, 0])
+def test_a_cancel_nobody_asked_for_is_asked_after(ack: int) -> None:
+    desk = waiting_desk(ack_timeout_ns=ack, cancel_timeout_ns=0)
+    (sent,) = desk.decide(BID)
+    desk.on(E.CONFIRM, sent.order_id, tick=99, lots=5)
+    desk.on(E.CANCEL_ACK, sent.order_id)
+    assert (desk.state(sent.order_id), desk.open_lots()) == (S.UNKNOWN, (5, 0))
+    now = desk.now
+    asked = [a for ts in range(now + 1, now + 10) for a in at(desk, ts, BID)]
+    assert [(a.kind, a.order_id) for a in asked] == [(QUERY, sent.order_id)]
+    desk.on(E.FOUND_CLOSED, sent.order_id)
+    assert desk.state(sent.order_id) == S.CANCELLED
+    assert [a.kind for a in at(desk, desk.now + 2, BID)] == [PLACE]
+
+
+@pytest.mark.parametrize("filled", [2, 3])
+def test_a_change_to_what_is_filled_asks_for_the_end(filled: int) -> None:
+    desk = waiting_desk(requote=int(Requote.MODIFY))
+    order_id = desk.working(BID)
+    (sent,) = desk.decide(Want(BUY, 98, 2))
+    assert (sent.kind, sent.lots) == (MODIFY, 2)
+    desk.fill(order_id, BUY, filled)
+    desk.on(E.CANCEL_ACK, order_id)
+    assert desk.state(order_id) == S.CANCELLED
+
+
 @pytest.mark.parametrize("answer", [E.ACK, E.CONFIRM, E.REJECT, E.EXPIRE])
 def test_an_answer_in_time_ends_the_wait(answer: E) -> None:
     desk = waiting_desk()
@@ -151,7 +177,7 @@ def test_nothing_new_leaves_between_a_lost_link_and_the_last_answer() -> None:
     assert (desk.state(order_id), desk.open_lots()) == (S.UNKNOWN, (5, 0))
     assert at(desk, 50, BID, ASK) == []
     assert session(desk, Session.RESYNCED) == []
-    assert desk.status < 0
+    assert desk.set["link"] == Session.DOWN, "the end of an answer from before the link was lost"
     asked = session(desk, Session.UP)
     assert [(a.kind, a.order_id) for a in asked] == [(QUERY, 0)]
     assert at(desk, 55, ASK) == []
@@ -170,9 +196,13 @@ def test_an_instrument_waits_until_none_of_its_orders_is_unknown() -> None:
     other = Want(SELL, 101, 4, 1)
     sent = at(desk, 20, ASK, other)
     assert [(a.kind, a.inst) for a in sent] == [(QUERY, 0), (PLACE, 1)]
+    desk.confirm(sent[1])
     desk.on(E.NOT_FOUND, order_id)
-    assert desk.state(order_id) == S.LOST
-    assert [(a.kind, a.inst) for a in at(desk, 21, ASK, other)] == [(PLACE, 0)]
+    assert (desk.state(order_id), desk.open_lots()) == (S.UNKNOWN, (5, 0)), "it may still come"
+    assert [(a.kind, a.order_id) for a in at(desk, 40, ASK, other)] == [(QUERY, order_id)]
+    desk.on(E.NOT_FOUND, order_id)
+    assert (desk.state(order_id), desk.open_lots()) == (S.LOST, (0, 0))
+    assert [(a.kind, a.inst) for a in at(desk, 41, ASK, other)] == [(PLACE, 0)]
 
 
 def test_a_kill_while_the_link_is_down_cancels_once_it_is_up() -> None:

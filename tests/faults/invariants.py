@@ -1,4 +1,4 @@
-"""The ten invariants of the order path, checked after every event."""
+"""The ten invariants of the order path, and what is true at the exchange, after every event."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mmquant.core.dtypes import (
     MsgKind,
     OrderEvent,
     OrderState,
+    Purpose,
     Session,
 )
 from tests.faults.twins import Twin, assert_same_state, is_execution
@@ -54,7 +55,8 @@ class Invariants:
         self.ended: dict[int, int] = {}
         self.sent_ts: list[int] = []
         self.external: dict[tuple[int, int], int] = {}
-        self.stopped = self.killed = False
+        self.blocked: int | None = None
+        self.kinds: set[int] = set()
         self.link = 0
         self.actions = 0
         self.revised = False
@@ -70,7 +72,7 @@ class Invariants:
             kind = int(action["kind"])
             assert action["reason"] != 0, "I9: an action without a reason"
             if kind in NEW:
-                assert not self.stopped, "I7: a new order after a halt or kill"
+                assert self.blocked is None, "I7: a new order after a halt, kill or flatten"
                 assert self.link == 0, "I7: a new order while the link is not back"
             if kind in SENT:
                 self.sent_ts.append(int(action["ts"]))
@@ -84,12 +86,11 @@ class Invariants:
 
     def _note(self, message: Any) -> None:
         kind = int(message["kind"])
+        self.kinds.add(kind)
         if kind == MsgKind.ORDER:
             self._note_execution(message)
         elif kind == MsgKind.CONTROL:
-            what = int(message["reason"])
-            self.killed |= what in (Control.KILL, Control.FLATTEN)
-            self.stopped = what != Control.RESUME or self.killed
+            self._note_control(int(message["reason"]))
         elif kind == MsgKind.EXTERNAL:
             place = (int(message["inst"]), int(message["side"]))
             self.external[place] = int(message["lots"])
@@ -99,6 +100,13 @@ class Invariants:
                 self.link = what
             elif what == Session.RESYNCED and self.link == Session.UP:
                 self.link = 0
+
+    def _note_control(self, what: int) -> None:
+        """What is blocked: a kill ends by a release alone, the rest by a resume."""
+        if what == Control.KILL or (what in (Control.HALT, Control.FLATTEN) and not self.blocked):
+            self.blocked = what
+        elif what == (Control.RELEASE if self.blocked == Control.KILL else Control.RESUME):
+            self.blocked = None
 
     def _note_execution(self, message: Any) -> None:
         event = int(message["event"])
@@ -126,7 +134,9 @@ class Invariants:
     # --- after each event
 
     def check(self) -> None:
-        """I1, I2, I3, I5, I6 and I10; the others are checked as actions leave."""
+        """I1, I2, I3, I5, I6, I10 and the truth; the others are checked as actions leave."""
+        self.true_exposure_is_within_limits()
+        self.nothing_rests_twice()
         self.quantities_are_sound()
         self.position_is_the_sum_of_executions()
         self.money_is_the_sum_of_executions()
@@ -165,6 +175,37 @@ class Invariants:
                         open_lots += max(int(o["lots"]), int(o["want_lots"])) - int(o["filled"])
                 assert local.position[inst][name] == open_lots, "I3: exposure is wrong"
 
+    def true_exposure_is_within_limits(self) -> None:
+        """At the exchange itself: if all that rests there on a side filled, its limit would hold.
+
+        A broker that takes executions back moves the position as nobody could foresee.
+        """
+        rig = self.rig
+        ledger, most = rig.broker.ledger, int(rig.local.set[0]["max_position_lots"])
+        if ledger.revised_lots or MsgKind.LIMITS in self.kinds:
+            return
+        for inst in range(len(rig.contracts)):
+            for side in (1, -1):
+                resting = [o for o in rig.broker.open.values() if (o.inst, o.side) == (inst, side)]
+                worst = side * ledger.position(inst) + sum(o.leaves for o in resting)
+                assert worst <= most, "T1: what rests at the exchange could breach the limit"
+
+    def nothing_rests_twice(self) -> None:
+        """At the exchange itself: no two orders rest at one price that nobody asked to end.
+
+        One by hand may stand beside a quote.
+        """
+        rig = self.rig
+        for pair in rig.broker.duplicates:
+            assert any(self._goes(order.order_id) for order in pair), "T2: live twice at a price"
+
+    def _goes(self, order_id: int) -> bool:
+        """Whether an order is asked to end, or is no quote."""
+        order = self.rig.order(order_id)
+        assert order["order_id"] == order_id, "T2: an order rests that is forgotten"
+        asked = order["state"] == OrderState.CANCELLING or order["ending"] != 0
+        return asked or order["purpose"] in (Purpose.MANUAL, Purpose.UNWANTED)
+
     def exposure_is_within_limits(self, actions: list[Any]) -> None:
         """I3: if all that may fill on a side of a new order did, its limit would hold."""
         most = int(self.rig.local.set[0]["max_position_lots"])
@@ -179,16 +220,20 @@ class Invariants:
     def no_place_is_worked_twice(self, actions: list[Any]) -> None:
         """I4: nothing leaves for a price of a side where another order stands and stays.
 
-        One in flight or UNKNOWN stands there too; one whose cancel was sent leaves.
+        One in flight or UNKNOWN stands there too; one whose cancel was sent leaves. One by hand may
+        stand beside a quote.
         """
         for action in actions:
             if int(action["kind"]) not in NEW:
                 continue
             place = [int(action[name]) for name in ("inst", "side", "tick")]
+            if self.rig.order(int(action["order_id"]))["purpose"] == Purpose.MANUAL:
+                continue
             for o in self.rig.local.order:
                 if o["order_id"] in (0, action["order_id"]) or o["state"] >= OrderState.FILLED:
                     continue
                 leaves = o["state"] == OrderState.CANCELLING or o["ending"]
+                leaves = leaves or o["purpose"] in (Purpose.MANUAL, Purpose.UNWANTED)
                 same = [int(o[name]) for name in ("inst", "side", "want_tick")] == place
                 assert leaves or not same, "I4: a price is worked twice"
 

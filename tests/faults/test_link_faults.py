@@ -69,9 +69,12 @@ def test_fault_04_not_found_and_then_filled_after_all() -> None:
     rig = Rig(numbers("lose", 1, of="confirm"), numbers("query_fails", *range(1, 20)))
     (order_id,) = rig.placed(rig.decide(BID))
     rig.decide_for(25, BID)
-    assert rig.state(order_id) == OrderState.UNKNOWN
-    rig.tell(MsgKind.ORDER, event=OrderEvent.NOT_FOUND, order_id=order_id)
-    assert rig.state(order_id) == OrderState.LOST
+    for state in (OrderState.UNKNOWN, OrderState.LOST):
+        assert (rig.state(order_id), rig.placed()) == (OrderState.UNKNOWN, [order_id])
+        rig.tell(MsgKind.ORDER, event=OrderEvent.NOT_FOUND, order_id=order_id)
+        assert rig.state(order_id) == state
+        if state == OrderState.UNKNOWN:
+            rig.decide_for(40, BID)
     rig.trade(SELL, 98, 2)
     assert rig.position() == rig.broker.ledger.position(0) == 2
     assert Reason.LATE_EXECUTION in rig.alerts()
@@ -80,7 +83,9 @@ def test_fault_04_not_found_and_then_filled_after_all() -> None:
 def test_fault_05_lost_submit() -> None:
     rig = Rig(numbers("lose_request", 1, of="place"))
     (order_id,) = rig.placed(rig.decide(BID))
-    rig.decide_for(25, BID)
+    rig.decide_for(50, BID)
+    assert rig.state(order_id) == OrderState.UNKNOWN, "it counts until it is not found again"
+    assert int(rig.local.position[0]["open_buy"]) == BID.lots and rig.placed() == [order_id]
     rig.assert_quoting(BID)
     assert rig.state(order_id) == OrderState.LOST
     assert len(rig.placed()) == 2

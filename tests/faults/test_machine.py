@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from mmquant.brokers.faults import Fault
-from mmquant.core.dtypes import Control, MsgKind
+from mmquant.core.dtypes import ActionKind, Control, MsgKind, OrderType
 from tests.core.builders import BUY, SELL, Want, examples
 from tests.faults.given import MS
 from tests.faults.rig import Rig
@@ -43,6 +43,8 @@ AFTERWARDS = [
     ("close_unsaid", "confirm"), ("false_cancel", "confirm"), ("query_fails", "any"),
     ("query_partial", "any"),
 ]  # fmt: skip
+
+CONTROLS = [Control.HALT, Control.KILL, Control.FLATTEN, *[Control.RESUME, Control.RELEASE] * 2]
 
 
 class FaultyMarket(RuleBasedStateMachine):
@@ -75,9 +77,14 @@ class FaultyMarket(RuleBasedStateMachine):
     def wait(self, ms: float) -> None:
         self.rig.advance(ms)
 
-    @rule(what=st.sampled_from([Control.HALT, Control.RESUME, Control.RESUME]))
+    @rule(what=st.sampled_from(CONTROLS))
     def control(self, what: Control) -> None:
         self.rig.tell(MsgKind.CONTROL, reason=what)
+
+    @rule(side=sides, tick=st.integers(96, 104), lots=st.integers(1, 4))
+    def order_by_hand(self, side: int, tick: int, lots: int) -> None:
+        fields = {"side": side, "tick": tick, "lots": lots, "liquidity": int(OrderType.LIMIT)}
+        self.rig.tell(MsgKind.MANUAL, reason=ActionKind.PLACE, **fields)
 
     @precondition(lambda self: len(self.rig.heard) > 20)
     @rule()
@@ -114,14 +121,21 @@ class FaultyMarket(RuleBasedStateMachine):
 
     # --- at the end
 
+    def let_quote_again(self, rig: Rig) -> None:
+        """End all that is blocked, and all orders by hand."""
+        rig.tell(MsgKind.CONTROL, reason=Control.HALT)
+        rig.tell(MsgKind.CONTROL, reason=Control.RELEASE)
+        rig.tell(MsgKind.CONTROL, reason=Control.RESUME)
+
     def teardown(self) -> None:
         rig = getattr(self, "rig", None)
         if rig is None:
             return
         rig.broker.heal()
         rig.advance(100)
-        rig.tell(MsgKind.CONTROL, reason=Control.RESUME)
         rig.bounce()
+        rig.decide_for(100, every_ms=5)
+        self.let_quote_again(rig)
         rig.decide_for(100, every_ms=5)
         rig.bounce()
         rig.tell(MsgKind.POSITION, lots=rig.broker.ledger.position(0))

@@ -159,7 +159,9 @@ class ExchangeServer:
             elif action["kind"] == int(ActionKind.QUERY):
                 self.queries += 1
                 self._asked.append((ts + self.entry_ns, order_id))
-        self.broker.send(actions, len(actions), ts)
+        # Queries are answered here, with the executions told again.
+        others = actions[actions["kind"] != int(ActionKind.QUERY)]
+        self.broker.send(others, len(others), ts)
 
     def _next(self, until: int) -> np.ndarray | None:
         if not self._waiting and self._asked and self._asked[0][0] <= until:

@@ -404,6 +404,14 @@ def test_a_stock_and_its_options_of_one_symbol_are_told_apart_by_name():
         manager.place_quote(1, 5.0, 1, symbol="ABC 2024-06-21 102.5 C")
 
 
+def test_own_orders_in_a_stock_do_not_meet_across_its_venues():
+    manager, _ = desk()
+    place(manager, 1, 100.01, 5, symbol="ABC", venue="SMART")
+    denied = manager.place_quote(-1, 100.01, 5, symbol="ABC", venue="ISLAND")
+    assert denied == Denied(Reason.OWN_CROSS, manager.now)
+    place(manager, -1, 100.02, 5, symbol="ABC", venue="ISLAND")
+
+
 def test_one_side_of_a_series_works_whatever_its_venues():
     terms = {"expiry": "2024-06-21", "strike": 100.0, "right": "C", "tick_class": "penny"}
     contracts = [

@@ -52,6 +52,12 @@ def test_quotes_stand_around_the_mid_and_lean_against_the_inventory():
     ]
 
 
+@pytest.mark.parametrize("ts", [1.5e18, True, "2024-01-02"])
+def test_a_time_that_is_no_integer_is_refused(ts):
+    with pytest.raises(UsageError, match="nanoseconds"):
+        engine().quote(*MARKET, ts=ts)
+
+
 def test_a_side_that_is_not_quoted_says_why():
     (bid, ask) = rows(engine().quote(*MARKET, ts=TS, inventory=12))
     assert bid[2:] == (0.0, "PULL_LIMIT") and ask[3] == "QUOTE"
