@@ -47,7 +47,9 @@ def dividend_many(
     per year with the dividends coming nearer. ``dividend_years`` (m,): time to each ex-date;
     those that have passed or are after expiry do not count. ``dividend_cash`` (m,): what the stock
     falls by. ``model``: SPOT (0) or ESCROWED (1). ``early``: False for European options. Errors
-    for prices near 100: about 2e-3, 3e-4 and 3e-5 for ``setting`` 0, 1 and 2.
+    for a stock of 100, against a grid of 2,000 by 2,000 that is itself good to 3e-4: 1e-3, 3e-4 and
+    3e-4 for ``setting`` 0, 1 and 2, in about 0.1, 0.4 and 3 ms an option. Against setting 2, over
+    random schedules: 3.5e-3 and 1.2e-3.
     """
     work = make_grid_work()
     dividend_rows(

@@ -6,7 +6,9 @@ volatility they differ by much more than a tick.
 
 Uniform grid in the logarithm, Crank-Nicolson with two damped steps after expiry and after each
 ex-date (Rannacher 1984), and the exact solution of each step's inequalities (Brennan and Schwartz
-1977): the grid runs away from where exercise is best, downwards for calls.
+1977): the grid runs away from where exercise is best, downwards for calls. Backwards from expiry
+and from each ex-date steps grow, since the boundary moves with the root of the time to it: equal
+ones would make the error fall with the step alone, not its square.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.mathfn import exp, log
 
 SPOT, ESCROWED = 0, 1
-NODES, STEPS = (201, 501, 1501), (60, 160, 500)
+NODES, STEPS = (301, 501, 1501), (40, 160, 500)
 """Grid by setting."""
 DAMPED = 2
+BLOCKS = 4
+"""Parts of a span between ex-dates, as 1, 3, 5, 7 from its end, with the same number of steps."""
 WIDTH = 5.5
 """Standard deviations on each side of the spot."""
 MAX_GRID = 1504
@@ -143,6 +147,12 @@ def smoothed_payoff(sign, price, strike, width):
     return max(sign * (price - strike), 0.0)
 
 
+@inner_formula
+def block_end(block):
+    """Share of a span that the blocks before this one take, from its end."""
+    return (block / BLOCKS) * (block / BLOCKS)
+
+
 @inner_kernel
 def grid_value(
     sign, spot, strike, years, vol, rate, dividend_yield, dividend_years, dividend_cash, model,
@@ -182,19 +192,23 @@ def grid_value(
                     floor = sign * (work[ASSETS + i] + shift - strike)
                     work[VALUES + i] = max(work[VALUES + i], floor)
         start = last_before(end, years, dividend_years)
-        steps = max(math.ceil(all_steps * (end - start) / years), 2 * DAMPED)
-        dt = (end - start) / steps
-        factor(nodes, 0.5 * dt, centre, down, up, edge, rate, work)
-        for step in range(steps + DAMPED):
-            damped = step < 2 * DAMPED
-            passed = 0.5 * (step + 1.0) if damped else step + 1.0 - DAMPED
-            now = end - dt * passed if passed < steps else start
-            shift = 0.0
-            if escrowed and early:
-                shift = present_value(now, years, rate, dividend_years, dividend_cash)
-            explicit = 0.0 if damped else 0.5 * dt
-            args = (centre, down, up, edge, rate, early, sign, shift, strike, work)
-            advance(nodes, explicit, 0.5 * dt, *args)
+        steps = max(math.ceil(all_steps * (end - start) / (years * BLOCKS)), 2 * DAMPED)
+        for block in range(BLOCKS):
+            late = end - (end - start) * block_end(block)
+            soon = end - (end - start) * block_end(block + 1) if block + 1 < BLOCKS else start
+            dt = (late - soon) / steps
+            factor(nodes, 0.5 * dt, centre, down, up, edge, rate, work)
+            extra = DAMPED if block == 0 else 0
+            for step in range(steps + extra):
+                damped = step < 2 * extra
+                passed = 0.5 * (step + 1.0) if damped else step + 1.0 - extra
+                now = late - dt * passed if passed < steps else soon
+                shift = 0.0
+                if escrowed and early:
+                    shift = present_value(now, years, rate, dividend_years, dividend_cash)
+                explicit = 0.0 if damped else 0.5 * dt
+                args = (centre, down, up, edge, rate, early, sign, shift, strike, work)
+                advance(nodes, explicit, 0.5 * dt, *args)
         end = start
     value = work[VALUES + half]
     above, below = work[VALUES + half + 1], work[VALUES + half - 1]

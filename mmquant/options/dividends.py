@@ -1,4 +1,8 @@
-"""Options on stocks with cash dividends, in rows: by finite differences, market by market."""
+"""Options on stocks with cash dividends, in rows, market by market.
+
+By finite differences, which are the reference; american ones of the escrowed model by boundaries
+and integrals between ex-dates where that is asked for and applies.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,17 @@ from dataclasses import replace
 import numpy as np
 
 from mmquant.core.american_dividends import dividend_many
+from mmquant.core.american_escrowed import escrowed_many
 from mmquant.core.option_rows import (
     GAMMA,
     OPTION_ABOVE,
     OPTION_AT_INTRINSIC,
+    OPTION_BAD_INPUT,
     OPTION_BELOW,
     OPTION_NAN,
     OPTION_NOT_CONVERGED,
     OPTION_OK,
+    OPTION_REFUSED,
     PRICE,
 )
 from mmquant.options.rows import Answer, Rows
@@ -41,14 +48,45 @@ def dividend_values(rows: Rows, settings: Settings, early: bool, count: int) -> 
     out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
     for market in rows.groups():
         part = rows[market]
-        found, codes = np.empty((count, len(part))), np.empty(len(part), np.int64)
-        dividend_many(
-            part.sign, part.underlying, part.strike, part.years, part.quoted, part.rate,
-            part.dividend_yield, part.dividend_years[0], part.dividend_amount[0],
-            settings.dividend_code, early, settings.accuracy_code, found, codes,
-        )  # fmt: skip
-        out[:, market], status[market] = found, codes
+        out[:, market], status[market] = _of_market(part, settings, early, count)
+    status = np.where(_fair(rows) & (status == OPTION_BAD_INPUT), OPTION_REFUSED, status)
     return out, np.where(rows.finite(), status, OPTION_NAN)
+
+
+def _of_market(rows: Rows, settings: Settings, early: bool, count: int) -> Answer:
+    """Options that share all but sign, strike and volatility: the fast way, then what it leaves."""
+    if not (early and settings.spans):
+        return _by_grid(rows, settings, early, count)
+    out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
+    escrowed_many(*_inputs(rows), settings.accuracy_code, out, status)
+    left = status == OPTION_REFUSED
+    if left.any():
+        out[:, left], status[left] = _by_grid(rows[left], settings, early, count)
+    return out, status
+
+
+def _by_grid(rows: Rows, settings: Settings, early: bool, count: int) -> Answer:
+    out, status = np.empty((count, len(rows))), np.empty(len(rows), np.int64)
+    model, accuracy = settings.dividend_code, settings.accuracy_code
+    dividend_many(*_inputs(rows), model, early, accuracy, out, status)
+    return out, status
+
+
+def _inputs(rows: Rows) -> tuple[np.ndarray, ...]:
+    """What kernels take of a market: arrays over the options, and one list of dividends."""
+    return (
+        rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate,
+        rows.dividend_yield, rows.dividend_years[0], rows.dividend_amount[0],
+    )  # fmt: skip
+
+
+def _fair(rows: Rows) -> np.ndarray:
+    """Where inputs make sense, so that only the method can be in the way of a number.
+
+    It is where the volatility is zero, or dividends are worth more than the stock.
+    """
+    above = (rows.underlying > 0.0) & (rows.strike > 0.0) & (rows.years > 0.0)
+    return above & (rows.quoted >= 0.0) & (rows.dividend_amount >= 0.0).all(axis=1)
 
 
 def dividend_vols(rows: Rows, settings: Settings, early: bool) -> Answer:

@@ -14,6 +14,11 @@ from mmquant.options.settings import Settings
 from mmquant.schema.columns import Column, Table
 from mmquant.schema.options import DIMS
 
+EXCEPTIONS = (
+    "beside a dividend yield, at a rate below 0 and for puts at 0, and where ex-dates are too many"
+)
+"""Where the fast way through cash dividends does not apply."""
+
 
 def dtypes_of(table: Table) -> list[Any]:
     """Types of a table's variables."""
@@ -58,7 +63,16 @@ def _method(chain: Chain, settings: Settings) -> str:
     if 1.0 in styles:
         parts.append(f"american: Andersen-Lake-Offengenden, {settings.accuracy}")
     if chain.dividends:
-        model = f"cash dividends: {settings.dividends} model"
-        closed = settings.dividends == "escrowed" and 1.0 not in styles
-        parts.append(model if closed else f"{model}, finite differences, {settings.accuracy}")
+        parts.append(_dividend_method(settings, 1.0 in styles))
     return "; ".join(parts)
+
+
+def _dividend_method(settings: Settings, early: bool) -> str:
+    """How options with cash dividends are valued, ``early`` where some are american."""
+    model = f"cash dividends: {settings.dividends} model"
+    if settings.dividends == "escrowed" and not early:
+        return model
+    grid = f"finite differences, {settings.accuracy}"
+    if not settings.spans:
+        return f"{model}, {grid}"
+    return f"{model}, boundaries between ex-dates, {settings.accuracy} ({grid}, {EXCEPTIONS})"

@@ -36,3 +36,8 @@ class Settings:
     @property
     def dividend_code(self) -> int:
         return DIVIDEND_MODELS[self.dividends]
+
+    @property
+    def spans(self) -> bool:
+        """Whether american options with cash dividends go the fast way, where it applies."""
+        return self.accuracy == "fast" and self.dividends == "escrowed"
