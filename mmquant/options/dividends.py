@@ -28,6 +28,8 @@ from mmquant.core.option_rows import (
 from mmquant.options.rows import Answer, Rows
 from mmquant.options.settings import Settings
 
+_A = np.ndarray
+Inputs = tuple[_A, _A, _A, _A, _A, _A, _A, _A, _A]
 PRICE_ROWS = GAMMA + 1
 """Rows without the greeks that cost valuations of their own."""
 LOWEST_VOL, HIGHEST_VOL = 0.01, 5.0
@@ -72,7 +74,7 @@ def _by_grid(rows: Rows, settings: Settings, early: bool, count: int) -> Answer:
     return out, status
 
 
-def _inputs(rows: Rows) -> tuple[np.ndarray, ...]:
+def _inputs(rows: Rows) -> Inputs:
     """What kernels take of a market: arrays over the options, and one list of dividends."""
     return (
         rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate,
