@@ -24,7 +24,7 @@ STATUS_WORDS = {
     "ABOVE": "the price is at its upper bound or above",
     "AT_INTRINSIC": "the price is the intrinsic value: all volatilities near zero give it",
     "BAD_INPUT": "a price or strike that is not positive, a negative time or volatility",
-    "REFUSED": "the method does not cover the case, or at the strike without time: no greeks",
+    "REFUSED": "the method does not cover the case; beside a price: not all greeks exist there",
     "NOT_CONVERGED": "the method did not come to an end",
 }
 

@@ -26,6 +26,8 @@ BLOCKS = 4
 """Parts of a span between ex-dates, as 1, 3, 5, 7 from its end, with the same number of steps."""
 WIDTH = 5.5
 """Standard deviations on each side of the spot."""
+CERTAIN = 2.0
+"""Deviations that the drift may move the stock before the grid is made wider for it."""
 MAX_GRID = 1504
 VALUES, BEFORE, ASSETS, PIVOTS = range(0, 4 * MAX_GRID, MAX_GRID)
 GRID_WORK_SIZE = 4 * MAX_GRID
@@ -164,19 +166,22 @@ def grid_value(
     """
     nodes, all_steps = NODES[setting], STEPS[setting]
     escrowed = model == ESCROWED
-    middle = spot
-    if escrowed:
-        middle = spot - present_value(0.0, years, rate, dividend_years, dividend_cash)
+    held = present_value(0.0, years, rate, dividend_years, dividend_cash)
+    middle = spot - held if escrowed else spot
     half = (nodes - 1) // 2
     deviation = vol * math.sqrt(years)
-    width = (WIDTH * deviation + abs(log(strike / middle))) / half
+    reach = WIDTH * deviation + abs(log(strike / middle))
+    moved = abs(rate - dividend_yield) * years + held / spot
+    width = (reach + max(moved - CERTAIN * deviation, 0.0)) / half
     way = -1.0 if sign > 0.0 else 1.0
     for i in range(nodes):
         price = middle * exp(way * width * (i - half))
         work[ASSETS + i] = price
         work[VALUES + i] = smoothed_payoff(sign, price, strike, width)
     spread = 0.5 * vol * vol / (width * width)
-    tilt = way * (rate - dividend_yield - 0.5 * vol * vol) / (2.0 * width)
+    growth = exp(width)  # exact for the stock itself: else wide grids lose it
+    bend = (growth - 1.0) * (growth - 1.0) / growth
+    tilt = way * (rate - dividend_yield - spread * bend) / (growth - 1.0 / growth)
     down, up, centre = spread - tilt, spread + tilt, -2.0 * spread - rate
     edge = way * (rate - dividend_yield) / width
     end = years

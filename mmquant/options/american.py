@@ -10,7 +10,7 @@ import xarray as xr
 from mmquant.core.american import american_chain, american_many
 from mmquant.core.american_implied_vol import american_implied_vol_many
 from mmquant.core.exercise_boundary import exercise_boundary_many
-from mmquant.core.option_rows import PRICE, ROWS
+from mmquant.core.option_rows import DELTA, OPTION_OK, OPTION_REFUSED, PRICE, RHO, ROWS, VEGA
 from mmquant.options.chain import Chain
 from mmquant.options.dividends import PRICE_ROWS, dividend_values, dividend_vols, pays
 from mmquant.options.rows import Answer, Rows, either
@@ -49,7 +49,21 @@ def american_prices(rows: Rows, settings: Settings, by_market: bool) -> Answer:
 
 def american_greeks(rows: Rows, settings: Settings, by_market: bool) -> Answer:
     """Price and greeks, of shape (9, options), and status codes; second-order ones are NaN."""
-    return _values(rows, settings, by_market, ROWS)
+    out, status = _values(rows, settings, by_market, ROWS)
+    return _at_expiry(rows, out, status)
+
+
+def _at_expiry(rows: Rows, out: np.ndarray, status: np.ndarray) -> Answer:
+    """Greeks without time, and refused where there is a price and not all of them.
+
+    Off the strike nothing but delta is left at expiry; at the strike there is none.
+    """
+    some = (status == OPTION_OK) & np.isnan(out[VEGA])
+    expired = some & (rows.years == 0.0)
+    off, at = expired & (rows.underlying != rows.strike), expired & (rows.underlying == rows.strike)
+    out[VEGA : RHO + 1, off] = 0.0
+    out[DELTA : RHO + 1, at] = np.nan
+    return out, np.where(some & ~off, OPTION_REFUSED, status)
 
 
 def american_vols(rows: Rows, settings: Settings, by_market: bool) -> Answer:

@@ -33,7 +33,7 @@ Inputs = tuple[_A, _A, _A, _A, _A, _A, _A, _A, _A]
 PRICE_ROWS = GAMMA + 1
 """Rows without the greeks that cost valuations of their own."""
 LOWEST_VOL, HIGHEST_VOL = 0.01, 5.0
-"""Volatilities between which one is looked for: the grid does not hold beyond."""
+"""Volatilities that are covered, and looked for: the grid does not hold beyond."""
 STEPS = 60
 CLOSE = 1e-9
 """Width of the bracket at which the search ends."""
@@ -51,7 +51,8 @@ def dividend_values(rows: Rows, settings: Settings, early: bool, count: int) -> 
     for market in rows.groups():
         part = rows[market]
         out[:, market], status[market] = _of_market(part, settings, early, count)
-    status = np.where(_fair(rows) & (status == OPTION_BAD_INPUT), OPTION_REFUSED, status)
+    refused = _fair(rows) & ((status == OPTION_BAD_INPUT) | _outside(rows))
+    out[:, refused], status[refused] = np.nan, OPTION_REFUSED
     return out, np.where(rows.finite(), status, OPTION_NAN)
 
 
@@ -85,10 +86,15 @@ def _inputs(rows: Rows) -> Inputs:
 def _fair(rows: Rows) -> np.ndarray:
     """Where inputs make sense, so that only the method can be in the way of a number.
 
-    It is where the volatility is zero, or dividends are worth more than the stock.
+    It is where dividends are worth more than the stock, and for volatilities that it does not
+    cover.
     """
     above = (rows.underlying > 0.0) & (rows.strike > 0.0) & (rows.years > 0.0)
     return above & (rows.quoted >= 0.0) & (rows.dividend_amount >= 0.0).all(axis=1)
+
+
+def _outside(rows: Rows) -> np.ndarray:
+    return (rows.quoted < LOWEST_VOL) | (rows.quoted > HIGHEST_VOL)
 
 
 def dividend_vols(rows: Rows, settings: Settings, early: bool) -> Answer:

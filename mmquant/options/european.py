@@ -10,6 +10,10 @@ from mmquant.core.option_rows import (
     CHARM,
     DELTA,
     GAMMA,
+    OPTION_ABOVE,
+    OPTION_AT_INTRINSIC,
+    OPTION_BAD_INPUT,
+    OPTION_BELOW,
     OPTION_OK,
     OPTION_REFUSED,
     PRICE,
@@ -71,7 +75,7 @@ def european_vols(rows: Rows, on_forward: bool, settings: Settings) -> Answer:
             forward = forward * np.exp((rows.rate - rows.dividend_yield) * rows.years)
         price = rows.quoted * np.exp(rows.rate * rows.years)
         implied_vol_many(rows.sign, price, forward, rows.strike, rows.years, vol, status)
-        return vol, stock.refuse(status)
+        return vol, _without_time(rows, forward, stock.refuse(status))
 
     def grid(rows: Rows) -> Answer:
         return dividend_vols(rows, settings, early=False)
@@ -86,6 +90,18 @@ def _on_forward(rows: Rows) -> tuple[np.ndarray, ...]:
 def _with_greeks(out: np.ndarray, status: np.ndarray) -> np.ndarray:
     """Refused where there is a price and no delta: at the strike, with no time or volatility."""
     return np.where(np.isnan(out[DELTA]) & (status == OPTION_OK), OPTION_REFUSED, status)
+
+
+def _without_time(rows: Rows, spot: np.ndarray, status: np.ndarray) -> np.ndarray:
+    """At expiry any price has its side of the intrinsic value, and none a volatility."""
+    over = rows.quoted - np.maximum(rows.sign * (spot - rows.strike), 0.0)
+    side = np.select(
+        [over > 0.0, over == 0.0, over < 0.0],
+        [OPTION_ABOVE, OPTION_AT_INTRINSIC, OPTION_BELOW],
+        OPTION_BAD_INPUT,
+    )
+    now = (rows.years == 0.0) & (spot > 0.0) & (rows.strike > 0.0) & (status == OPTION_BAD_INPUT)
+    return np.where(now, side, status)
 
 
 def _needs_grid(rows: Rows, settings: Settings) -> np.ndarray:
@@ -112,6 +128,7 @@ class Escrowed:
         self.worth_by_rate = np.zeros(len(rows))
         for years, amount in zip(rows.dividend_years.T, rows.dividend_amount.T, strict=True):
             counts = ~((years <= 0.0) | (years > rows.years))
+            amount = np.where(amount < 0.0, np.nan, amount)
             worth = np.where(counts, amount * np.exp(-rows.rate * years), 0.0 * (years + amount))
             self.worth += worth
             self.worth_by_rate -= np.where(counts, years, 0.0) * worth
