@@ -59,14 +59,14 @@ class Ledger:
     def note_sent(self, action: np.ndarray) -> None:
         """Remember an action that was sent."""
         if action["kind"] == int(ActionKind.PLACE):
-            self.sent[int(action["order_id"])] = Sent(np.array(action))
+            self.sent[int(action["order_id"])] = Sent(_kept(action))
 
     def note_answer(self, message: np.ndarray) -> None:
         """Book an answer of the exchange, before any fault befalls it."""
         event, order_id = int(message["event"]), int(message["order_id"])
         order = self.sent.get(order_id)
         if event == OrderEvent.EXECUTION:
-            self.executions[int(message["seq"])] = np.array(message)
+            self.executions[int(message["seq"])] = _kept(message)
         if order is not None and event in ENDS:
             order.ended, order.reason = True, int(message["reason"])
 
@@ -97,7 +97,7 @@ class Ledger:
         """Book a correction or a bust; ``revised_lots`` adds up how many lots these moved."""
         known = self.executions[int(message["seq"])]
         self.revised_lots += abs(int(message["lots"]) - int(known["lots"]))
-        self.executions[int(message["seq"])] = np.array(message)
+        self.executions[int(message["seq"])] = _kept(message)
 
     def filled(self, order_id: int, until: int | None = None) -> int:
         """Lots of an order that were executed by a time at the exchange."""
@@ -117,6 +117,12 @@ class Ledger:
             for e in self.executions.values()
             if e["order_id"] == order_id and (until is None or e["exch_ts"] <= until)
         ]
+
+
+def _kept(row: np.ndarray) -> np.ndarray:
+    """A copy of a row; ``np.array`` of one would share its memory."""
+    copy: np.ndarray = np.array([row])[0]
+    return copy
 
 
 def open_orders(exchange: Exchange) -> dict[int, OpenOrder]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 
 from mmquant.brokers.faults import Fault
-from mmquant.core.dtypes import ActionKind, MsgKind, OrderEvent, OrderState, Reason
+from mmquant.brokers.truth import Ledger
+from mmquant.core.dtypes import MSG, ActionKind, MsgKind, OrderEvent, OrderState, Reason
 from tests.core.builders import BUY, SELL, Want
 from tests.faults.given import MS, contracts, numbers, outage
 from tests.faults.rig import CHANGES, Rig
@@ -116,6 +118,17 @@ def test_fault_09_a_correction_lost_in_an_outage_is_told_after_it() -> None:
     assert (rig.position(), rig.broker.ledger.position(0)) == (2, 1)
     rig.advance(80)
     assert rig.position() == rig.broker.ledger.position(0) == 1
+
+
+def test_fault_09_the_exchanges_books_keep_what_was_true_when_the_link_changes_a_message() -> None:
+    ledger = Ledger(1)
+    message = np.zeros(1, MSG)
+    message["event"], message["seq"], message["lots"] = int(OrderEvent.EXECUTION), 7, 2
+    for book in (ledger.note_answer, ledger.revise):
+        message["exch_ts"] = 5
+        book(message[0])
+        message["exch_ts"] += 3_600_000 * MS
+        assert ledger.executions[7]["exch_ts"] == 5
 
 
 @pytest.mark.parametrize("fault", ["late", "never", "first", "twice"])
