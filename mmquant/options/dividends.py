@@ -35,6 +35,8 @@ LOWEST_VOL, HIGHEST_VOL = 0.01, 5.0
 STEPS = 60
 CLOSE = 1e-9
 """Width of the bracket at which the search ends."""
+A = np.ndarray
+Inputs = tuple[A, A, A, A, A, A, A, A, A]
 
 
 def pays(rows: Rows) -> np.ndarray:
@@ -73,7 +75,7 @@ def _by_grid(rows: Rows, settings: Settings, early: bool, count: int) -> Answer:
     return out, status
 
 
-def _inputs(rows: Rows) -> tuple[np.ndarray, ...]:
+def _inputs(rows: Rows) -> Inputs:
     """What kernels take of a market: arrays over the options, and one list of dividends."""
     return (
         rows.sign, rows.underlying, rows.strike, rows.years, rows.quoted, rows.rate,
