@@ -10,7 +10,17 @@ import xarray as xr
 from mmquant.core.american import american_chain, american_many
 from mmquant.core.american_implied_vol import american_implied_vol_many
 from mmquant.core.exercise_boundary import exercise_boundary_many
-from mmquant.core.option_rows import DELTA, OPTION_OK, OPTION_REFUSED, PRICE, RHO, ROWS, VEGA
+from mmquant.core.option_rows import (
+    DELTA,
+    GAMMA,
+    OPTION_BAD_INPUT,
+    OPTION_OK,
+    OPTION_REFUSED,
+    PRICE,
+    RHO,
+    ROWS,
+    VEGA,
+)
 from mmquant.options.chain import Chain
 from mmquant.options.dividends import PRICE_ROWS, dividend_values, dividend_vols, pays
 from mmquant.options.rows import Answer, Rows, either
@@ -61,7 +71,9 @@ def _at_expiry(rows: Rows, out: np.ndarray, status: np.ndarray) -> Answer:
     some = (status == OPTION_OK) & np.isnan(out[VEGA])
     expired = some & (rows.years == 0.0)
     off, at = expired & (rows.underlying != rows.strike), expired & (rows.underlying == rows.strike)
-    out[VEGA : RHO + 1, off] = 0.0
+    in_the_money = rows.sign * (rows.underlying - rows.strike) > 0.0
+    out[GAMMA : RHO + 1, off] = 0.0
+    out[DELTA, off] = np.where(in_the_money, rows.sign, 0.0)[off]
     out[DELTA : RHO + 1, at] = np.nan
     return out, np.where(some & ~off, OPTION_REFUSED, status)
 
@@ -83,7 +95,8 @@ def american_boundaries(rows: Rows, settings: Settings) -> Answer:
         rows.sign, rows.strike, rows.years, rows.quoted, rows.rate, rows.dividend_yield,
         settings.accuracy_code, out, status,
     )  # fmt: skip
-    return out, status
+    still = (rows.quoted == 0.0) & (rows.strike > 0.0) & (rows.years >= 0.0)
+    return out, np.where(still & (status == OPTION_BAD_INPUT), OPTION_REFUSED, status)
 
 
 def _values(rows: Rows, settings: Settings, by_market: bool, count: int) -> Answer:

@@ -146,7 +146,7 @@ def _sign(ds: xr.Dataset) -> xr.DataArray:
     bad = ~np.isin(texts, known)
     if bad.any():
         _wrong(
-            f"variable 'right' has {values[bad].item(0)!r} {_place(array, bad)}",
+            f"variable 'right' has {values[bad].item(0)!r} {_place(array, bad)}".strip(),
             "use 'C' or 1 for a call, 'P' or -1 for a put",
         )
     return array.copy(data=np.where(np.isin(texts, known[:1]), 1.0, -1.0))

@@ -37,6 +37,8 @@ LOWEST_VOL, HIGHEST_VOL = 0.01, 5.0
 STEPS = 60
 CLOSE = 1e-9
 """Width of the bracket at which the search ends."""
+A = np.ndarray
+Inputs = tuple[A, A, A, A, A, A, A, A, A]
 
 
 def pays(rows: Rows) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from mmquant.core.option_rows import OPTION_OK, OPTION_REFUSED
+from mmquant.core.option_rows import OPTION_BAD_INPUT, OPTION_OK, OPTION_REFUSED
 from mmquant.errors import DataError
 from mmquant.options.american import american_boundaries, american_prices
 from mmquant.options.chain import Chain, read_chain
@@ -70,7 +70,11 @@ def exercise_advice(
         )
 
     def formula(rows: Rows) -> tuple[np.ndarray, ...]:
-        held, status = american_prices(after_ex_date(rows), settings, by_market=True)
+        after = after_ex_date(rows)
+        held, status = american_prices(after, settings, by_market=True)
+        eaten = (rows.underlying > 0.0) & (after.underlying <= 0.0) & (status == OPTION_BAD_INPUT)
+        status = np.where(eaten, OPTION_REFUSED, status)
+        status = np.where((rows.dividend_amount < 0.0).any(axis=1), OPTION_BAD_INPUT, status)
         status = _refused_european(rows, status)
         now = np.maximum(rows.sign * (rows.underlying - rows.strike), 0.0)
         now, hold = (np.where(status == OPTION_OK, value, np.nan) for value in (now, held))
