@@ -28,8 +28,6 @@ from mmquant.core.option_rows import (
 from mmquant.options.rows import Answer, Rows
 from mmquant.options.settings import Settings
 
-_A = np.ndarray
-Inputs = tuple[_A, _A, _A, _A, _A, _A, _A, _A, _A]
 PRICE_ROWS = GAMMA + 1
 """Rows without the greeks that cost valuations of their own."""
 LOWEST_VOL, HIGHEST_VOL = 0.01, 5.0
