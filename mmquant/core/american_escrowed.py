@@ -2,7 +2,7 @@
 
 The same values as american_dividends gives with model ESCROWED, in a tenth of the time or less:
 puts by boundaries between the ex-dates, mostly within 1e-3 for a stock of 100, and 6e-3 at worst,
-where dividends are tiny beside the interest; calls by integrals over the ex-dates, within 4e-4.
+where dividends are tiny beside the interest; calls by integrals over the ex-dates, within 1e-3.
 What is less exact is refused.
 """
 
