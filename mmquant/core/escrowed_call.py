@@ -25,7 +25,7 @@ SIDE = 40
 """Points on each side of the price where exercise starts."""
 WIDTH = 7.0
 """Standard deviations that points reach from the middle."""
-COARSEST = 5.5
+COARSEST = 3.5
 """Most that the deviation up to an ex-date may be in deviations since the ex-date before."""
 ASSET, GAIN, NEXT_ASSET, NEXT_GAIN, MASS = range(
     SPAN_WORK_SIZE, SPAN_WORK_SIZE + 10 * SIDE, 2 * SIDE

@@ -15,7 +15,8 @@ from mmquant.schema.columns import Column, Table
 from mmquant.schema.options import DIMS
 
 EXCEPTIONS = (
-    "beside a dividend yield, at a rate below 0 and for puts at 0, and where ex-dates are too many"
+    "beside a dividend yield, at a rate below 0, with very many ex-dates, and for puts at a rate "
+    "of 0 or a volatility very low or high"
 )
 """Where the fast way through cash dividends does not apply."""
 

@@ -27,7 +27,9 @@ def price(
     ds : a chain (schema ``option_chain``): ``spot`` or ``forward`` [ccy], ``strike`` [ccy],
         ``right``, ``years`` [year], ``vol`` [1/sqrt(year)], ``rate`` [1/year], and the style of
         exercise; each over the dims that it depends on, chunked by Dask or not.
-    accuracy : of american options: ``fast``, ``accurate`` or ``high``.
+    accuracy : of american options, and of finite differences for cash dividends: ``fast``,
+        ``accurate`` or ``high``. With ``fast``, american options of the escrowed model are valued
+        without finite differences where that can be; the attribute ``method`` says where not.
     dividends : what cash dividends do: ``escrowed``, where the spot less their present value is
         lognormal, or ``spot``, where the spot is lognormal between ex-dates and drops at them.
 
