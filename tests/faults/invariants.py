@@ -60,6 +60,7 @@ class Invariants:
         self.link = 0
         self.actions = 0
         self.revised = False
+        self.kept: set[int] = set()
         self.believed = True
         """Whether all prices were such that executions were booked at them."""
 
@@ -67,6 +68,10 @@ class Invariants:
 
     def before_sending(self, message: Any, actions: list[Any]) -> None:
         """Take note of a message, and check what is about to leave."""
+        if message["kind"] == MsgKind.DECISION:
+            self.kept.clear()
+        elif message["kind"] == MsgKind.ORDER and message["event"] == OrderEvent.CANCEL_REJECT:
+            self.kept.add(int(message["order_id"]))
         self._note(message)
         for action in actions:
             kind = int(action["kind"])
@@ -193,17 +198,20 @@ class Invariants:
     def nothing_rests_twice(self) -> None:
         """At the exchange itself: no two orders rest at one price that nobody asked to end.
 
-        One by hand may stand beside a quote.
+        One by hand may stand beside a quote; and one whose cancel was refused beside the order that
+        took its place meanwhile, until the next decision moves or ends it.
         """
         rig = self.rig
         for pair in rig.broker.duplicates:
             assert any(self._goes(order.order_id) for order in pair), "T2: live twice at a price"
 
     def _goes(self, order_id: int) -> bool:
-        """Whether an order is asked to end, or is no quote."""
+        """Whether an order is asked to end or to move, or is no quote."""
         order = self.rig.order(order_id)
         assert order["order_id"] == order_id, "T2: an order rests that is forgotten"
         asked = order["state"] == OrderState.CANCELLING or order["ending"] != 0
+        asked |= order_id in self.kept
+        asked |= order["state"] == OrderState.MODIFYING and order["want_tick"] != order["tick"]
         return asked or order["purpose"] in (Purpose.MANUAL, Purpose.UNWANTED)
 
     def exposure_is_within_limits(self, actions: list[Any]) -> None:
