@@ -46,7 +46,7 @@ print(run.summary["fills"], flush=True)
 
 
 def fresh_process(folder: Path, number: int) -> tuple[float, float, int]:
-    """Seconds until a new process printed the fills of a new strategy and until its end; the fills."""
+    """Seconds until a new process printed the fills of a new strategy, until it ended; fills."""
     file = folder / f"fresh_{number}.py"
     file.write_text(STRATEGY.format(constant=20.0 + time.time_ns() % 10**9 * 1e-6))
     tape = ROOT / "datasets" / "demo" / "demo.parquet"
