@@ -8,7 +8,7 @@ from mmquant.schema.columns import Column, Table
 
 
 class QuoteQuality(IntEnum):
-    """Why a quote is not used; the first reason that holds, in order of `PRECEDENCE`."""
+    """Why a quote is not used: the first of the reasons that hold, in the order of the screens."""
 
     OK = 0
     NO_BID = 1
@@ -74,7 +74,9 @@ OPTION_QUOTES = Table(
                codes=QuoteQuality),
         _underlying("underlying_bid", "Best bid of the underlying, NaN where there is none."),
         _underlying("underlying_ask", "Best ask of the underlying, NaN where there is none."),
-        _time("underlying_time", "When either was last given; NaT where there is none.",
+        Column("underlying_last", "float64", "ccy", "Last price or index level, NaN where there is "
+               "none.", nullable=True, optional=True, dims=("time",)),
+        _time("underlying_time", "When any of these was last given; NaT where there is none.",
               nullable=True, dim="time"),
     ),
     (

@@ -46,6 +46,8 @@ def make_option_quotes(
     order = np.lexsort((data["right"], data["strike"], data["root"], data["expiry"]))
     variables = {}
     for column in OPTION_QUOTES.columns:
+        if column.optional and column.name not in data:
+            continue
         dims = column.dims or OPTION_QUOTES.dims
         values = data[column.name]
         if column.dtype != "str":
@@ -102,7 +104,8 @@ def _fill_in(data: dict[str, np.ndarray]) -> None:
         given = np.isfinite(data[side])
         data.setdefault(f"{side}_time", np.where(given, time, NOT_A_TIME))
         data.setdefault(f"underlying_{side}", np.full(shape[0], np.nan))
-    known = np.isfinite(data["underlying_bid"]) | np.isfinite(data["underlying_ask"])
+    last = data.get("underlying_last", np.nan)
+    known = np.isfinite(np.fmax(np.fmax(data["underlying_bid"], data["underlying_ask"]), last))
     data.setdefault("underlying_time", np.where(known, data["time"], NOT_A_TIME))
     data.setdefault("quality", np.full(shape, int(QuoteQuality.OK), np.int8))
 
