@@ -28,7 +28,6 @@ class QuoteQuality(IntEnum):
     PARITY_OUTLIER = 15
     BAD_NUMBER = 16
     DUPLICATE = 17
-    NO_UNDERLYING = 18
 
 
 def _time(name: str, text: str, *, nullable: bool = False, dim: str | None = None) -> Column:
@@ -92,3 +91,17 @@ OPTION_QUOTES = Table(
         Column("quarantine", "json", "", "Rows set aside by a lenient read.", optional=True),
     ),
 )  # fmt: skip
+
+QUOTE_COUNTS = Table(
+    "quote_counts",
+    "frame",
+    ("row",),
+    "How many quotes of a chain are used, and how many are not for which reason.",
+    (
+        Column(
+            "expiry", "str", "ISO date", "Day in New York on which the options cease, or empty."
+        ),
+        Column("reason", "str", "", "Name of the reason, or OK."),
+        Column("quotes", "int64", "", "Number of contracts times number of moments."),
+    ),
+)

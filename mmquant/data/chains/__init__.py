@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("lean", "cboe", "parquet", "zarr")
 """Formats that ``read_option_quotes`` knows; each is a module of this package with ``read``."""
+WRITTEN = (".parquet", ".zarr")
+"""Ends of names that ``write_option_quotes`` knows."""
 
 
 def read_option_quotes(
@@ -49,6 +51,21 @@ def read_option_quotes(
     module: Any = import_module(f"{__name__}.{format}")
     ds: xr.Dataset = module.read(path, lenient=lenient, underlying=underlying, date=date)
     return ds
+
+
+def write_option_quotes(ds: xr.Dataset, path: str | Path) -> Path:
+    """Write option quotes to a .parquet file or a .zarr folder, whole or not at all; the path.
+
+    Reading gives the same Dataset, attributes included. Raises DataError where ``ds`` is not of
+    the schema, UsageError for another ending.
+    """
+    path = Path(path)
+    if path.suffix not in WRITTEN:
+        raise UsageError(
+            f"the name {path.name!r} does not tell a format", fix="end it with .parquet or .zarr"
+        )
+    import_module(f"{__name__}.{path.suffix[1:]}").write(ds, path)
+    return path
 
 
 def format_of(path: Path) -> str:

@@ -24,12 +24,11 @@ from mmquant.data.chains.classes import (
     settled_at_open,
     underlying_of,
 )
-from mmquant.data.chains.lean_files import iso_day
 from mmquant.data.chains.make import make_option_quotes
+from mmquant.data.chains.own import check_asked
 from mmquant.data.files import existing, file_digest
 from mmquant.data.quarantine import Quarantine
 from mmquant.data.readers.text_input import refuse_damage, text_input
-from mmquant.errors import DataError
 
 NOTES = (
     "All quotes bear the time at the head of the table; it tells neither their ages nor sizes.",
@@ -60,22 +59,15 @@ def read(
     head = read_head(rows, fail)
     numbers, table = _table(rows, head, q)
     columns = _contracts(numbers, table, head, q, underlying)
-    symbol = underlying_of(columns["root"])
-    for name, said, asked in (
-        ("underlying", symbol, underlying and underlying.upper().lstrip("^")),
-        ("date", head.day, date and iso_day(date)),
-    ):
-        if asked and asked != said:
-            raise DataError(f"this is {name} {said}, not {asked}", where=str(file),
-                            fix="name the file that has it")  # fmt: skip
     ds = make_option_quotes(
         {"time": np.array([head.time])} | columns,
-        underlying=symbol,
+        underlying=underlying_of(columns["root"]),
         date=head.day,
         source={"format": "cboe", "files": [file_digest(file)]},
         notes=NOTES,
         counts={"rows": len(rows) - head.rows},
     )
+    check_asked(ds, file, underlying, date)
     return q.attach(ds) if q.total else ds
 
 
@@ -115,7 +107,9 @@ def _contracts(
     """Columns of the Dataset, calls and then puts."""
     place = head.columns
     strike, keep = _number(cells[:, place["strike"]], "Strike", numbers, cells, q)
-    days = expiry_days(cells[:, place["expiry"]].tolist() if "expiry" in place else [""] * len(cells))
+    days = expiry_days(
+        cells[:, place["expiry"]].tolist() if "expiry" in place else [""] * len(cells)
+    )
     sides = []
     for right, name in (("C", "call"), ("P", "put")):
         bid, bid_ok = _number(cells[:, place[f"{name}_bid"]], "Bid", numbers, cells, q)
