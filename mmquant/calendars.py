@@ -6,6 +6,7 @@ early closes the option exchanges keep. Days are ``datetime64[D]``, moments ``da
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -15,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from mmquant.errors import DataError
+
+Day = date | str | np.datetime64
 
 TIMEZONE = "America/New_York"
 FIRST_DAY, LAST_DAY = "1990-01-01", "2049-12-31"
@@ -35,7 +38,10 @@ def sessions() -> Sessions:
     """The table of sessions, from FIRST_DAY to LAST_DAY."""
     from exchange_calendars.exchange_calendar_xnys import XNYSExchangeCalendar
 
-    schedule = XNYSExchangeCalendar(start=FIRST_DAY, end=LAST_DAY).schedule
+    with warnings.catch_warnings():
+        # It warns of what the next major pandas changes inside it.
+        warnings.simplefilter("ignore")
+        schedule = XNYSExchangeCalendar(start=FIRST_DAY, end=LAST_DAY).schedule
     table = Sessions(
         schedule.index.to_numpy().astype("datetime64[D]"),
         _moments(schedule["open"]),
@@ -46,9 +52,9 @@ def sessions() -> Sessions:
     return table
 
 
-def session(day: date | str | np.datetime64) -> tuple[np.datetime64, np.datetime64]:
+def session(day: Day) -> tuple[np.datetime64, np.datetime64]:
     """Open and close of the session of a day. Raises DataError where it has none."""
-    table, wanted = sessions(), np.datetime64(day, "D")
+    table, wanted = sessions(), _day(day)
     at = int(np.searchsorted(table.day, wanted))
     if at == table.day.size or table.day[at] != wanted:
         raise DataError(
@@ -89,10 +95,16 @@ def expiry_moments(days: np.ndarray, at_open: np.ndarray | bool = False) -> np.n
     return np.where(at < 0, np.datetime64("NaT", "ns"), moments)
 
 
-def midnight(day: date | str | np.datetime64) -> np.datetime64:
+def midnight(day: Day) -> np.datetime64:
     """The moment [ns, UTC] at which a day begins in New York."""
-    local = pd.Timestamp(str(np.datetime64(day, "D"))).tz_localize(ZoneInfo(TIMEZONE))
-    return np.datetime64(local.tz_convert("UTC").tz_localize(None).to_datetime64(), "ns")
+    local = pd.Timestamp(str(_day(day))).tz_localize(ZoneInfo(TIMEZONE))
+    moment: np.datetime64 = local.tz_convert("UTC").tz_localize(None).as_unit("ns").to_datetime64()
+    return moment
+
+
+def _day(day: Day) -> np.datetime64:
+    found: np.datetime64 = np.array([day], "datetime64[D]")[0]
+    return found
 
 
 def _moments(column: pd.Series) -> np.ndarray:

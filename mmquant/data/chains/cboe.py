@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from mmquant.calendars import expiry_moments
-from mmquant.data.chains.cboe_table import OSI, Head, expiry_days, read_head
+from mmquant.data.chains.cboe_table import Head, expiry_days, read_head
 from mmquant.data.chains.classes import (
     exercise_of,
     multiplier_of,
@@ -26,6 +26,7 @@ from mmquant.data.chains.classes import (
 )
 from mmquant.data.chains.make import make_option_quotes
 from mmquant.data.chains.own import check_asked
+from mmquant.data.chains.symbols import parse_symbols
 from mmquant.data.files import existing, file_digest
 from mmquant.data.quarantine import Quarantine
 from mmquant.data.readers.text_input import refuse_damage, text_input
@@ -114,7 +115,7 @@ def _contracts(
     for right, name in (("C", "call"), ("P", "put")):
         bid, bid_ok = _number(cells[:, place[f"{name}_bid"]], "Bid", numbers, cells, q)
         ask, ask_ok = _number(cells[:, place[f"{name}_ask"]], "Ask", numbers, cells, q)
-        symbols = _symbols(cells[:, place[name]])
+        symbols = parse_symbols(cells[:, place[name]])
         keep &= bid_ok & ask_ok & _agree(symbols, right, strike, days, numbers, cells, q)
         sides.append((right, symbols, bid, np.where(ask == 0, np.nan, ask)))
     known = [root for _, symbols, *_ in sides for root in symbols["root"] if root]
@@ -148,20 +149,6 @@ def _side(
         "bid": bid,
         "ask": ask,
     }
-
-
-def _symbols(texts: np.ndarray) -> pd.DataFrame:
-    """Root ("" where a symbol is not of OSI), right, strike and day [D] of option symbols."""
-    found = pd.Series(texts).str.strip().str.extract(rf"^{OSI.pattern}$")
-    days = pd.to_datetime(found["day"], format="%y%m%d", errors="coerce")
-    return pd.DataFrame(
-        {
-            "root": found["root"].fillna("").to_numpy(object),
-            "right": found["right"].fillna("").to_numpy(object),
-            "strike": pd.to_numeric(found["strike"]).to_numpy(np.float64) / 1000.0,
-            "day": days.to_numpy("datetime64[s]"),
-        }
-    )
 
 
 def _number(

@@ -1,4 +1,4 @@
-"""Parts of a quote table of Cboe's: its head, its columns, its dates, its option symbols."""
+"""Parts of a quote table of Cboe's: its head, its columns, its dates."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import numpy as np
 
 from mmquant.calendars import midnight
 
-OSI = re.compile(r"(?P<root>[A-Z0-9.]+?) *(?P<day>\d{6})(?P<right>[CP])(?P<strike>\d{8})")
-"""An option symbol of the Options Symbology Initiative: root, yymmdd, right, strike x 1000."""
 STAMP = re.compile(r"([A-Z][a-z]+ \d{1,2},? \d{4}) (?:at|@) (\d{1,2}:\d{2}(?: [AP]M)?) E[DS]?T")
 PRICE = r"[:|]? *([\d.,]+)"
 EXPIRY_FORMATS = ("%a %b %d %Y", "%m/%d/%Y", "%Y-%m-%d")
@@ -23,7 +21,7 @@ HEAD_ROWS = 10
 
 @dataclass(frozen=True)
 class Head:
-    """What stands above the rows. ``day`` is New York's; ``rows`` are before the first of quotes."""
+    """What stands above the rows. ``day`` is New York's, ``rows`` how many there are."""
 
     day: str
     time: np.datetime64

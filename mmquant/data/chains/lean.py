@@ -44,7 +44,7 @@ def read(
     underlying: str | None = None,
     date: str | date | None = None,
 ) -> xr.Dataset:
-    """Option quotes of one underlying and day (schema ``option_quotes``), every minute of a session.
+    """Option quotes of one underlying at every minute of a session (schema ``option_quotes``).
 
     ``path`` is the folder that holds ``option`` and ``equity``, or an option zip. Bars that end
     after the close are counted and left out. Raises DataError.

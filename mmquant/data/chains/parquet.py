@@ -83,13 +83,15 @@ def read(
     for column in OPTION_QUOTES.columns:
         if column.name not in table.column_names:
             continue
-        values = _values(table.column(column.name), column.dtype)
-        grid = values.reshape(n_times, n_contracts)
+        found = table.column(column.name)
         if dims_of(column) == BY_TIME:
-            grid = grid[:, 0]
+            found = found.take(np.arange(n_times) * n_contracts)
         elif dims_of(column) == BY_CONTRACT:
-            grid = grid[0]
-        arrays[column.name] = np.ascontiguousarray(grid)
+            found = found.slice(0, n_contracts)
+        values = _values(found, column.dtype)
+        if dims_of(column) == OPTION_QUOTES.dims:
+            values = values.reshape(n_times, n_contracts)
+        arrays[column.name] = values
     return to_dataset(arrays, header["units"], header["attrs"], file, underlying, date)
 
 

@@ -58,7 +58,7 @@ def read(
     underlying: str | None = None,
     date: str | date | None = None,
 ) -> xr.Dataset:
-    """Read option quotes that ``write`` wrote; a folder of ours has no bad rows. Raises DataError."""
+    """Read option quotes that ``write`` wrote; it has no bad rows. Raises DataError."""
     zarr = _zarr()
     try:
         group = zarr.open_group(path, mode="r")
