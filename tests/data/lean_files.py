@@ -61,7 +61,7 @@ def zip_rows(path: Path, members: Mapping[str, Sequence[Row] | str | bytes]) -> 
 
 
 def random_rows(rng: np.random.Generator, first: int = 565, last: int = 965) -> list[Row]:
-    """Bars in some minutes, some before the open or after the close; sides missing here and there."""
+    """Bars in some minutes, also before the open and after the close; sides go missing."""
     minutes = np.flatnonzero(rng.random(last - first) < rng.uniform(0.02, 0.9)) + first
     return [
         (
