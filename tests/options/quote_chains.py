@@ -32,11 +32,11 @@ def black(sign: float, forward: float, strike: float, dev: float, discount: floa
 
 
 def market_of(
-    expiry: np.datetime64, time: np.datetime64, spot: float
+    expiry: np.datetime64, time: np.datetime64, spot: float, rate: float
 ) -> tuple[float, float, float]:
     """(years, forward, discount)."""
     years = float((expiry - time) / YEAR)
-    return years, spot * math.exp((RATE - YIELD) * years), math.exp(-RATE * years)
+    return years, spot * math.exp((rate - rate / 3) * years), math.exp(-rate * years)
 
 
 def clean_quotes(
@@ -45,7 +45,7 @@ def clean_quotes(
     """A chain, and the forwards and discounts (time, contract) that it is made with.
 
     The spot rises by 0.1 % a minute; the yield is a third of the rate. American options are without
-    both, so that Black's price is theirs. Strikes are within two deviations, so that every bid is there.
+    both, so that Black's price is theirs. Strikes within two deviations have bids, all of them.
     """
     rate = RATE if exercise == "european" else 0.0
     times = START + np.arange(n_times) * np.timedelta64(60, "s")
