@@ -71,3 +71,14 @@ def random_rows(rng: np.random.Generator, first: int = 565, last: int = 965) -> 
         )
         for minute in minutes
     ]
+
+
+OPEN, CLOSE = 570, 960
+CALL, PUT = member("call", 70, "20140621"), member("put", 72.5, "20140719")
+STOCK = [(OPEN - 5, 69.9, 70.1), (OPEN + 1, 70.0, None)]
+
+
+def market(folder: Path, **changes) -> Path:
+    """A call and a put of two expiries; ``options`` replaces members or adds some."""
+    options = {CALL: [(OPEN, 1.0, 1.2), (OPEN + 2, None, 1.3)], PUT: [(OPEN + 1, 2.0, None)]}
+    return write_lean(folder, options | changes.pop("options", {}), STOCK, **changes)

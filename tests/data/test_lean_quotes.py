@@ -6,7 +6,6 @@ import json
 import shutil
 import zipfile
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,16 +13,19 @@ import pytest
 import mmquant as mm
 from mmquant.data.quarantine import quarantine_of
 from mmquant.errors import DataError, UsageError
-from tests.data.lean_files import bar, member, random_rows, write_lean, zip_rows
-
-OPEN, CLOSE = 570, 960
-CALL, PUT = member("call", 70, "20140621"), member("put", 72.5, "20140719")
-STOCK = [(OPEN - 5, 69.9, 70.1), (OPEN + 1, 70.0, None)]
-
-
-def market(folder: Path, **changes) -> Path:
-    options = {CALL: [(OPEN, 1.0, 1.2), (OPEN + 2, None, 1.3)], PUT: [(OPEN + 1, 2.0, None)]}
-    return write_lean(folder, options | changes.pop("options", {}), STOCK, **changes)
+from tests.data.lean_files import (
+    CALL,
+    CLOSE,
+    OPEN,
+    PUT,
+    STOCK,
+    bar,
+    market,
+    member,
+    random_rows,
+    write_lean,
+    zip_rows,
+)
 
 
 def test_bars_are_known_at_the_end_of_their_minute(tmp_path) -> None:
@@ -155,6 +157,7 @@ GOOD = bar((OPEN, 1.0, 1.2))
         (GOOD.replace("34200000", "noon"), "text where a number"),
         (GOOD.replace("34200000", "34200001"), "not a minute"),
         (GOOD.replace("34200000", "86400000"), "not a minute"),
+        (GOOD.replace("34200000", "34260000").replace("12000", "nan"), "text where a number"),
         (GOOD, "does not increase"),
         (bar((OPEN + 1, -1.0, 1.2)), "negative"),
         (bar((OPEN + 1, 1.0, 1.2), size=-3), "negative"),

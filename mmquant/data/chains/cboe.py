@@ -6,7 +6,6 @@ Volatilities and greeks in them are not read: ``mm.options`` computes its own.
 from __future__ import annotations
 
 import csv
-import io
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -84,7 +83,16 @@ def _rows(file: Path, q: Quarantine) -> list[list[str]]:
         except zipfile.BadZipFile as error:
             q.fail(f"this is not a whole zip file ({error})", fix="copy or download it again")
     text = refuse_damage(text_input(file, raw), q)
-    return list(csv.reader(io.StringIO(text.data.decode("utf-8", "replace"))))
+    return [_cells(line) for line in text.lines()]
+
+
+def _cells(line: bytes) -> list[str]:
+    """The cells of one line; a quote that is not closed ends with it."""
+    text = line.decode("utf-8", "replace").replace("\r", " ")
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:
+        return [text]
 
 
 def _table(rows: list[list[str]], head: Head, q: Quarantine) -> tuple[np.ndarray, np.ndarray]:

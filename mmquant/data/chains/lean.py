@@ -107,11 +107,11 @@ def _both_sides(bars: Bars, grid: Grid, n: int) -> dict[str, np.ndarray]:
         last = np.full((grid.ms.size, n), -1, np.int64)
         last[row, member] = np.arange(row.size)
         last = np.maximum.accumulate(last, axis=0)
-        none = last < 0
-        columns[side] = np.where(none, np.nan, price[given][last])
-        columns[f"{side}_size"] = np.where(none, np.nan, size[given][last])
+        # -1, no bar yet, picks the end.
+        columns[side] = np.append(price[given], np.nan)[last]
+        columns[f"{side}_size"] = np.append(size[given], np.nan)[last]
         stamps = grid.stamps[0] + (known_ms - grid.ms[0]).astype("timedelta64[ms]")
-        columns[f"{side}_time"] = np.where(none, NOT_A_TIME, stamps[last])
+        columns[f"{side}_time"] = np.append(stamps, NOT_A_TIME)[last]
     return columns
 
 
