@@ -111,6 +111,7 @@ def test_a_saturday_in_a_symbol_is_its_friday(tmp_path) -> None:
         (AM.replace("4500.00", "4510.00"), "another option"),
         (AM.replace("Sep 15", "Sep 22"), "another option"),
         (AM.replace("C0450", "P0450"), "another option"),
+        (AM.replace("2023", "2077").replace("2309", "7709"), "beyond the calendar"),
         ("Fri Sep 15 2023,SPX", "2 columns"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_half_day_ends_at_one(tmp_path) -> None:
 
 
 def test_a_day_without_a_session_is_refused(tmp_path) -> None:
-    with pytest.raises(DataError, match="2015-12-25 has no session"):
+    with pytest.raises(DataError, match=r"2015-12-25 has no session.*quote_american.zip"):
         mm.read_option_quotes(market(tmp_path, day="20151225"))
 
 
@@ -185,6 +185,17 @@ def test_a_member_of_another_name_is_set_aside(tmp_path) -> None:
     ds = mm.read_option_quotes(root, lenient=True)
     assert ds.sizes["contract"] == 2
     assert quarantine_of(ds)["text"].tolist() == ["readme.txt"]
+
+
+def test_a_member_of_no_date_is_set_aside(tmp_path) -> None:
+    name = member("call", 70, "20149921")
+    root = market(tmp_path, options={name: GOOD})
+    with pytest.raises(DataError, match="expiry in the member's name is not a date"):
+        mm.read_option_quotes(root)
+    ds = mm.read_option_quotes(root, lenient=True)
+    assert ds.sizes["contract"] == 2 and quarantine_of(ds)["text"].tolist() == [name]
+    with pytest.raises(DataError, match="the name has no date"):
+        mm.read_option_quotes(market(tmp_path / "b", day="20149921"))
 
 
 def test_a_damaged_member_is_set_aside(tmp_path) -> None:

@@ -21,6 +21,7 @@ from mmquant.data.chains.lean_bars import MINUTE_MS, SCALE, Bars, Members, read_
 from mmquant.data.chains.lean_files import EQUITY_MEMBER, OPTION_MEMBER, find_day
 from mmquant.data.chains.make import NOT_A_TIME, make_option_quotes
 from mmquant.data.files import file_digest
+from mmquant.errors import DataError
 
 NOTES = (
     "A row holds what was known at its time: the closing quotes of minute bars that ended by then.",
@@ -50,7 +51,10 @@ def read(
     after the close are counted and left out. Raises DataError.
     """
     day = find_day(Path(path), underlying, date)
-    grid = session_minutes(day.day)
+    try:
+        grid = session_minutes(day.day)
+    except DataError as error:
+        raise DataError(error.what, where=str(day.options), fix=error.fix) from None
     members = read_members(day.options, OPTION_MEMBER, lenient)
     bars = read_bars(members, lenient)
     own_members = read_members(day.equity, EQUITY_MEMBER, lenient)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from mmquant.calendars import FIRST_DAY
+from mmquant.data.chains.lean_files import is_day
+from mmquant.data.files import BROKEN_ARCHIVE
 from mmquant.data.quarantine import Quarantine
 from mmquant.errors import DataError
 
@@ -63,7 +65,7 @@ def read_members(path: Path, pattern: re.Pattern[str], lenient: bool) -> Members
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
                 _read_member(archive, info, pattern, members, lenient)
-    except (zipfile.BadZipFile, OSError) as error:
+    except BROKEN_ARCHIVE as error:
         raise DataError(f"this is not a whole zip file ({error})", where=str(path),
                         fix=COPY_FIX) from None  # fmt: skip
     if not members.names:
@@ -111,10 +113,12 @@ def _read_member(
     if found is None:
         q.add(1, "the member's name is not one of minute quotes", info.filename,
               fix=f"name it like {pattern.pattern}")  # fmt: skip
+    elif not is_day(found.groupdict().get("expiry", FIRST_DAY)):
+        q.add(1, "the expiry in the member's name is not a date", info.filename)
     else:
         try:
             text = archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except BROKEN_ARCHIVE as error:
             q.add(1, f"the member cannot be unpacked ({error})", info.filename, fix=COPY_FIX)
         else:
             members.names.append(info.filename)

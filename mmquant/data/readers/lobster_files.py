@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +21,6 @@ NAME = re.compile(
 NO_BOOK = "none"
 """Value of the option ``orderbook`` that leaves the book file aside."""
 MAX_LEVELS = 50
-BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
-                  ValueError)  # fmt: skip
-"""What zipfile raises on damaged archives, by where the damage is."""
 
 
 @dataclass(frozen=True)
