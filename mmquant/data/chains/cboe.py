@@ -148,8 +148,11 @@ def _side(
 ) -> dict[str, np.ndarray]:
     roots = np.where(symbols["root"] == "", main, symbols["root"]).astype(str)
     day = np.where(np.isnat(symbols["day"].to_numpy()), days, symbols["day"].to_numpy())
+    day = day.astype("datetime64[D]")
+    # Rows beyond the calendar are in quarantine by now.
+    day[~in_calendar(day)] = np.datetime64("NaT")
     return {
-        "expiry": expiry_moments(day.astype("datetime64[D]"), settled_at_open(roots)),
+        "expiry": expiry_moments(day, settled_at_open(roots)),
         "strike": strike,
         "right": np.full(strike.size, right),
         "root": roots,

@@ -90,7 +90,7 @@ def _local(day: str, clock: str) -> datetime | None:
             found = datetime.strptime(f"{day} {clock}", form)
         except ValueError:
             continue
-        return found if in_calendar(np.datetime64(found.date())) else None
+        return found if in_calendar(np.array(found.date(), "datetime64[D]")) else None
     return None
 
 

@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmquant.data.files import existing
+from mmquant.data.files import BROKEN_ARCHIVE, existing
 from mmquant.data.quarantine import Quarantine
 from mmquant.data.readers import PathLike
 from mmquant.data.readers.text_input import COPY_FIX, TextInput, refuse_damage, text_input
