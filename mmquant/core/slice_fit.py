@@ -36,6 +36,7 @@ from mmquant.core.slice_rows import (
 )
 from mmquant.core.slice_work import (
     BASE,
+    FREE_COST,
     MARGIN,
     MATRIX,
     MATRIX0,
@@ -109,7 +110,7 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
     if not solve_free(k, bid, w, ask, below, above, count, row, work):
         return False
     add_points(below, work)
-    work[MARGIN], work[MU] = 1.0, FIRST_MU
+    work[MARGIN], work[MU], work[FREE_COST] = 1.0, FIRST_MU, math.inf
     for _ in range(CUTS):
         hold(work)
         write_slice(row, work)

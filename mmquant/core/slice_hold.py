@@ -31,6 +31,7 @@ from mmquant.core.slice_work import (
     FLOOR,
     FORCE,
     FORCE_G,
+    FREE_COST,
     MARGIN,
     MATRIX,
     MATRIX0,
@@ -59,10 +60,15 @@ from mmquant.core.smile import butterfly_g
 LEAST = 1e-4
 """Least variance, in that near the money."""
 MARGIN_G = 2e-3
-MARGIN_FLOOR = 2e-5
-"""Margin of g, and of the distance to the slice before as a share of its variance."""
-FIRST_MU, MU_GROWTH, LAST_MU = 1e3, 6.0, 1e9
-ROUNDS, STEPS = 14, 4
+MARGIN_FLOOR = 2e-3
+"""Margin of g, and of the distance to the slice before in hundredths of its variance."""
+HUNDREDTHS = 100.0
+FIRST_MU, MU_GROWTH, LAST_MU = 1e2, 5.0, 1e7
+ROUNDS, STEPS = 20, 8
+WASTE = 0.02
+"""Share of that cost that a fit may be from the best."""
+ENOUGH = 1e-5
+"""Share of what the cost is above that of the unheld fit that a step must still gain."""
 STEEPEST = 1.95
 """Steepest wing in w by k; Lee's bound is 2."""
 
@@ -103,7 +109,7 @@ def add_point(z, below, work):
     j = 0
     while j < m - 2 and work[t + j + 1] <= z:
         j += 1
-    place = new_point(z, j, 1.0, floor, 1.0 / max(floor, LEAST), work)
+    place = new_point(z, j, 1.0, floor, HUNDREDTHS / max(floor, LEAST), work)
     inside = min(max(z, work[t]), work[t + m - 1])
     slope, value = slope_row(inside, j, work), value_row(inside, j, work)
     store(slope, place + SLOPE, work)
@@ -139,7 +145,6 @@ def add_wing(side, below, work):
         if side * knot > side * end:
             add_point(knot, below, work)
     slope = slope_row(end, j, work)
-    # A slope times the width of the knots is a difference of variances, and so is its margin.
     place = new_point(end, j, 0.0, least, span, work)
     low = new_point(end, j, 0.0, -STEEPEST / root, span, work)
     for p in range(4):
@@ -270,29 +275,41 @@ def take_step(n, work):
         if after < before:
             for i in range(n):
                 work[C + i] = work[TRIAL + i]
-            return before - after > 1e-7 * (1.0 + abs(before))
+            return before - after > ENOUGH * (1.0 + before - work[FREE_COST])
         share *= 0.4
     return False
+
+
+@inner_kernel
+def push_harder(work):
+    """Move the multipliers. Returns what the pulls still cost where they have more than they need."""
+    waste = 0.0
+    for i in range(int(work[POINTS])):
+        place = POINT + POINT_SIZE * i
+        waste -= work[place + FORCE] * min(work[place + MISS], 0.0)
+        work[place + FORCE] = max(work[place + FORCE] + work[MU] * work[place + MISS], 0.0)
+        if work[place + BUTTERFLY] > 0.0:
+            waste -= work[place + FORCE_G] * min(work[place + MISS_G], 0.0)
+            work[place + FORCE_G] = max(work[place + FORCE_G] + work[MU] * work[place + MISS_G], 0.0)
+    return waste
 
 
 @inner_kernel
 def hold(work):
     """Move the coefficients C to the best that hold at all points. False where they do not."""
     n = int(work[M]) + 2
-    for _ in range(ROUNDS):
-        _, worst = miss_of(C, work)
-        if worst <= 0.5:
-            return True
+    free = fit_cost(C, n, work)
+    work[FREE_COST] = min(work[FREE_COST], free)
+    before = math.inf
+    for i in range(ROUNDS):
         for _ in range(STEPS):
             if not take_step(n, work):
                 break
         _, worst = miss_of(C, work)
-        for i in range(int(work[POINTS])):
-            place = POINT + POINT_SIZE * i
-            force = work[place + FORCE] + work[MU] * work[place + MISS]
-            work[place + FORCE] = force if force > 0.0 else 0.0
-            if work[place + BUTTERFLY] > 0.0:
-                force = work[place + FORCE_G] + work[MU] * work[place + MISS_G]
-                work[place + FORCE_G] = force if force > 0.0 else 0.0
-        work[MU] = min(work[MU] * MU_GROWTH, LAST_MU)
+        waste = push_harder(work)
+        if worst <= 0.5 and waste <= WASTE * (1.0 + fit_cost(C, n, work) - work[FREE_COST]):
+            return True
+        if worst > 0.3 * before:
+            work[MU] = min(work[MU] * MU_GROWTH, LAST_MU)
+        before = worst
     return miss_of(C, work)[1] <= 0.9

@@ -18,8 +18,8 @@ ADDED = 8
 MOST_POINTS = (KNOTS - 1) * PER_PIECE + 1 + 2 * (WING_POINTS + 3) + ADDED
 
 MEMO = BASIS_SIZE
-M, POINTS, ROOT, SAME, MU, MARGIN = range(MEMO, MEMO + 6)
-"""Number of knots and of points; square root of the variance near the money; fitted before;
+M, POINTS, ROOT, FREE_COST, MU, MARGIN = range(MEMO, MEMO + 6)
+"""Number of knots and of points; square root of the variance near the money; cost unheld;
 penalty of what is not held, and by how much it is to be held."""
 BASE, C, TRIAL = range(MEMO + 8, MEMO + 8 + 3 * SIZE, SIZE)
 """Coefficients: of the SVI curve, of the fit, of a step that is tried."""
