@@ -14,7 +14,7 @@ import math
 from mmquant.core.jit import inner_kernel, kernel
 from mmquant.core.slice_basis import BAND, HEAD, SECOND, T, VALUE, close_ends, make_basis, solve_band
 from mmquant.core.slice_curve import calendar_slack, knots_of, least_g
-from mmquant.core.slice_hold import FIRST_MU, add_point, add_points, hold
+from mmquant.core.slice_hold import add_point, add_points, hold
 from mmquant.core.slice_quotes import (
     borrow_knots,
     fit_base,
@@ -36,11 +36,10 @@ from mmquant.core.slice_rows import (
 )
 from mmquant.core.slice_work import (
     BASE,
-    FREE_COST,
+    FREE,
     MARGIN,
     MATRIX,
     MATRIX0,
-    MU,
     OTHER_ROW,
     RIGHT,
     RIGHT0,
@@ -109,9 +108,13 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
     write_base(count, below, row, work)
     if not solve_free(k, bid, w, ask, below, above, count, row, work):
         return False
+    for i in range(int(work[M]) + 2):
+        work[FREE + i] = work[C + i]
     add_points(below, work)
-    work[MARGIN], work[MU], work[FREE_COST] = 1.0, FIRST_MU, math.inf
+    work[MARGIN] = 1.0
     for _ in range(CUTS):
+        for i in range(int(work[M]) + 2):
+            work[C + i] = work[FREE + i]
         hold(work)
         write_slice(row, work)
         good, worst, nearest = free_of_arbitrage(below, row)
@@ -119,9 +122,9 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
             return True
         work[MARGIN] *= 2.0
         if abs(worst) < math.inf:
-            add_point(worst / work[ROOT], below, work)
+            add_point(worst / work[ROOT], False, below, work)
         if abs(nearest) < math.inf:
-            add_point(nearest / work[ROOT], below, work)
+            add_point(nearest / work[ROOT], True, below, work)
     return False
 
 

@@ -54,13 +54,17 @@ from mmquant.core.svi_fit import FEWEST, SVI_WORK_SIZE, fit_svi, refit_svi
 LEAST_HALF = 5e-4
 """Smallest half spread that counts, as a share of the variance."""
 SMOOTH = 0.1
-"""Cost of a departure's squared second differences, as shares of SVI."""
+"""Cost of a departure's squared second derivative, as a share of SVI, by asinh of deviations."""
+LEVELLED = 1.0
+"""Cost of its squared first derivative."""
 RIDGE = 1e-4
 """Cost of the departure itself."""
 LEAST_BASE = 0.02
 """Least variance of the SVI curve, in that near the money, that departures are shares of."""
 FAR = 0.5
 """How far the knots go beyond the quotes, in asinh of standard deviations."""
+LIFT = 0.003
+"""Share by which the curve is at least above the slice before."""
 FEWEST_KNOTS = 8
 TOLERATED = 3.0
 """Half spreads beyond which a miss counts by its size, not its square."""
@@ -161,7 +165,10 @@ def base_value(z, count, below, row, work):
         v = slice_variance(root * z, below)[0] * row[LEVEL] / slice_variance(0.0, below)[0]
     else:
         v = svi_variance(root * z, row[SVI], row[SVI + 1], row[SVI + 2], row[SVI + 3], row[SVI + 4])[0]
-    return max(v / (root * root), LEAST_BASE)
+    v = max(v / (root * root), LEAST_BASE)
+    if knots_of(below) > 0:
+        v = max(v, (1.0 + LIFT) * slice_variance(root * z, below)[0] / (root * root))
+    return v
 
 
 @inner_kernel
@@ -201,7 +208,7 @@ def add_smoothness(count, below, row, work):
     m = int(work[M])
     t = T + HEAD
     step = (asinh(work[t + m - 1]) - asinh(work[t])) / (m - 1)
-    weight = SMOOTH / (step * step * step)
+    bent, sloped = SMOOTH / (step * step * step), LEVELLED / step
     a = 0.0
     b = 1.0 / base_value(work[t], count, below, row, work)
     for i in range(m):
@@ -214,7 +221,10 @@ def add_smoothness(count, below, row, work):
         if 0 < i < m - 1:
             part = (a, -2.0 * b, c, 0.0)
             target = dot(part, i, BASE, work)
-            add_square(part, i, weight, target, MATRIX0, RIGHT0, work)
+            add_square(part, i, bent, target, MATRIX0, RIGHT0, work)
+        if i < m - 1:
+            part = (0.0, -b, c, 0.0)
+            add_square(part, i, sloped, dot(part, i, BASE, work), MATRIX0, RIGHT0, work)
         a, b = b, c
 
 
