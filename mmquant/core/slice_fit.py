@@ -172,8 +172,8 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
     ``k`` (n,): log-moneyness, rising. ``bid``, ``w``, ``ask`` (n,): total variances of bid, middle
     and ask; a ``bid`` of NaN or 0, or an ``ask`` of NaN or inf, is a side without a quote, and
     then ``w`` is not read. ``below``: row of the slice of the expiry before, which this one is
-    nowhere below. ``above``: row of the next expiry's own fit, which this one gives way to inside
-    its quotes where the two cross. Rows without a slice (make_slice()) for neither. ``row``
+    nowhere below; make_slice() for none. ``above`` (later, SLICE_SIZE): rows of later expiries' own
+    fits, to which this one gives way inside their quotes where they cross; none is fine. ``row``
     (SLICE_SIZE,) takes the slice, and warms the start if it holds one. ``work``: make_fit_work().
 
     SLICE_OK and SLICE_FALLBACK: g >= 0 on the whole line and no calendar arbitrage against

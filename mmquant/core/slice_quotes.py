@@ -66,6 +66,7 @@ FAR = 0.5
 LIFT = 0.003
 """Share by which the curve is at least above the slice before."""
 FEWEST_KNOTS = 8
+CEILING_POINTS = 4
 TOLERATED = 3.0
 """Half spreads beyond which a miss counts by its size, not its square."""
 
@@ -252,7 +253,6 @@ def least_squares(k, bid, w, ask, above, count, below, row, work):
     clear_system(m + 2, MATRIX0, RIGHT0, work)
     add_smoothness(count, below, row, work)
     per = 1.0 / (work[ROOT] * work[ROOT])
-    ceiling = knots_of(above) > 0
     j = 0
     for i in range(k.size):
         z = k[i] / work[ROOT]
@@ -268,24 +268,34 @@ def least_squares(k, bid, w, ask, above, count, below, row, work):
             weight = weight / (half * half)
         if weight > 0.0:
             add_square(part, j, weight / (per * per), target * per, MATRIX0, RIGHT0, work)
-    if ceiling:
-        add_ceiling(above, row, work)
+    add_ceiling(above, work)
 
 
 @inner_kernel
-def add_ceiling(above, row, work):
-    """Pull the slice down where it is above the next expiry's own fit, inside its quotes."""
+def ceiling_at(k, above):
+    """(limit, half spread) of the lowest of the later slices inside whose quotes ``k`` is."""
+    limit, half = math.inf, 0.0
+    for i in range(above.shape[0]):
+        row = above[i]
+        if row[LOW] <= k <= row[HIGH]:
+            w = slice_variance(k, row)[0]
+            if 0.0 < w < limit:
+                limit, half = w, max(row[MISS], LEAST_HALF) * w
+    return limit, half
+
+
+@inner_kernel
+def add_ceiling(above, work):
+    """Pull the slice down where it is above a later expiry's own fit, inside that one's quotes."""
     m = int(work[M])
     t = T + HEAD
     root = work[ROOT]
     per = 1.0 / (root * root)
     for j in range(m - 1):
-        for i in range(4):
-            z = work[t + j] + 0.25 * i * (work[t + j + 1] - work[t + j])
-            k = root * z
-            if above[LOW] <= k <= above[HIGH]:
-                limit = slice_variance(k, above)[0]
-                part = value_row(z, j, work)
-                if dot(part, j, C, work) > limit * per and limit > 0.0:
-                    half = max(above[MISS], LEAST_HALF) * limit * per
-                    add_square(part, j, 1.0 / (half * half), limit * per, MATRIX0, RIGHT0, work)
+        for i in range(CEILING_POINTS):
+            z = work[t + j] + (work[t + j + 1] - work[t + j]) * i / CEILING_POINTS
+            limit, half = ceiling_at(root * z, above)
+            part = value_row(z, j, work)
+            if dot(part, j, C, work) > limit * per:
+                half = half * per
+                add_square(part, j, 1.0 / (half * half), limit * per, MATRIX0, RIGHT0, work)
