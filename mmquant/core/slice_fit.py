@@ -12,9 +12,25 @@ from __future__ import annotations
 import math
 
 from mmquant.core.jit import inner_kernel, kernel
-from mmquant.core.slice_basis import BAND, HEAD, SECOND, T, VALUE, close_ends, make_basis, solve_band
+from mmquant.core.slice_basis import (
+    BAND,
+    HEAD,
+    SECOND,
+    VALUE,
+    T,
+    close_ends,
+    make_basis,
+    solve_band,
+)
+from mmquant.core.slice_bounds import (
+    add_arbitrage,
+    add_ceilings,
+    add_floor,
+    add_g,
+    add_one_sided,
+)
 from mmquant.core.slice_curve import calendar_slack, knots_of, least_g
-from mmquant.core.slice_hold import add_point, add_points, hold
+from mmquant.core.slice_hold import hold
 from mmquant.core.slice_quotes import (
     borrow_knots,
     fit_base,
@@ -28,6 +44,7 @@ from mmquant.core.slice_rows import (
     COUNT,
     KNOT,
     LEVEL,
+    MISS,
     SLICE_FALLBACK,
     SLICE_NAN,
     SLICE_OK,
@@ -36,6 +53,7 @@ from mmquant.core.slice_rows import (
 )
 from mmquant.core.slice_work import (
     BASE,
+    BOUNDS,
     FREE,
     MARGIN,
     MATRIX,
@@ -82,13 +100,13 @@ def free_of_arbitrage(below, row):
 
 
 @inner_kernel
-def solve_free(k, bid, w, ask, below, above, count, row, work):
-    """Coefficients C of the best slice, arbitrage or not."""
+def solve_free(k, w, count, below, row, work):
+    """Coefficients FREE of the best slice, arbitrage or not. False if there are none."""
     n = int(work[M]) + 2
     for i in range(n):
         work[C + i] = work[BASE + i]
     for _ in range(REWEIGHTS):
-        least_squares(k, bid, w, ask, above, count, below, row, work)
+        least_squares(k, w, count, below, row, work)
         for i in range(n):
             work[RIGHT + i] = work[RIGHT0 + i]
             for p in range(BAND):
@@ -97,7 +115,7 @@ def solve_free(k, bid, w, ask, below, above, count, row, work):
             return False
         close_ends(n - 2, RIGHT, work)
         for i in range(n):
-            work[C + i] = work[RIGHT + i]
+            work[C + i], work[FREE + i] = work[RIGHT + i], work[RIGHT + i]
     return True
 
 
@@ -106,15 +124,13 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
     """The best slice on the knots of ``work`` to the ``row``. True if it is free of arbitrage."""
     make_basis(int(work[M]), work)
     write_base(count, below, row, work)
-    if not solve_free(k, bid, w, ask, below, above, count, row, work):
+    if not solve_free(k, w, count, below, row, work):
         return False
-    for i in range(int(work[M]) + 2):
-        work[FREE + i] = work[C + i]
-    add_points(below, work)
-    work[MARGIN] = 1.0
+    work[BOUNDS], work[MARGIN] = 0.0, 1.0
+    add_ceilings(above, work)
+    add_one_sided(k, bid, ask, row[MISS], work)
+    add_arbitrage(below, work)
     for _ in range(CUTS):
-        for i in range(int(work[M]) + 2):
-            work[C + i] = work[FREE + i]
         hold(work)
         write_slice(row, work)
         good, worst, nearest = free_of_arbitrage(below, row)
@@ -122,9 +138,9 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
             return True
         work[MARGIN] *= 2.0
         if abs(worst) < math.inf:
-            add_point(worst / work[ROOT], False, below, work)
+            add_g(worst / work[ROOT], work)
         if abs(nearest) < math.inf:
-            add_point(nearest / work[ROOT], True, below, work)
+            add_floor(nearest / work[ROOT], below, work)
     return False
 
 

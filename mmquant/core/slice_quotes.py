@@ -9,15 +9,15 @@ from mmquant.core.mathfn import exp, log
 from mmquant.core.slice_basis import (
     BAND,
     HEAD,
-    T,
     VALUE,
+    T,
     add_square,
     close_ends,
     dot,
-    make_basis,
     solve_band,
     value_row,
 )
+from mmquant.core.slice_bounds import LEAST_HALF
 from mmquant.core.slice_curve import knots_of, slice_variance
 from mmquant.core.slice_rows import (
     HIGH,
@@ -44,15 +44,12 @@ from mmquant.core.slice_work import (
     SVI_PART,
     TARGET,
     WEIGHT,
-    WORK_SIZE,
     C,
     M,
 )
 from mmquant.core.smile import SMILE_OK, svi_variance
 from mmquant.core.svi_fit import FEWEST, SVI_WORK_SIZE, fit_svi, refit_svi
 
-LEAST_HALF = 5e-4
-"""Smallest half spread that counts, as a share of the variance."""
 SMOOTH = 0.1
 """Cost of a departure's squared second derivative, as a share of SVI, by asinh of deviations."""
 LEVELLED = 1.0
@@ -66,7 +63,6 @@ FAR = 0.5
 LIFT = 0.003
 """Share by which the curve is at least above the slice before."""
 FEWEST_KNOTS = 8
-CEILING_POINTS = 4
 TOLERATED = 3.0
 """Half spreads beyond which a miss counts by its size, not its square."""
 
@@ -165,7 +161,9 @@ def base_value(z, count, below, row, work):
     if count < FEWEST and knots_of(below) > 0:
         v = slice_variance(root * z, below)[0] * row[LEVEL] / slice_variance(0.0, below)[0]
     else:
-        v = svi_variance(root * z, row[SVI], row[SVI + 1], row[SVI + 2], row[SVI + 3], row[SVI + 4])[0]
+        v = svi_variance(
+            root * z, row[SVI], row[SVI + 1], row[SVI + 2], row[SVI + 3], row[SVI + 4]
+        )[0]
     v = max(v / (root * root), LEAST_BASE)
     if knots_of(below) > 0:
         v = max(v, (1.0 + LIFT) * slice_variance(root * z, below)[0] / (root * root))
@@ -230,23 +228,7 @@ def add_smoothness(count, below, row, work):
 
 
 @inner_kernel
-def pull_of(miss, bid, w, ask, weight):
-    """(weight, target) of a quote in the least squares, at a slice whose value there is ``miss``.
-
-    A quote of one side pulls where the slice is on its wrong side.
-    """
-    if weight > 0.0:
-        far = abs(miss - w) * math.sqrt(weight)
-        return weight * (1.0 if far <= TOLERATED else TOLERATED / far), w
-    if ask < math.inf and miss > ask:
-        return 1.0, ask
-    if bid > 0.0 and miss < bid:
-        return 1.0, bid
-    return 0.0, 1.0
-
-
-@inner_kernel
-def least_squares(k, bid, w, ask, above, count, below, row, work):
+def least_squares(k, w, count, below, row, work):
     """The quotes' system with smoothness, at the coefficients C, to MATRIX0 and RIGHT0."""
     m = int(work[M])
     t = T + HEAD
@@ -261,41 +243,8 @@ def least_squares(k, bid, w, ask, above, count, below, row, work):
         if not (work[t] <= z <= work[t + m - 1]):
             continue
         part = value_row(z, j, work)
-        at = dot(part, j, C, work) / per
-        weight, target = pull_of(at, bid[i], w[i], ask[i], work[WEIGHT + i])
-        if work[WEIGHT + i] <= 0.0:
-            half = row[MISS] * target
-            weight = weight / (half * half)
+        weight = work[WEIGHT + i]
         if weight > 0.0:
-            add_square(part, j, weight / (per * per), target * per, MATRIX0, RIGHT0, work)
-    add_ceiling(above, work)
-
-
-@inner_kernel
-def ceiling_at(k, above):
-    """(limit, half spread) of the lowest of the later slices inside whose quotes ``k`` is."""
-    limit, half = math.inf, 0.0
-    for i in range(above.shape[0]):
-        row = above[i]
-        if row[LOW] <= k <= row[HIGH]:
-            w = slice_variance(k, row)[0]
-            if 0.0 < w < limit:
-                limit, half = w, max(row[MISS], LEAST_HALF) * w
-    return limit, half
-
-
-@inner_kernel
-def add_ceiling(above, work):
-    """Pull the slice down where it is above a later expiry's own fit, inside that one's quotes."""
-    m = int(work[M])
-    t = T + HEAD
-    root = work[ROOT]
-    per = 1.0 / (root * root)
-    for j in range(m - 1):
-        for i in range(CEILING_POINTS):
-            z = work[t + j] + (work[t + j + 1] - work[t + j]) * i / CEILING_POINTS
-            limit, half = ceiling_at(root * z, above)
-            part = value_row(z, j, work)
-            if dot(part, j, C, work) > limit * per:
-                half = half * per
-                add_square(part, j, 1.0 / (half * half), limit * per, MATRIX0, RIGHT0, work)
+            far = abs(dot(part, j, C, work) / per - w[i]) * math.sqrt(weight)
+            weight = weight * (1.0 if far <= TOLERATED else TOLERATED / far)
+            add_square(part, j, weight / (per * per), w[i] * per, MATRIX0, RIGHT0, work)

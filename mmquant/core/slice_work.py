@@ -12,30 +12,30 @@ MOST_QUOTES = 2048
 """Quotes of one expiry that the memory holds."""
 PER_PIECE = 5
 """Points between two knots at which a slice is held free of arbitrage while it is fitted."""
-ADDED = 8
+CEILINGS = 4
+"""Points between two knots at which it gives way to later slices."""
+ADDED = 16
 """Room for points where the fit was found to fail between the others."""
-MOST_POINTS = (KNOTS - 1) * PER_PIECE + 1 + 2 * 3 + ADDED
+MOST_BOUNDS = 2 * ((KNOTS - 1) * PER_PIECE + 1 + ADDED) + 6 + (KNOTS - 1) * CEILINGS + MOST_QUOTES
 
 MEMO = BASIS_SIZE
-M, POINTS, ROOT, MARGIN = range(MEMO, MEMO + 4)
-"""Number of knots and of points; square root of the variance near the money; by how much what is
+M, BOUNDS, ROOT, MARGIN = range(MEMO, MEMO + 4)
+"""Number of knots and of bounds; square root of the variance near the money; by how much what is
 held is to be held."""
-BASE, FREE, C, TRIAL = range(MEMO + 8, MEMO + 8 + 4 * SIZE, SIZE)
-"""Coefficients: of the SVI curve, of the fit that nothing holds, of the fit, of a step that is tried."""
+BASE, FREE, C, TRIAL = range(MEMO + 4, MEMO + 4 + 4 * SIZE, SIZE)
+"""Coefficients: of the curve departed from, of the fit that nothing holds, of the fit, of a trial."""
 RIGHT0, RIGHT = TRIAL + SIZE, TRIAL + 2 * SIZE
 MATRIX0 = TRIAL + 3 * SIZE
 MATRIX = MATRIX0 + BAND * SIZE
 """Least squares of the quotes and of smoothness, and these with what must hold."""
-POINT = MATRIX + BAND * SIZE
-PLACE, PIECE, FLOOR, SCALE, AT, SLOPE, CURVE = 0, 1, 2, 3, 4, 8, 12
-"""A point: moneyness, piece, least value and its scale; weights of the coefficients in value,
-slope and second derivative."""
-DISTANCE, DENSITY = 16, 26
-ROW, HELD, SLACK, FORCE, SLACK_STEP, FORCE_STEP = 0, 4, 5, 6, 7, 8
-"""What is held at a point, its distance from the floor and g: linear in the coefficients by ROW,
-by how much it is held, its slack and multiplier and their steps."""
-POINT_SIZE = 36
-SVI_PART = POINT + POINT_SIZE * MOST_POINTS
+BOUND = MATRIX + BAND * SIZE
+PLACE, PIECE, LEAST, SOFT, HELD, SLACK, FORCE, SLACK_STEP, FORCE_STEP = range(9)
+ROW, VALUE_ROW, SLOPE_ROW, BEND_ROW = 9, 13, 17, 21
+BOUND_SIZE = 25
+"""A bound: moneyness where g is bounded, else NaN; piece; least value; how much it gives way to a
+multiplier of 1; by how much it holds, slack, multiplier, steps of these; weights of the four
+coefficients of its piece, and for g those of w and its derivatives."""
+SVI_PART = BOUND + BOUND_SIZE * MOST_BOUNDS
 OTHER_ROW = SVI_PART + SVI_WORK_SIZE
 WEIGHT = OTHER_ROW + SLICE_SIZE
 TARGET = WEIGHT + MOST_QUOTES
