@@ -42,7 +42,7 @@ LEAST_HALF = 5e-4
 LEAST_V = 1e-3
 """Least variance, in that near the money."""
 MARGIN_G = 2e-3
-MARGIN_FLOOR = 2e-5
+MARGIN_FLOOR = 5e-5
 """Margins of g, and of the distance to the slice before as a share of its variance."""
 PER_SHARE = 100.0
 """What a bound's share of the variance counts for, so that bounds and g are alike."""
@@ -151,7 +151,8 @@ def add_wing(side, below, work):
             add_floor(knot, below, work)
     value, slope, _ = rows_at(end, j, work)
     scale = side * max(abs(end), 1.0) / max(dot(value, j, BASE, work), LEAST_V)
-    add_line(slope, j, scale, side * least, 0.0, work)
+    least = side * least + MARGIN_G * work[MARGIN] / scale
+    add_line(slope, j, scale, least, 0.0, work)
     add_line(slope, j, -scale, side * STEEPEST / root, 0.0, work)
 
 
@@ -233,6 +234,10 @@ def add_arbitrage(below, work):
             add_floor(start + i * step, below, work)
     add_g(work[T + HEAD + m - 1], work)
     add_floor(work[T + HEAD + m - 1], below, work)
+    for j in range(knots_of(below)):
+        z = below[KNOT + j] / work[ROOT]
+        if work[T + HEAD] < z < work[T + HEAD + m - 1]:
+            add_floor(z, below, work)
     add_wing(-1.0, below, work)
     add_wing(1.0, below, work)
 

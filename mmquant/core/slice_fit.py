@@ -71,7 +71,7 @@ from mmquant.core.slice_work import (
 __all__ = ["fit_slice", "make_fit_work"]
 
 REWEIGHTS = 3
-CUTS = 4
+CUTS = 5
 HALVINGS = 12
 
 
@@ -136,7 +136,7 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
         good, worst, nearest = free_of_arbitrage(below, row)
         if good:
             return True
-        work[MARGIN] *= 2.0
+        work[MARGIN] *= 2.5
         if abs(worst) < math.inf:
             add_g(worst / work[ROOT], work)
         if abs(nearest) < math.inf:

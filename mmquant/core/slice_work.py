@@ -18,6 +18,7 @@ ADDED = 16
 """Room for points where the fit was found to fail between the others."""
 MOST_BOUNDS = (
     2 * ((KNOTS - 1) * PER_PIECE + 1 + ADDED)
+    + KNOTS
     + 6
     + (KNOTS - 1) * CEILINGS
     + 2 * WING_CEILINGS
