@@ -208,7 +208,7 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
         count += 1 if work[WEIGHT + i] > 0.0 else 0
     work[ROOT] = math.sqrt(row[LEVEL])
     fit_base(k, count, warm, below, row, work)
-    place_knots(count, row, work)
+    place_knots(count, below, above, row, work)
     if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
         return SLICE_OK
     if later:
