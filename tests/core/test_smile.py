@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
@@ -63,6 +63,7 @@ def test_published_numbers_of_vogts_example() -> None:
     assert density == pytest.approx(-0.03268513, abs=1e-8)
 
 
+@settings(deadline=None)
 @given(RAW, st.floats(0.02, 5.0))
 def test_jump_wings_both_ways(raw: tuple[float, ...], years: float) -> None:
     wings = smile.jump_wings(years, *raw)

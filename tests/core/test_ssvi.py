@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmquant.core import smile, ssvi, svi_check
@@ -71,6 +71,7 @@ def test_the_calendar_conditions_are_sufficient() -> None:
     assert ordered > 3000
 
 
+@settings(deadline=None)
 @given(st.floats(1e-4, 3.0), st.floats(0.1, 0.9), st.floats(-0.99, 0.99))
 def test_the_power_law_is_free_of_butterfly_arbitrage(
     theta: float, gamma: float, rho: float

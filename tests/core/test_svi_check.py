@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mmquant.core import smile, svi_check, svi_repair
 from tests.core.plain import plain
@@ -34,6 +34,7 @@ def test_vogts_violation_is_where_it_is() -> None:
         assert svi_check.svi_g(at, *VOGT) == pytest.approx(value, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(RAW)
 def test_least_g_against_a_dense_grid(raw: tuple[float, ...]) -> None:
     a, b, rho, _, sigma = raw
