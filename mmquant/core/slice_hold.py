@@ -44,6 +44,7 @@ NEAR_START = -0.5
 """Worst that may not hold where the steps start."""
 LAST_GAP = 1e-3
 """Sum of slacks times multipliers, in squared half spreads, that is near enough to the best."""
+SHORT, CENTRED = 0.1, 0.8
 LAST_MISS = 0.3
 """Share of the margin that may be missed."""
 
@@ -179,15 +180,17 @@ def hold(work):
     start_slacks(work)
     count = int(work[BOUNDS])
     enough = -LAST_MISS * MARGIN_G * work[MARGIN]
-    total = FIRST_GAP * count
+    total, taken = FIRST_GAP * count, 1.0
     for _ in range(ITERATIONS):
         fill_matrix(n, work)
         if not factor_band(n, MATRIX, work) or not solve_step(n, 0.0, work):
             return False
         share = longest_step(work)[2] / total
+        share = max(share, CENTRED) if taken < SHORT else share
         if not solve_step(n, share * share * share * total / count, work):
             return False
         by_slack, by_force, _ = longest_step(work)
+        taken = by_slack
         total = move(n, min(1.0, NEAR_EDGE * by_slack), min(1.0, NEAR_EDGE * by_force), work)
         if measure(C, work)[0] >= enough and total <= LAST_GAP:
             return True
