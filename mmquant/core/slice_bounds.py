@@ -39,7 +39,7 @@ from mmquant.core.slice_work import (
 
 LEAST_HALF = 5e-4
 """Smallest half spread that counts, as a share of the variance."""
-LEAST_V = 1e-3
+LEAST_V = 0.02
 """Least variance, in that near the money."""
 MARGIN_G = 2e-3
 MARGIN_FLOOR = 5e-5
