@@ -120,6 +120,16 @@ def solve_free(k, w, count, below, row, work):
 
 
 @inner_kernel
+def cut(z, work):
+    """Bound g where it was found below zero; on a wing around there, as it moves with the slope."""
+    add_g(z, work)
+    if z <= work[T + HEAD] or z >= work[T + HEAD + int(work[M]) - 1]:
+        add_g(0.8 * z, work)
+        add_g(1.3 * z, work)
+        add_g(2.0 * z, work)
+
+
+@inner_kernel
 def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
     """The best slice on the knots of ``work`` to the ``row``. True if it is free of arbitrage."""
     make_basis(int(work[M]), work)
@@ -138,7 +148,7 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
             return True
         work[MARGIN] *= 2.5
         if abs(worst) < math.inf:
-            add_g(worst / work[ROOT], work)
+            cut(worst / work[ROOT], work)
         if abs(nearest) < math.inf:
             add_floor(nearest / work[ROOT], below, work)
     return False
