@@ -137,7 +137,7 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
     if not solve_free(k, w, count, below, row, work):
         return False
     work[BOUNDS], work[MARGIN] = 0.0, 1.0
-    add_ceilings(above, work)
+    add_ceilings(below, above, work)
     add_one_sided(k, bid, ask, row[MISS], work)
     add_arbitrage(below, work)
     for _ in range(CUTS):
