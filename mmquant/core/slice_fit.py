@@ -73,6 +73,17 @@ __all__ = ["fit_slice", "make_fit_work"]
 REWEIGHTS = 3
 CUTS = 5
 HALVINGS = 12
+LEAST_G = 1e-6
+"""Least g of a slice that is taken, so that rounding leaves it above 0."""
+
+
+@inner_kernel
+def write_flat(row, work):
+    """A flat slice on the knots of ``work``, which stays if there is no fit on them."""
+    row[COUNT] = work[M]
+    for j in range(int(work[M])):
+        row[KNOT + j] = work[ROOT] * work[T + HEAD + j]
+        row[W + j], row[BEND + j] = row[LEVEL], 0.0
 
 
 @inner_kernel
@@ -96,7 +107,7 @@ def free_of_arbitrage(below, row):
     slack, nearest = 0.0, math.nan
     if knots_of(below) > 0:
         slack, nearest = calendar_slack(below, row)
-    return g >= 0.0 and slack >= 0.0, k, nearest
+    return g >= LEAST_G and slack >= 0.0, k, nearest
 
 
 @inner_kernel
@@ -132,6 +143,7 @@ def cut(z, work):
 @inner_kernel
 def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
     """The best slice on the knots of ``work`` to the ``row``. True if it is free of arbitrage."""
+    write_flat(row, work)
     make_basis(int(work[M]), work)
     write_base(count, below, row, work)
     if not solve_free(k, w, count, below, row, work):
@@ -211,7 +223,7 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
     if status != SLICE_OK:
         return status
     later = knots_of(below) > 0
-    if below[COUNT] != 0.0 and not (later and free_of_arbitrage(below, below)[0]):
+    if below[COUNT] != 0.0 and not (later and least_g(below)[0] >= 0.0):
         return SLICE_NAN
     count = 0
     for i in range(k.size):
@@ -225,6 +237,5 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
         borrow_knots(below, work)
         if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
             return SLICE_OK
-    row[COUNT] = work[M]
     fall_back(below, row, work)
     return SLICE_FALLBACK
