@@ -28,7 +28,7 @@ SVI_WORK_SIZE = 5 * GUESSES
 STEEPEST = 2.0
 RHO_MOST = 0.9999
 MOST_STEPS = 60
-SMALL_GAIN = 1e-9
+SMALL_GAIN = 1e-7
 """Share of the cost that a step must still gain for another to follow."""
 NEARLY = 1e-20
 EXACT = 1e-30
