@@ -207,7 +207,7 @@ def fall_back(below, row, work):
 def fit_slice(k, bid, w, ask, below, above, row, work):
     """Fit the slice of one expiry. Returns SLICE_OK, or another code of slice_rows.py.
 
-    ``k`` (n,): log-moneyness, rising. ``bid``, ``w``, ``ask`` (n,): total variances of bid, middle
+    ``k`` (n,): log-moneyness, rising, at most MOST_QUOTES (2,048). ``bid``, ``w``, ``ask`` (n,): total variances of bid, middle
     and ask; a ``bid`` of NaN or 0, or an ``ask`` of NaN or inf, is a side without a quote, and
     then ``w`` is not read. ``below``: row of the slice of the expiry before, which this one is
     nowhere below; make_slice() for none. ``above`` (later, SLICE_SIZE): rows of later expiries' own
@@ -229,7 +229,7 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
     for i in range(k.size):
         count += 1 if work[WEIGHT + i] > 0.0 else 0
     work[ROOT] = math.sqrt(row[LEVEL])
-    fit_base(k, count, warm, below, row, work)
+    fit_base(k, count, warm, row, work)
     place_knots(count, below, above, row, work)
     if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
         return SLICE_OK

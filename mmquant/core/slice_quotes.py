@@ -171,8 +171,8 @@ def borrow_knots(below, work):
 
 
 @inner_kernel
-def fit_base(k, count, warm, below, row, work):
-    """SVI parameters to the ``row``; with too few quotes, b is NaN or the curve is flat."""
+def fit_base(k, count, warm, row, work):
+    """SVI parameters to the ``row``; those of a flat curve with too few quotes."""
     n = k.size
     weight, w = work[WEIGHT : WEIGHT + n], work[TARGET : TARGET + n]
     memo, params = work[SVI_PART : SVI_PART + SVI_WORK_SIZE], row[SVI : SVI + 5]
