@@ -207,12 +207,13 @@ def fall_back(below, row, work):
 def fit_slice(k, bid, w, ask, below, above, row, work):
     """Fit the slice of one expiry. Returns SLICE_OK, or another code of slice_rows.py.
 
-    ``k`` (n,): log-moneyness, rising, at most MOST_QUOTES (2,048). ``bid``, ``w``, ``ask`` (n,): total variances of bid, middle
-    and ask; a ``bid`` of NaN or 0, or an ``ask`` of NaN or inf, is a side without a quote, and
-    then ``w`` is not read. ``below``: row of the slice of the expiry before, which this one is
-    nowhere below; make_slice() for none. ``above`` (later, SLICE_SIZE): rows of later expiries' own
-    fits, to which this one gives way inside their quotes where they cross; none is fine. ``row``
-    (SLICE_SIZE,) takes the slice, and warms the start if it holds one. ``work``: make_fit_work().
+    ``k`` (n,): log-moneyness, rising, at most MOST_QUOTES (2,048). ``bid``, ``w``, ``ask`` (n,):
+    total variances of bid, middle and ask; a ``bid`` of NaN or 0, or an ``ask`` of NaN or inf, is
+    a side without a quote, and then ``w`` is not read. ``below``: row of the slice of the expiry
+    before, which this one is nowhere below; make_slice() for none. ``above`` (later, SLICE_SIZE):
+    rows of later expiries' own fits, to which this one gives way inside their quotes where they
+    cross; none is fine. ``row`` (SLICE_SIZE,) takes the slice, and warms the start if it holds
+    one. ``work``: make_fit_work().
 
     SLICE_OK and SLICE_FALLBACK: g >= 0 on the whole line and no calendar arbitrage against
     ``below``. Any other: no slice in ``row``.
