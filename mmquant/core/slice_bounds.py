@@ -31,6 +31,7 @@ from mmquant.core.slice_work import (
     ROW,
     SLOPE_ROW,
     SOFT,
+    WING_CEILINGS,
     VALUE_ROW,
     WEIGHT,
     M,
@@ -41,7 +42,7 @@ LEAST_HALF = 5e-4
 LEAST_V = 1e-3
 """Least variance, in that near the money."""
 MARGIN_G = 2e-3
-MARGIN_FLOOR = 2e-5
+MARGIN_FLOOR = 5e-5
 """Margins of g, and of the distance to the slice before as a share of its variance."""
 PER_SHARE = 100.0
 """What a bound's share of the variance counts for, so that bounds and g are alike."""
@@ -137,7 +138,7 @@ def add_floor(z, below, work):
 
 @inner_kernel
 def add_wing(side, below, work):
-    """Bounds of the slope of a wing, ``side`` 1 right, -1 left, and where that before bends on it."""
+    """Bounds of a wing, ``side`` 1 right, -1 left: of its slope, and where that before bends."""
     m = int(work[M])
     j = m - 2 if side > 0.0 else 0
     end = work[T + HEAD + m - 1] if side > 0.0 else work[T + HEAD]
@@ -150,7 +151,8 @@ def add_wing(side, below, work):
             add_floor(knot, below, work)
     value, slope, _ = rows_at(end, j, work)
     scale = side * max(abs(end), 1.0) / max(dot(value, j, BASE, work), LEAST_V)
-    add_line(slope, j, scale, side * least, 0.0, work)
+    least = side * least + MARGIN_G * work[MARGIN] / scale
+    add_line(slope, j, scale, least, 0.0, work)
     add_line(slope, j, -scale, side * STEEPEST / root, 0.0, work)
 
 
@@ -168,22 +170,39 @@ def ceiling_at(k, above):
 
 
 @inner_kernel
+def add_ceiling(z, above, work):
+    """Let the slice give way at ``z`` to later expiries' own fits, inside their quotes."""
+    square = work[ROOT] * work[ROOT]
+    limit, half = ceiling_at(work[ROOT] * z, above)
+    if limit < math.inf:
+        j = piece_under(z, work)
+        value, _, _ = rows_at(z, j, work)
+        # In half spreads.
+        add_line(value, j, -square / half, limit / square, 1.0, work)
+
+
+@inner_kernel
 def add_ceilings(above, work):
-    """Let the slice give way to later expiries' own fits, inside their quotes."""
+    """Let the slice give way to later expiries, also on its wings as far as they have quotes."""
     if above.shape[0] == 0:
         return
-    root = work[ROOT]
-    for j in range(int(work[M]) - 1):
+    m = int(work[M])
+    low, high = math.inf, -math.inf
+    for i in range(above.shape[0]):
+        low, high = min(low, above[i, LOW] / work[ROOT]), max(high, above[i, HIGH] / work[ROOT])
+    for j in range(m - 1):
         start = work[T + HEAD + j]
         step = (work[T + HEAD + j + 1] - start) / CEILINGS
         for i in range(CEILINGS):
-            z = start + i * step
-            limit, half = ceiling_at(root * z, above)
-            if limit < math.inf:
-                # In half spreads.
-                add_line(
-                    value_row(z, j, work), j, -root * root / half, limit / (root * root), 1.0, work
-                )
+            add_ceiling(start + i * step, above, work)
+    first, last = work[T + HEAD], work[T + HEAD + m - 1]
+    for i in range(WING_CEILINGS):
+        share = (i + 1.0) / WING_CEILINGS
+        share = share * share
+        if low < first:
+            add_ceiling(first + share * (low - first), above, work)
+        if high > last:
+            add_ceiling(last + share * (high - last), above, work)
 
 
 @inner_kernel
@@ -215,6 +234,10 @@ def add_arbitrage(below, work):
             add_floor(start + i * step, below, work)
     add_g(work[T + HEAD + m - 1], work)
     add_floor(work[T + HEAD + m - 1], below, work)
+    for j in range(knots_of(below)):
+        z = below[KNOT + j] / work[ROOT]
+        if work[T + HEAD] < z < work[T + HEAD + m - 1]:
+            add_floor(z, below, work)
     add_wing(-1.0, below, work)
     add_wing(1.0, below, work)
 

@@ -71,7 +71,7 @@ from mmquant.core.slice_work import (
 __all__ = ["fit_slice", "make_fit_work"]
 
 REWEIGHTS = 3
-CUTS = 4
+CUTS = 5
 HALVINGS = 12
 
 
@@ -136,7 +136,7 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
         good, worst, nearest = free_of_arbitrage(below, row)
         if good:
             return True
-        work[MARGIN] *= 2.0
+        work[MARGIN] *= 2.5
         if abs(worst) < math.inf:
             add_g(worst / work[ROOT], work)
         if abs(nearest) < math.inf:
@@ -208,7 +208,7 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
         count += 1 if work[WEIGHT + i] > 0.0 else 0
     work[ROOT] = math.sqrt(row[LEVEL])
     fit_base(k, count, warm, below, row, work)
-    place_knots(count, row, work)
+    place_knots(count, below, above, row, work)
     if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
         return SLICE_OK
     if later:

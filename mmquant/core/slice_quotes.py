@@ -22,7 +22,8 @@ from mmquant.core.slice_curve import knots_of, slice_variance
 from mmquant.core.slice_rows import (
     HIGH,
     KNOT,
-    KNOTS,
+    OWN_KNOTS,
+    MORE_KNOTS,
     LEVEL,
     LOW,
     MISS,
@@ -62,6 +63,8 @@ FAR = 0.5
 """How far the knots go beyond the quotes, in asinh of standard deviations."""
 LIFT = 0.003
 """Share by which the curve is at least above the slice before."""
+FAR_STEP = 0.4
+"""How far apart knots beyond are, as long as there are enough of them."""
 FEWEST_KNOTS = 8
 TOLERATED = 3.0
 """Half spreads beyond which a miss counts by its size, not its square."""
@@ -116,15 +119,44 @@ def read_quotes(k, bid, w, ask, row, work):
 
 
 @inner_kernel
-def place_knots(count, row, work):
-    """Knots evenly in asinh of standard deviations, from beyond the quotes to beyond them."""
+def spread_knots(start, end, first, count, work):
+    """Place ``count`` knots evenly in asinh after ``start``, up to ``end``, from index ``first``."""
+    for i in range(count):
+        work[T + HEAD + first + i] = sinh(start + (end - start) * (i + 1) / count)
+
+
+@inner_kernel
+def reach(below, above, row, work):
+    """How far other slices go: the knots of the one before and the quotes of later ones."""
+    root = work[ROOT]
+    low, high = row[LOW], row[HIGH]
+    n = knots_of(below)
+    if n > 0:
+        low, high = below[KNOT], below[KNOT + n - 1]
+    for i in range(above.shape[0]):
+        low, high = min(low, above[i, LOW]), max(high, above[i, HIGH])
+    return asinh(low / root), asinh(high / root)
+
+
+@inner_kernel
+def place_knots(count, below, above, row, work):
+    """Knots evenly in asinh of standard deviations, in and around the quotes; fewer beyond.
+
+    A wing may start only where the slice before has become a straight line, and where it can
+    still give way to later ones.
+    """
     root = work[ROOT]
     low = asinh(min(row[LOW] / root, 0.0)) - FAR
     high = asinh(max(row[HIGH] / root, 0.0)) + FAR
-    m = min(max(count + 3, FEWEST_KNOTS), KNOTS)
-    work[M] = m
-    for j in range(m):
-        work[T + HEAD + j] = sinh(low + (high - low) * j / (m - 1))
+    lowest, highest = reach(below, above, row, work)
+    left = int(min(max(math.ceil((low - lowest) / FAR_STEP), 0.0), float(MORE_KNOTS)))
+    right = int(min(max(math.ceil((highest - high) / FAR_STEP), 0.0), float(MORE_KNOTS)))
+    own = min(max(count + 3, FEWEST_KNOTS), OWN_KNOTS)
+    work[M] = left + own + right
+    work[T + HEAD] = sinh(min(low, lowest))
+    spread_knots(min(low, lowest), low, 1, left, work)
+    spread_knots(low, high, left + 1, own - 1, work)
+    spread_knots(high, highest, left + own, right, work)
 
 
 @inner_kernel
@@ -206,25 +238,26 @@ def add_smoothness(count, below, row, work):
     """Costs of departing from the curve, and of doing so unevenly."""
     m = int(work[M])
     t = T + HEAD
-    step = (asinh(work[t + m - 1]) - asinh(work[t])) / (m - 1)
-    bent, sloped = SMOOTH / (step * step * step), LEVELLED / step
-    a = 0.0
+    a, before = 0.0, 0.0
+    x = asinh(work[t])
     b = 1.0 / base_value(work[t], count, below, row, work)
-    for i in range(m):
+    for i in range(m - 1):
         # The coefficient after next to the knot i is that of knot i.
-        c = 1.0 / base_value(work[t + min(i + 1, m - 1)], count, below, row, work)
-        start = min(i, m - 2)
-        part = (0.0, b, 0.0, 0.0) if i < m - 1 else (0.0, 0.0, b, 0.0)
-        target = b * work[BASE + i + 1]
-        add_square(part, start, RIDGE * step, target, MATRIX0, RIGHT0, work)
-        if 0 < i < m - 1:
-            part = (a, -2.0 * b, c, 0.0)
-            target = dot(part, i, BASE, work)
-            add_square(part, i, bent, target, MATRIX0, RIGHT0, work)
-        if i < m - 1:
-            part = (0.0, -b, c, 0.0)
-            add_square(part, i, sloped, dot(part, i, BASE, work), MATRIX0, RIGHT0, work)
-        a, b = b, c
+        c = 1.0 / base_value(work[t + i + 1], count, below, row, work)
+        next_x = asinh(work[t + i + 1])
+        step = next_x - x
+        level, slope = (0.0, b, 0.0, 0.0), (0.0, -b, c, 0.0)
+        target = dot(level, i, BASE, work)
+        add_square(level, i, RIDGE * step, target, MATRIX0, RIGHT0, work)
+        target = dot(slope, i, BASE, work)
+        add_square(slope, i, LEVELLED / step, target, MATRIX0, RIGHT0, work)
+        if i > 0:
+            p, q = 1.0 / before, 1.0 / step
+            bend = (p * a, -(p + q) * b, q * c, 0.0)
+            target = dot(bend, i, BASE, work)
+            weight = 2.0 * SMOOTH / (before + step)
+            add_square(bend, i, weight, target, MATRIX0, RIGHT0, work)
+        a, b, x, before = b, c, next_x, step
 
 
 @inner_kernel

@@ -12,18 +12,25 @@ MOST_QUOTES = 2048
 """Quotes of one expiry that the memory holds."""
 PER_PIECE = 5
 """Points between two knots at which a slice is held free of arbitrage while it is fitted."""
-CEILINGS = 4
-"""Points between two knots at which it gives way to later slices."""
+CEILINGS, WING_CEILINGS = 4, 8
+"""Points between two knots, and on a wing, at which it gives way to later slices."""
 ADDED = 16
 """Room for points where the fit was found to fail between the others."""
-MOST_BOUNDS = 2 * ((KNOTS - 1) * PER_PIECE + 1 + ADDED) + 6 + (KNOTS - 1) * CEILINGS + MOST_QUOTES
+MOST_BOUNDS = (
+    2 * ((KNOTS - 1) * PER_PIECE + 1 + ADDED)
+    + KNOTS
+    + 6
+    + (KNOTS - 1) * CEILINGS
+    + 2 * WING_CEILINGS
+    + MOST_QUOTES
+)
 
 MEMO = BASIS_SIZE
 M, BOUNDS, ROOT, MARGIN = range(MEMO, MEMO + 4)
 """Number of knots and of bounds; square root of the variance near the money; by how much what is
 held is to be held."""
 BASE, FREE, C, TRIAL = range(MEMO + 4, MEMO + 4 + 4 * SIZE, SIZE)
-"""Coefficients: of the curve departed from, of the fit that nothing holds, of the fit, of a trial."""
+"""Coefficients: of the curve departed from, of the fit that nothing holds, of the fit, of a try."""
 RIGHT0, RIGHT = TRIAL + SIZE, TRIAL + 2 * SIZE
 MATRIX0 = TRIAL + 3 * SIZE
 MATRIX = MATRIX0 + BAND * SIZE
