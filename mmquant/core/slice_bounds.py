@@ -31,9 +31,9 @@ from mmquant.core.slice_work import (
     ROW,
     SLOPE_ROW,
     SOFT,
-    WING_CEILINGS,
     VALUE_ROW,
     WEIGHT,
+    WING_CEILINGS,
     M,
 )
 
