@@ -65,8 +65,9 @@ def read_rates(path: str | Path, date: str) -> RateCurve:
     past = table[(days <= pd.Timestamp(date)).to_numpy()]
     if past.empty:
         raise DataError(f"there is no row on or before {date}", where=file.name, fix="add it")
-    row = past.loc[days[past.index].idxmax()]
-    source = f"{file.name} of {days[row.name].date()}"
+    newest = int(np.argmax(days.where(days <= pd.Timestamp(date)).fillna(pd.Timestamp.min)))
+    row = table.iloc[newest]
+    source = f"{file.name} of {days.iloc[newest].date()}"
     if "rate (%)" in names:
         rate = _number(row, names["rate (%)"], file)
         return RateCurve.flat(365.0 * np.log1p(rate / 100 / OVERNIGHT_DAYS), source)

@@ -239,7 +239,8 @@ def _statistics(ds: xr.Dataset, held: np.ndarray, fitted: Fitted) -> dict[str, n
         place = t * shape[1] + of[contract]
 
         def total(values: np.ndarray, place: np.ndarray = place) -> np.ndarray:
-            return np.bincount(place, values, shape[0] * shape[1]).reshape(shape)
+            counted = np.bincount(place, values, shape[0] * shape[1])
+            return counted.astype(float).reshape(shape)
 
         count, weight = total(np.ones(t.size)), total(vega[t, contract])
         with np.errstate(all="ignore"):

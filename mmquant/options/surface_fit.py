@@ -106,7 +106,9 @@ def run_fit(
         )
 
     _over_times(times, layout, price_all)
-    return Fitted(layout, market, forwards, quality, *european, slices, said, deviation, price)
+    return Fitted(
+        layout, market, forwards, quality, european[0], european[1], slices, said, deviation, price
+    )
 
 
 def _over_times(times: int, layout: Layout, work: Callable[[int, int, Memory], None]) -> None:
