@@ -7,6 +7,16 @@
 from __future__ import annotations
 
 from mmquant.options.exercise import exercise_advice, exercise_boundary
+from mmquant.options.quality import mark_by_forward, quality_counts, screen_quotes
 from mmquant.options.valuation import greeks, implied_vol, price
 
-__all__ = ["exercise_advice", "exercise_boundary", "greeks", "implied_vol", "price"]
+__all__ = [
+    "exercise_advice",
+    "exercise_boundary",
+    "greeks",
+    "implied_vol",
+    "mark_by_forward",
+    "price",
+    "quality_counts",
+    "screen_quotes",
+]

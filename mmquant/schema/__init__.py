@@ -19,6 +19,7 @@ from mmquant.schema.market import (
     TRADES,
 )
 from mmquant.schema.options import OPTION_TABLES
+from mmquant.schema.quotes import OPTION_QUOTES, QUOTE_COUNTS
 from mmquant.schema.results import FILLS, ORDERS, PATH, QUOTES, RUN
 from mmquant.schema.validation import check_table
 
@@ -45,6 +46,8 @@ TABLES: dict[str, Table] = {
         UTILISATION,
         BREAKERS,
         *OPTION_TABLES,
+        OPTION_QUOTES,
+        QUOTE_COUNTS,
     )
 }
 

@@ -1,0 +1,201 @@
+"""The quoted slice of an expiry: SVI, and a smooth departure from it, free of arbitrage.
+
+Index smiles and those of the last days are not SVI. The slice is a spline whose coefficients
+depart from those of the SVI curve smoothly, by shares of it, in asinh of standard deviations from
+the money. It goes through the middle of bid and ask by least squares in half spreads, where misses
+beyond some of them count by their size only. Butterfly arbitrage is excluded, and calendar
+arbitrage against the slice of the expiry before: on points while fitting, then on the whole line.
+"""
+
+from __future__ import annotations
+
+import math
+
+from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.slice_basis import BAND, HEAD, SECOND, T, VALUE, close_ends, make_basis, solve_band
+from mmquant.core.slice_curve import calendar_slack, knots_of, least_g
+from mmquant.core.slice_hold import FIRST_MU, add_point, add_points, hold
+from mmquant.core.slice_quotes import (
+    borrow_knots,
+    fit_base,
+    least_squares,
+    place_knots,
+    read_quotes,
+    write_base,
+)
+from mmquant.core.slice_rows import (
+    BEND,
+    COUNT,
+    KNOT,
+    LEVEL,
+    SLICE_FALLBACK,
+    SLICE_NAN,
+    SLICE_OK,
+    SLICE_SIZE,
+    W,
+)
+from mmquant.core.slice_work import (
+    BASE,
+    FREE_COST,
+    MARGIN,
+    MATRIX,
+    MATRIX0,
+    MU,
+    OTHER_ROW,
+    RIGHT,
+    RIGHT0,
+    ROOT,
+    WEIGHT,
+    C,
+    M,
+    make_fit_work,
+)
+
+__all__ = ["fit_slice", "make_fit_work"]
+
+REWEIGHTS = 3
+CUTS = 4
+HALVINGS = 12
+
+
+@inner_kernel
+def write_slice(row, work):
+    """The spline of the coefficients C as a slice."""
+    m = int(work[M])
+    level = work[ROOT] * work[ROOT]
+    row[COUNT] = m
+    for j in range(m):
+        v, s = VALUE + 3 * j, SECOND + 3 * j
+        c0, c1, c2 = work[C + j], work[C + j + 1], work[C + j + 2]
+        row[KNOT + j] = work[ROOT] * work[T + HEAD + j]
+        row[W + j] = level * (work[v] * c0 + work[v + 1] * c1 + work[v + 2] * c2)
+        row[BEND + j] = work[s] * c0 + work[s + 1] * c1 + work[s + 2] * c2
+
+
+@inner_kernel
+def free_of_arbitrage(below, row):
+    """(whether it is, where g is least, where the slice before is nearest)."""
+    g, k = least_g(row)
+    slack, nearest = 0.0, math.nan
+    if knots_of(below) > 0:
+        slack, nearest = calendar_slack(below, row)
+    return g >= 0.0 and slack >= 0.0, k, nearest
+
+
+@inner_kernel
+def solve_free(k, bid, w, ask, below, above, count, row, work):
+    """Coefficients C of the best slice, arbitrage or not."""
+    n = int(work[M]) + 2
+    for i in range(n):
+        work[C + i] = work[BASE + i]
+    for _ in range(REWEIGHTS):
+        least_squares(k, bid, w, ask, above, count, below, row, work)
+        for i in range(n):
+            work[RIGHT + i] = work[RIGHT0 + i]
+            for p in range(BAND):
+                work[MATRIX + BAND * i + p] = work[MATRIX0 + BAND * i + p]
+        if not solve_band(n, MATRIX, RIGHT, work):
+            return False
+        close_ends(n - 2, RIGHT, work)
+        for i in range(n):
+            work[C + i] = work[RIGHT + i]
+    return True
+
+
+@inner_kernel
+def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
+    """The best slice on the knots of ``work`` to the ``row``. True if it is free of arbitrage."""
+    make_basis(int(work[M]), work)
+    write_base(count, below, row, work)
+    if not solve_free(k, bid, w, ask, below, above, count, row, work):
+        return False
+    add_points(below, work)
+    work[MARGIN], work[MU], work[FREE_COST] = 1.0, FIRST_MU, math.inf
+    for _ in range(CUTS):
+        hold(work)
+        write_slice(row, work)
+        good, worst, nearest = free_of_arbitrage(below, row)
+        if good:
+            return True
+        work[MARGIN] *= 2.0
+        if abs(worst) < math.inf:
+            add_point(worst / work[ROOT], below, work)
+        if abs(nearest) < math.inf:
+            add_point(nearest / work[ROOT], below, work)
+    return False
+
+
+@inner_kernel
+def blend(below, share, fitted, row):
+    """The fitted slice, moved by a share to a flat one, or to the slice before on its knots."""
+    n = int(row[COUNT])
+    for i in range(n):
+        plain, bend = row[LEVEL], 0.0
+        if knots_of(below) > 0:
+            plain, bend = below[W + i], below[BEND + i]
+        # Written so that a whole share gives the plain slice to the bit.
+        row[W + i] = plain + (1.0 - share) * (fitted[W + i] - plain)
+        row[BEND + i] = bend + (1.0 - share) * (fitted[BEND + i] - bend)
+
+
+@inner_kernel
+def fall_back(below, row, work):
+    """Blend the slice with a plain one, as little as frees it of arbitrage."""
+    fitted = work[OTHER_ROW : OTHER_ROW + SLICE_SIZE]
+    n = knots_of(below)
+    for i in range(SLICE_SIZE):
+        fitted[i] = row[i]
+    for i in range(int(row[COUNT])):
+        if not (abs(fitted[W + i]) < math.inf and abs(fitted[BEND + i]) < math.inf):
+            fitted[W + i] = below[W + i] if n > 0 else row[LEVEL]
+            fitted[BEND + i] = below[BEND + i] if n > 0 else 0.0
+        if n > 0:
+            row[KNOT + i], fitted[KNOT + i] = below[KNOT + i], below[KNOT + i]
+    low, high = 0.0, 1.0
+    for _ in range(HALVINGS):
+        share = 0.5 * (low + high)
+        blend(below, share, fitted, row)
+        if free_of_arbitrage(below, row)[0]:
+            high = share
+        else:
+            low = share
+    blend(below, high, fitted, row)
+
+
+@kernel
+def fit_slice(k, bid, w, ask, below, above, row, work):
+    """Fit the slice of one expiry. Returns SLICE_OK, or another code of slice_rows.py.
+
+    ``k`` (n,): log-moneyness, rising. ``bid``, ``w``, ``ask`` (n,): total variances of bid, middle
+    and ask; a ``bid`` of NaN or 0, or an ``ask`` of NaN or inf, is a side without a quote, and
+    then ``w`` is not read. ``below``: row of the slice of the expiry before, which this one is
+    nowhere below. ``above``: row of the next expiry's own fit, which this one gives way to inside
+    its quotes where the two cross. Rows without a slice (make_slice()) for neither. ``row``
+    (SLICE_SIZE,) takes the slice, and warms the start if it holds one. ``work``: make_fit_work().
+
+    SLICE_OK and SLICE_FALLBACK: g >= 0 on the whole line and no calendar arbitrage against
+    ``below``. Any other: no slice in ``row``.
+    """
+    warm = knots_of(row) > 0
+    row[COUNT] = 0.0
+    status = read_quotes(k, bid, w, ask, row, work)
+    if status != SLICE_OK:
+        return status
+    later = knots_of(below) > 0
+    if below[COUNT] != 0.0 and not (later and free_of_arbitrage(below, below)[0]):
+        return SLICE_NAN
+    count = 0
+    for i in range(k.size):
+        count += 1 if work[WEIGHT + i] > 0.0 else 0
+    work[ROOT] = math.sqrt(row[LEVEL])
+    fit_base(k, count, warm, below, row, work)
+    place_knots(count, row, work)
+    if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
+        return SLICE_OK
+    if later:
+        borrow_knots(below, work)
+        if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
+            return SLICE_OK
+    row[COUNT] = work[M]
+    fall_back(below, row, work)
+    return SLICE_FALLBACK
