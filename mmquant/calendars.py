@@ -72,7 +72,7 @@ def last_sessions(days: np.ndarray) -> np.ndarray:
     table = sessions()
     days = np.asarray(days, "datetime64[D]")
     none = np.isnat(days)
-    beyond = ~none & ((days < table.day[0]) | (days > np.datetime64(LAST_DAY)))
+    beyond = ~none & ~in_calendar(days)
     if beyond.any():
         raise DataError(
             f"the calendar does not know {days[beyond].flat[0]}",
@@ -80,6 +80,12 @@ def last_sessions(days: np.ndarray) -> np.ndarray:
         )
     at = np.searchsorted(table.day, days, side="right") - 1
     return np.where(none, -1, at)
+
+
+def in_calendar(days: np.ndarray) -> np.ndarray:
+    """Whether the table reaches each day [D] (bool); not for NaT."""
+    days = np.asarray(days, "datetime64[D]")
+    return (days >= sessions().day[0]) & (days <= np.datetime64(LAST_DAY))
 
 
 def expiry_moments(days: np.ndarray, at_open: np.ndarray | bool = False) -> np.ndarray:

@@ -123,25 +123,46 @@ def add_square(row, j, weight, target, matrix, right, work):
 
 
 @inner_kernel
-def solve_band(n, matrix, right, work):
-    """Solve a positive definite banded system in place, the solution at ``right``. False if not."""
+def factor_band(n, matrix, work):
+    """Turn a positive definite banded matrix into its factors (L D L'). False if it is not."""
     for i in range(n):
         row = matrix + BAND * i
-        if not work[row] > 0.0:
+        if not (0.0 < work[row] < math.inf):
             return False
         per = 1.0 / work[row]
         for p in range(1, min(BAND, n - i)):
             share = work[row + p] * per
             below = matrix + BAND * (i + p)
-            work[right + i + p] -= share * work[right + i]
             for q in range(p, min(BAND, n - i)):
                 work[below + q - p] -= share * work[row + q]
+        for p in range(1, min(BAND, n - i)):
+            work[row + p] *= per
+    return True
+
+
+@inner_kernel
+def solve_factored(n, matrix, right, work):
+    """Solve a system of which factor_band() has the factors, in place at ``right``."""
+    for i in range(n):
+        row = matrix + BAND * i
+        value = work[right + i]
+        for p in range(1, min(BAND, n - i)):
+            work[right + i + p] -= work[row + p] * value
+        work[right + i] = value / work[row]
     for i in range(n - 1, -1, -1):
         row = matrix + BAND * i
         total = work[right + i]
         for p in range(1, min(BAND, n - i)):
             total -= work[row + p] * work[right + i + p]
-        work[right + i] = total / work[row]
+        work[right + i] = total
+
+
+@inner_kernel
+def solve_band(n, matrix, right, work):
+    """Solve a positive definite banded system in place, the solution at ``right``. False if not."""
+    if not factor_band(n, matrix, work):
+        return False
+    solve_factored(n, matrix, right, work)
     return math.isfinite(work[right])
 
 

@@ -12,9 +12,25 @@ from __future__ import annotations
 import math
 
 from mmquant.core.jit import inner_kernel, kernel
-from mmquant.core.slice_basis import BAND, HEAD, SECOND, T, VALUE, close_ends, make_basis, solve_band
+from mmquant.core.slice_basis import (
+    BAND,
+    HEAD,
+    SECOND,
+    VALUE,
+    T,
+    close_ends,
+    make_basis,
+    solve_band,
+)
+from mmquant.core.slice_bounds import (
+    add_arbitrage,
+    add_ceilings,
+    add_floor,
+    add_g,
+    add_one_sided,
+)
 from mmquant.core.slice_curve import calendar_slack, knots_of, least_g
-from mmquant.core.slice_hold import FIRST_MU, add_point, add_points, hold
+from mmquant.core.slice_hold import hold
 from mmquant.core.slice_quotes import (
     borrow_knots,
     fit_base,
@@ -28,6 +44,7 @@ from mmquant.core.slice_rows import (
     COUNT,
     KNOT,
     LEVEL,
+    MISS,
     SLICE_FALLBACK,
     SLICE_NAN,
     SLICE_OK,
@@ -36,11 +53,11 @@ from mmquant.core.slice_rows import (
 )
 from mmquant.core.slice_work import (
     BASE,
-    FREE_COST,
+    BOUNDS,
+    FREE,
     MARGIN,
     MATRIX,
     MATRIX0,
-    MU,
     OTHER_ROW,
     RIGHT,
     RIGHT0,
@@ -54,7 +71,7 @@ from mmquant.core.slice_work import (
 __all__ = ["fit_slice", "make_fit_work"]
 
 REWEIGHTS = 3
-CUTS = 4
+CUTS = 5
 HALVINGS = 12
 
 
@@ -83,13 +100,13 @@ def free_of_arbitrage(below, row):
 
 
 @inner_kernel
-def solve_free(k, bid, w, ask, below, above, count, row, work):
-    """Coefficients C of the best slice, arbitrage or not."""
+def solve_free(k, w, count, below, row, work):
+    """Coefficients FREE of the best slice, arbitrage or not. False if there are none."""
     n = int(work[M]) + 2
     for i in range(n):
         work[C + i] = work[BASE + i]
     for _ in range(REWEIGHTS):
-        least_squares(k, bid, w, ask, above, count, below, row, work)
+        least_squares(k, w, count, below, row, work)
         for i in range(n):
             work[RIGHT + i] = work[RIGHT0 + i]
             for p in range(BAND):
@@ -98,7 +115,7 @@ def solve_free(k, bid, w, ask, below, above, count, row, work):
             return False
         close_ends(n - 2, RIGHT, work)
         for i in range(n):
-            work[C + i] = work[RIGHT + i]
+            work[C + i], work[FREE + i] = work[RIGHT + i], work[RIGHT + i]
     return True
 
 
@@ -107,21 +124,23 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
     """The best slice on the knots of ``work`` to the ``row``. True if it is free of arbitrage."""
     make_basis(int(work[M]), work)
     write_base(count, below, row, work)
-    if not solve_free(k, bid, w, ask, below, above, count, row, work):
+    if not solve_free(k, w, count, below, row, work):
         return False
-    add_points(below, work)
-    work[MARGIN], work[MU], work[FREE_COST] = 1.0, FIRST_MU, math.inf
+    work[BOUNDS], work[MARGIN] = 0.0, 1.0
+    add_ceilings(above, work)
+    add_one_sided(k, bid, ask, row[MISS], work)
+    add_arbitrage(below, work)
     for _ in range(CUTS):
         hold(work)
         write_slice(row, work)
         good, worst, nearest = free_of_arbitrage(below, row)
         if good:
             return True
-        work[MARGIN] *= 2.0
+        work[MARGIN] *= 2.5
         if abs(worst) < math.inf:
-            add_point(worst / work[ROOT], below, work)
+            add_g(worst / work[ROOT], work)
         if abs(nearest) < math.inf:
-            add_point(nearest / work[ROOT], below, work)
+            add_floor(nearest / work[ROOT], below, work)
     return False
 
 
@@ -169,8 +188,8 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
     ``k`` (n,): log-moneyness, rising. ``bid``, ``w``, ``ask`` (n,): total variances of bid, middle
     and ask; a ``bid`` of NaN or 0, or an ``ask`` of NaN or inf, is a side without a quote, and
     then ``w`` is not read. ``below``: row of the slice of the expiry before, which this one is
-    nowhere below. ``above``: row of the next expiry's own fit, which this one gives way to inside
-    its quotes where the two cross. Rows without a slice (make_slice()) for neither. ``row``
+    nowhere below; make_slice() for none. ``above`` (later, SLICE_SIZE): rows of later expiries' own
+    fits, to which this one gives way inside their quotes where they cross; none is fine. ``row``
     (SLICE_SIZE,) takes the slice, and warms the start if it holds one. ``work``: make_fit_work().
 
     SLICE_OK and SLICE_FALLBACK: g >= 0 on the whole line and no calendar arbitrage against
@@ -189,7 +208,7 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
         count += 1 if work[WEIGHT + i] > 0.0 else 0
     work[ROOT] = math.sqrt(row[LEVEL])
     fit_base(k, count, warm, below, row, work)
-    place_knots(count, row, work)
+    place_knots(count, below, above, row, work)
     if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
         return SLICE_OK
     if later:

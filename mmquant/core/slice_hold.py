@@ -1,315 +1,194 @@
-"""What holds a slice free of arbitrage while it is fitted: an augmented Lagrangian on points.
+"""The interior-point method that fits a slice inside its bounds.
 
-At each point g and the distance to the slice before are kept above a margin. Linear in the
-spline's coefficients is the latter, and g is made so from step to step (Gauss-Newton). All rows
-have four entries, so a step costs as much as a few sums.
+Primal-dual with Mehrotra's choice of the gap. Each bound has four coefficients, so that the system
+of a step is banded like that of the quotes, and a step costs little more than sums over the
+bounds. A soft bound's multiplier is what it is missed by.
 """
 
 from __future__ import annotations
 
 import math
 
-from mmquant.core.jit import inner_formula, inner_kernel
-from mmquant.core.slice_basis import (
-    BAND,
-    HEAD,
-    T,
-    add_square,
-    bend_row,
-    close_ends,
-    dot,
-    slope_row,
-    solve_band,
-    value_row,
-)
-from mmquant.core.slice_curve import knots_of, last_slope, piece, slice_variance
-from mmquant.core.slice_rows import KNOT
+from mmquant.core.jit import inner_kernel
+from mmquant.core.slice_basis import BAND, close_ends, dot, factor_band, solve_factored
+from mmquant.core.slice_bounds import MARGIN_G, load, measure
 from mmquant.core.slice_work import (
-    AT,
-    BUTTERFLY,
-    CURVE,
-    FLOOR,
+    BASE,
+    BOUND,
+    BOUND_SIZE,
+    BOUNDS,
     FORCE,
-    FORCE_G,
-    FREE_COST,
+    FORCE_STEP,
+    FREE,
+    HELD,
     MARGIN,
     MATRIX,
     MATRIX0,
-    MISS,
-    MISS_G,
-    MOST_POINTS,
-    MU,
-    PER_PIECE,
     PIECE,
-    PLACE,
-    POINT,
-    POINT_SIZE,
-    POINTS,
     RIGHT,
     RIGHT0,
-    ROOT,
-    SCALE,
-    SLOPE,
-    TRIAL,
-    WING_POINTS,
+    ROW,
+    SLACK,
+    SLACK_STEP,
+    SOFT,
     C,
     M,
 )
-from mmquant.core.smile import butterfly_g
 
-LEAST = 1e-4
-"""Least variance, in that near the money."""
-MARGIN_G = 2e-3
-MARGIN_FLOOR = 2e-3
-"""Margin of g, and of the distance to the slice before in hundredths of its variance."""
-HUNDREDTHS = 100.0
-FIRST_MU, MU_GROWTH, LAST_MU = 1e2, 5.0, 1e7
-ROUNDS, STEPS = 20, 8
-WASTE = 0.02
-"""Share of that cost that a fit may be from the best."""
-ENOUGH = 1e-5
-"""Share of what the cost is above that of the unheld fit that a step must still gain."""
-STEEPEST = 1.95
-"""Steepest wing in w by k; Lee's bound is 2."""
-
-
-@inner_formula
-def load(place, work):
-    return work[place], work[place + 1], work[place + 2], work[place + 3]
-
-
-@inner_formula
-def store(row, place, work):
-    work[place], work[place + 1], work[place + 2], work[place + 3] = row
+ITERATIONS = 60
+NEAR_EDGE = 0.99
+"""Share of the way to where a slack or a multiplier is zero that a step goes."""
+FIRST_SLACK, FIRST_GAP = 0.1, 1.0
+"""Slack of what does not hold at first, and its product with the multiplier."""
+NEAR_START = -0.5
+"""Worst that may not hold where the steps start."""
+LAST_GAP = 1e-3
+"""Sum of slacks times multipliers, in squared half spreads, that is near enough to the best."""
+LAST_MISS = 0.3
+"""Share of the margin that may be missed."""
 
 
 @inner_kernel
-def new_point(z, j, butterfly, floor, scale, work):
-    """Room for another point; its rows are still to be written. Returns its place."""
-    i = int(work[POINTS])
-    place = POINT + POINT_SIZE * i
-    work[POINTS] = i + 1
-    work[place + PLACE], work[place + PIECE], work[place + BUTTERFLY] = z, j, butterfly
-    work[place + FLOOR], work[place + SCALE] = floor, scale
-    work[place + FORCE_G], work[place + FORCE] = 0.0, 0.0
-    return place
+def start_slacks(work):
+    for i in range(int(work[BOUNDS])):
+        place = BOUND + BOUND_SIZE * i
+        work[place + SLACK] = max(work[place + HELD], FIRST_SLACK)
+        work[place + FORCE] = FIRST_GAP / work[place + SLACK]
 
 
 @inner_kernel
-def add_point(z, below, work):
-    """Hold g and the distance to ``below`` at ``z``."""
-    if int(work[POINTS]) >= MOST_POINTS:
-        return
-    m = int(work[M])
-    t = T + HEAD
-    root = work[ROOT]
-    floor = LEAST
-    if knots_of(below) > 0:
-        floor = slice_variance(root * z, below)[0] / (root * root)
-    j = 0
-    while j < m - 2 and work[t + j + 1] <= z:
-        j += 1
-    place = new_point(z, j, 1.0, floor, HUNDREDTHS / max(floor, LEAST), work)
-    inside = min(max(z, work[t]), work[t + m - 1])
-    slope, value = slope_row(inside, j, work), value_row(inside, j, work)
-    store(slope, place + SLOPE, work)
-    if inside == z:
-        store(value, place + AT, work)
-        store(bend_row(z, j, work), place + CURVE, work)
-    else:
-        far = z - inside
+def fill_matrix(n, work):
+    """The matrix of a step: least squares, and the pulls of the bounds."""
+    for i in range(n * BAND):
+        work[MATRIX + i] = work[MATRIX0 + i]
+    for i in range(int(work[BOUNDS])):
+        place = BOUND + BOUND_SIZE * i
+        force = work[place + FORCE]
+        weight = force / (work[place + SLACK] + force * work[place + SOFT])
+        first = MATRIX + BAND * int(work[place + PIECE])
         for p in range(4):
-            work[place + AT + p] = value[p] + far * slope[p]
-            work[place + CURVE + p] = 0.0
+            scaled = weight * work[place + ROW + p]
+            for q in range(p, 4):
+                work[first + BAND * p + q - p] += scaled * work[place + ROW + q]
 
 
 @inner_kernel
-def add_wing(side, below, work):
-    """Points on the wing, and bounds of its slope. ``side``: 1 right, -1 left."""
-    m = int(work[M])
-    t = T + HEAD
-    j = m - 2 if side > 0.0 else 0
-    end = work[t + m - 1] if side > 0.0 else work[t]
-    span = work[t + m - 1] - work[t]
-    away = 0.1 * span
-    for _ in range(WING_POINTS):
-        add_point(end + side * away, below, work)
-        away *= 3.0
-    root = work[ROOT]
-    least = 0.0
-    n = knots_of(below)
-    if n > 0:
-        outward = last_slope(n, below) if side > 0.0 else -piece(0, below)[2]
-        least = outward / root
-        knot = (below[KNOT + n - 1] if side > 0.0 else below[KNOT]) / root
-        if side * knot > side * end:
-            add_point(knot, below, work)
-    slope = slope_row(end, j, work)
-    place = new_point(end, j, 0.0, least, span, work)
-    low = new_point(end, j, 0.0, -STEEPEST / root, span, work)
-    for p in range(4):
-        work[place + AT + p], work[low + AT + p] = side * slope[p], -side * slope[p]
-
-
-@inner_kernel
-def add_points(below, work):
-    """All points at which the slice is held."""
-    m = int(work[M])
-    t = T + HEAD
-    work[POINTS] = 0.0
-    for j in range(m - 1):
-        start, step = work[t + j], (work[t + j + 1] - work[t + j]) / PER_PIECE
-        for i in range(PER_PIECE):
-            add_point(start + i * step, below, work)
-    add_point(work[t + m - 1], below, work)
-    add_wing(-1.0, below, work)
-    add_wing(1.0, below, work)
-
-
-@inner_formula
-def g_of(z, v, slope, bend, root):
-    """g in units of the variance near the money, root^2."""
-    return butterfly_g(root * z, root * root * v, root * slope, bend)
-
-
-@inner_kernel
-def miss_of(c, work):
-    """Write how far each point is from holding (its margin less what there is), at coefficients
-    ``c``. Returns the cost of what does not hold and the worst, as shares of the margins."""
-    mu, margin, root = work[MU], work[MARGIN], work[ROOT]
-    cost, worst = 0.0, -math.inf
-    for i in range(int(work[POINTS])):
-        place = POINT + POINT_SIZE * i
-        j = int(work[place + PIECE])
-        v = dot(load(place + AT, work), j, c, work)
-        less = MARGIN_FLOOR * margin - (v - work[place + FLOOR]) * work[place + SCALE]
-        work[place + MISS] = less
-        worst = max(worst, less / (MARGIN_FLOOR * margin))
-        push = work[place + FORCE] / mu + less
-        cost += 0.5 * mu * push * push if push > 0.0 else 0.0
-        if work[place + BUTTERFLY] > 0.0:
-            slope = dot(load(place + SLOPE, work), j, c, work)
-            bend = dot(load(place + CURVE, work), j, c, work)
-            v = v if v > LEAST else LEAST
-            less = MARGIN_G * margin - g_of(work[place + PLACE], v, slope, bend, root)
-            work[place + MISS_G] = less
-            worst = max(worst, less / (MARGIN_G * margin))
-            push = work[place + FORCE_G] / mu + less
-            cost += 0.5 * mu * push * push if push > 0.0 else 0.0
-    return cost, worst
-
-
-@inner_kernel
-def fit_cost(c, n, work):
-    """Least-squares cost of coefficients, up to a constant."""
-    total = 0.0
+def fill_right(n, gap, work):
+    """What a step towards products of ``gap`` is to make up for."""
     for i in range(n):
         row = MATRIX0 + BAND * i
-        part = 0.5 * work[row] * work[c + i] - work[RIGHT0 + i]
+        total = work[RIGHT0 + i] - work[row] * work[C + i]
         for p in range(1, min(BAND, n - i)):
-            part += work[row + p] * work[c + i + p]
-        total += part * work[c + i]
+            total -= work[row + p] * work[C + i + p]
+        for p in range(1, min(BAND, i + 1)):
+            total -= work[row - BAND * p + p] * work[C + i - p]
+        work[RIGHT + i] = total
+    for i in range(int(work[BOUNDS])):
+        place = BOUND + BOUND_SIZE * i
+        slack, force, soft = work[place + SLACK], work[place + FORCE], work[place + SOFT]
+        missed = work[place + HELD] + soft * force - slack
+        pull = force + (gap - force * (slack + missed)) / (slack + force * soft)
+        first = RIGHT + int(work[place + PIECE])
+        for p in range(4):
+            work[first + p] += pull * work[place + ROW + p]
+    work[RIGHT], work[RIGHT + n - 1] = 0.0, 0.0
+
+
+@inner_kernel
+def solve_step(n, gap, work):
+    """Steps of coefficients (at RIGHT), slacks and multipliers towards products of ``gap``."""
+    fill_right(n, gap, work)
+    solve_factored(n, MATRIX, RIGHT, work)
+    if not math.isfinite(work[RIGHT + 1]):
+        return False
+    close_ends(n - 2, RIGHT, work)
+    for i in range(int(work[BOUNDS])):
+        place = BOUND + BOUND_SIZE * i
+        slack, force, soft = work[place + SLACK], work[place + FORCE], work[place + SOFT]
+        moved = dot(load(place + ROW, work), int(work[place + PIECE]), RIGHT, work)
+        missed = moved + work[place + HELD] + soft * force - slack
+        step = (gap - force * (slack + missed)) / (slack + force * soft)
+        work[place + FORCE_STEP] = step
+        work[place + SLACK_STEP] = missed + soft * step
+    return True
+
+
+@inner_kernel
+def longest_step(work):
+    """(share of the steps of slacks, of multipliers, sum of products after these)."""
+    by_slack, by_force = 1.0, 1.0
+    for i in range(int(work[BOUNDS])):
+        place = BOUND + BOUND_SIZE * i
+        slack, step = work[place + SLACK], work[place + SLACK_STEP]
+        if step * by_slack < -slack:
+            by_slack = -slack / step
+        force, step = work[place + FORCE], work[place + FORCE_STEP]
+        if step * by_force < -force:
+            by_force = -force / step
+    total = 0.0
+    for i in range(int(work[BOUNDS])):
+        place = BOUND + BOUND_SIZE * i
+        total += (work[place + SLACK] + by_slack * work[place + SLACK_STEP]) * (
+            work[place + FORCE] + by_force * work[place + FORCE_STEP]
+        )
+    return by_slack, by_force, total
+
+
+@inner_kernel
+def move(n, by_slack, by_force, work):
+    """Take a step. Returns the sum of products after it."""
+    for i in range(n):
+        work[C + i] += by_slack * work[RIGHT + i]
+    total = 0.0
+    for i in range(int(work[BOUNDS])):
+        place = BOUND + BOUND_SIZE * i
+        work[place + SLACK] += by_slack * work[place + SLACK_STEP]
+        work[place + FORCE] += by_force * work[place + FORCE_STEP]
+        total += work[place + SLACK] * work[place + FORCE]
     return total
 
 
 @inner_kernel
-def push_g(place, work):
-    """Add the pull on g at a point, made linear, to the system."""
-    mu, root, z = work[MU], work[ROOT], work[place + PLACE]
-    j = int(work[place + PIECE])
-    at, by_slope = load(place + AT, work), load(place + SLOPE, work)
-    curve = load(place + CURVE, work)
-    v, slope = dot(at, j, C, work), dot(by_slope, j, C, work)
-    floored = v < LEAST
-    v = LEAST if floored else v
-    per = 1.0 / v
-    a = 1.0 - 0.5 * z * slope * per
-    dv = a * z * slope * per * per + 0.25 * slope * slope * per * per
-    dv = 0.0 if floored else dv
-    ds = -a * z * per - 0.5 * slope * (per + 0.25 * root * root)
-    row = (
-        dv * at[0] + ds * by_slope[0] + 0.5 * curve[0],
-        dv * at[1] + ds * by_slope[1] + 0.5 * curve[1],
-        dv * at[2] + ds * by_slope[2] + 0.5 * curve[2],
-        dv * at[3] + ds * by_slope[3] + 0.5 * curve[3],
-    )
-    push = work[place + FORCE_G] / mu + work[place + MISS_G]
-    add_square(row, j, mu, dot(row, j, C, work) + push, MATRIX, RIGHT, work)
-
-
-@inner_kernel
-def step_system(n, work):
-    """The system whose solution is the next step, at the coefficients C."""
-    for i in range(n):
-        work[RIGHT + i] = work[RIGHT0 + i]
-        for p in range(BAND):
-            work[MATRIX + BAND * i + p] = work[MATRIX0 + BAND * i + p]
-    mu = work[MU]
-    for i in range(int(work[POINTS])):
-        place = POINT + POINT_SIZE * i
-        push = work[place + FORCE] / mu + work[place + MISS]
-        if push > 0.0:
-            j, scale = int(work[place + PIECE]), work[place + SCALE]
-            row = load(place + AT, work)
-            target = dot(row, j, C, work) + push / scale
-            add_square(row, j, mu * scale * scale, target, MATRIX, RIGHT, work)
-        if work[place + BUTTERFLY] > 0.0:
-            if work[place + FORCE_G] / mu + work[place + MISS_G] > 0.0:
-                push_g(place, work)
-
-
-@inner_kernel
-def take_step(n, work):
-    """One Gauss-Newton step of the coefficients C, shortened until it helps. False if none does."""
-    m = int(work[M])
-    before = miss_of(C, work)[0] + fit_cost(C, n, work)
-    step_system(n, work)
-    if not solve_band(n, MATRIX, RIGHT, work):
-        return False
-    close_ends(m, RIGHT, work)
-    share = 1.0
-    for _ in range(8):
+def start_near(n, work):
+    """Start from the free fit, as far as that goes from the curve without breaking much."""
+    best, share, chosen = -math.inf, 1.0, 0.0
+    while share > -0.1:
         for i in range(n):
-            work[TRIAL + i] = work[C + i] + share * (work[RIGHT + i] - work[C + i])
-        after = miss_of(TRIAL, work)[0] + fit_cost(TRIAL, n, work)
-        if after < before:
-            for i in range(n):
-                work[C + i] = work[TRIAL + i]
-            return before - after > ENOUGH * (1.0 + before - work[FREE_COST])
-        share *= 0.4
-    return False
-
-
-@inner_kernel
-def push_harder(work):
-    """Move the multipliers. Returns what the pulls still cost where they have more than they need."""
-    waste = 0.0
-    for i in range(int(work[POINTS])):
-        place = POINT + POINT_SIZE * i
-        waste -= work[place + FORCE] * min(work[place + MISS], 0.0)
-        work[place + FORCE] = max(work[place + FORCE] + work[MU] * work[place + MISS], 0.0)
-        if work[place + BUTTERFLY] > 0.0:
-            waste -= work[place + FORCE_G] * min(work[place + MISS_G], 0.0)
-            work[place + FORCE_G] = max(work[place + FORCE_G] + work[MU] * work[place + MISS_G], 0.0)
-    return waste
+            work[C + i] = work[BASE + i] + share * (work[FREE + i] - work[BASE + i])
+        worst = measure(C, work)[0]
+        if worst > best:
+            best, chosen = worst, share
+        if worst > NEAR_START:
+            break
+        share -= 0.25
+    for i in range(n):
+        work[C + i] = work[BASE + i] + chosen * (work[FREE + i] - work[BASE + i])
+    measure(C, work)
 
 
 @inner_kernel
 def hold(work):
-    """Move the coefficients C to the best that hold at all points. False where they do not."""
+    """Leave at C the best coefficients inside all bounds. False where none were found."""
     n = int(work[M]) + 2
-    free = fit_cost(C, n, work)
-    work[FREE_COST] = min(work[FREE_COST], free)
-    before = math.inf
-    for i in range(ROUNDS):
-        for _ in range(STEPS):
-            if not take_step(n, work):
-                break
-        _, worst = miss_of(C, work)
-        waste = push_harder(work)
-        if worst <= 0.5 and waste <= WASTE * (1.0 + fit_cost(C, n, work) - work[FREE_COST]):
+    for i in range(n):
+        work[C + i] = work[FREE + i]
+    hard, soft = measure(C, work)
+    if hard >= 0.0 and soft >= 0.0:
+        return True
+    start_near(n, work)
+    start_slacks(work)
+    count = int(work[BOUNDS])
+    enough = -LAST_MISS * MARGIN_G * work[MARGIN]
+    total = FIRST_GAP * count
+    for _ in range(ITERATIONS):
+        fill_matrix(n, work)
+        if not factor_band(n, MATRIX, work) or not solve_step(n, 0.0, work):
+            return False
+        share = longest_step(work)[2] / total
+        if not solve_step(n, share * share * share * total / count, work):
+            return False
+        by_slack, by_force, _ = longest_step(work)
+        total = move(n, min(1.0, NEAR_EDGE * by_slack), min(1.0, NEAR_EDGE * by_force), work)
+        if measure(C, work)[0] >= enough and total <= LAST_GAP:
             return True
-        if worst > 0.3 * before:
-            work[MU] = min(work[MU] * MU_GROWTH, LAST_MU)
-        before = worst
-    return miss_of(C, work)[1] <= 0.9
+    return measure(C, work)[0] >= enough

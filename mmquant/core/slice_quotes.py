@@ -9,20 +9,21 @@ from mmquant.core.mathfn import exp, log
 from mmquant.core.slice_basis import (
     BAND,
     HEAD,
-    T,
     VALUE,
+    T,
     add_square,
     close_ends,
     dot,
-    make_basis,
     solve_band,
     value_row,
 )
+from mmquant.core.slice_bounds import LEAST_HALF
 from mmquant.core.slice_curve import knots_of, slice_variance
 from mmquant.core.slice_rows import (
     HIGH,
     KNOT,
-    KNOTS,
+    OWN_KNOTS,
+    MORE_KNOTS,
     LEVEL,
     LOW,
     MISS,
@@ -44,23 +45,26 @@ from mmquant.core.slice_work import (
     SVI_PART,
     TARGET,
     WEIGHT,
-    WORK_SIZE,
     C,
     M,
 )
 from mmquant.core.smile import SMILE_OK, svi_variance
 from mmquant.core.svi_fit import FEWEST, SVI_WORK_SIZE, fit_svi, refit_svi
 
-LEAST_HALF = 5e-4
-"""Smallest half spread that counts, as a share of the variance."""
 SMOOTH = 0.1
-"""Cost of a departure's squared second differences, as shares of SVI."""
+"""Cost of a departure's squared second derivative, as a share of SVI, by asinh of deviations."""
+LEVELLED = 1.0
+"""Cost of its squared first derivative."""
 RIDGE = 1e-4
 """Cost of the departure itself."""
 LEAST_BASE = 0.02
 """Least variance of the SVI curve, in that near the money, that departures are shares of."""
 FAR = 0.5
 """How far the knots go beyond the quotes, in asinh of standard deviations."""
+LIFT = 0.003
+"""Share by which the curve is at least above the slice before."""
+FAR_STEP = 0.4
+"""How far apart knots beyond are, as long as there are enough of them."""
 FEWEST_KNOTS = 8
 TOLERATED = 3.0
 """Half spreads beyond which a miss counts by its size, not its square."""
@@ -115,15 +119,44 @@ def read_quotes(k, bid, w, ask, row, work):
 
 
 @inner_kernel
-def place_knots(count, row, work):
-    """Knots evenly in asinh of standard deviations, from beyond the quotes to beyond them."""
+def spread_knots(start, end, first, count, work):
+    """Place ``count`` knots evenly in asinh after ``start``, up to ``end``, from index ``first``."""
+    for i in range(count):
+        work[T + HEAD + first + i] = sinh(start + (end - start) * (i + 1) / count)
+
+
+@inner_kernel
+def reach(below, above, row, work):
+    """How far other slices go: the knots of the one before and the quotes of later ones."""
+    root = work[ROOT]
+    low, high = row[LOW], row[HIGH]
+    n = knots_of(below)
+    if n > 0:
+        low, high = below[KNOT], below[KNOT + n - 1]
+    for i in range(above.shape[0]):
+        low, high = min(low, above[i, LOW]), max(high, above[i, HIGH])
+    return asinh(low / root), asinh(high / root)
+
+
+@inner_kernel
+def place_knots(count, below, above, row, work):
+    """Knots evenly in asinh of standard deviations, in and around the quotes; fewer beyond.
+
+    A wing may start only where the slice before has become a straight line, and where it can
+    still give way to later ones.
+    """
     root = work[ROOT]
     low = asinh(min(row[LOW] / root, 0.0)) - FAR
     high = asinh(max(row[HIGH] / root, 0.0)) + FAR
-    m = min(max(count + 3, FEWEST_KNOTS), KNOTS)
-    work[M] = m
-    for j in range(m):
-        work[T + HEAD + j] = sinh(low + (high - low) * j / (m - 1))
+    lowest, highest = reach(below, above, row, work)
+    left = int(min(max(math.ceil((low - lowest) / FAR_STEP), 0.0), float(MORE_KNOTS)))
+    right = int(min(max(math.ceil((highest - high) / FAR_STEP), 0.0), float(MORE_KNOTS)))
+    own = min(max(count + 3, FEWEST_KNOTS), OWN_KNOTS)
+    work[M] = left + own + right
+    work[T + HEAD] = sinh(min(low, lowest))
+    spread_knots(min(low, lowest), low, 1, left, work)
+    spread_knots(low, high, left + 1, own - 1, work)
+    spread_knots(high, highest, left + own, right, work)
 
 
 @inner_kernel
@@ -160,8 +193,13 @@ def base_value(z, count, below, row, work):
     if count < FEWEST and knots_of(below) > 0:
         v = slice_variance(root * z, below)[0] * row[LEVEL] / slice_variance(0.0, below)[0]
     else:
-        v = svi_variance(root * z, row[SVI], row[SVI + 1], row[SVI + 2], row[SVI + 3], row[SVI + 4])[0]
-    return max(v / (root * root), LEAST_BASE)
+        v = svi_variance(
+            root * z, row[SVI], row[SVI + 1], row[SVI + 2], row[SVI + 3], row[SVI + 4]
+        )[0]
+    v = max(v / (root * root), LEAST_BASE)
+    if knots_of(below) > 0:
+        v = max(v, (1.0 + LIFT) * slice_variance(root * z, below)[0] / (root * root))
+    return v
 
 
 @inner_kernel
@@ -200,49 +238,36 @@ def add_smoothness(count, below, row, work):
     """Costs of departing from the curve, and of doing so unevenly."""
     m = int(work[M])
     t = T + HEAD
-    step = (asinh(work[t + m - 1]) - asinh(work[t])) / (m - 1)
-    weight = SMOOTH / (step * step * step)
-    a = 0.0
+    a, before = 0.0, 0.0
+    x = asinh(work[t])
     b = 1.0 / base_value(work[t], count, below, row, work)
-    for i in range(m):
+    for i in range(m - 1):
         # The coefficient after next to the knot i is that of knot i.
-        c = 1.0 / base_value(work[t + min(i + 1, m - 1)], count, below, row, work)
-        start = min(i, m - 2)
-        part = (0.0, b, 0.0, 0.0) if i < m - 1 else (0.0, 0.0, b, 0.0)
-        target = b * work[BASE + i + 1]
-        add_square(part, start, RIDGE * step, target, MATRIX0, RIGHT0, work)
-        if 0 < i < m - 1:
-            part = (a, -2.0 * b, c, 0.0)
-            target = dot(part, i, BASE, work)
-            add_square(part, i, weight, target, MATRIX0, RIGHT0, work)
-        a, b = b, c
+        c = 1.0 / base_value(work[t + i + 1], count, below, row, work)
+        next_x = asinh(work[t + i + 1])
+        step = next_x - x
+        level, slope = (0.0, b, 0.0, 0.0), (0.0, -b, c, 0.0)
+        target = dot(level, i, BASE, work)
+        add_square(level, i, RIDGE * step, target, MATRIX0, RIGHT0, work)
+        target = dot(slope, i, BASE, work)
+        add_square(slope, i, LEVELLED / step, target, MATRIX0, RIGHT0, work)
+        if i > 0:
+            p, q = 1.0 / before, 1.0 / step
+            bend = (p * a, -(p + q) * b, q * c, 0.0)
+            target = dot(bend, i, BASE, work)
+            weight = 2.0 * SMOOTH / (before + step)
+            add_square(bend, i, weight, target, MATRIX0, RIGHT0, work)
+        a, b, x, before = b, c, next_x, step
 
 
 @inner_kernel
-def pull_of(miss, bid, w, ask, weight):
-    """(weight, target) of a quote in the least squares, at a slice whose value there is ``miss``.
-
-    A quote of one side pulls where the slice is on its wrong side.
-    """
-    if weight > 0.0:
-        far = abs(miss - w) * math.sqrt(weight)
-        return weight * (1.0 if far <= TOLERATED else TOLERATED / far), w
-    if ask < math.inf and miss > ask:
-        return 1.0, ask
-    if bid > 0.0 and miss < bid:
-        return 1.0, bid
-    return 0.0, 1.0
-
-
-@inner_kernel
-def least_squares(k, bid, w, ask, above, count, below, row, work):
+def least_squares(k, w, count, below, row, work):
     """The quotes' system with smoothness, at the coefficients C, to MATRIX0 and RIGHT0."""
     m = int(work[M])
     t = T + HEAD
     clear_system(m + 2, MATRIX0, RIGHT0, work)
     add_smoothness(count, below, row, work)
     per = 1.0 / (work[ROOT] * work[ROOT])
-    ceiling = knots_of(above) > 0
     j = 0
     for i in range(k.size):
         z = k[i] / work[ROOT]
@@ -251,31 +276,8 @@ def least_squares(k, bid, w, ask, above, count, below, row, work):
         if not (work[t] <= z <= work[t + m - 1]):
             continue
         part = value_row(z, j, work)
-        at = dot(part, j, C, work) / per
-        weight, target = pull_of(at, bid[i], w[i], ask[i], work[WEIGHT + i])
-        if work[WEIGHT + i] <= 0.0:
-            half = row[MISS] * target
-            weight = weight / (half * half)
+        weight = work[WEIGHT + i]
         if weight > 0.0:
-            add_square(part, j, weight / (per * per), target * per, MATRIX0, RIGHT0, work)
-    if ceiling:
-        add_ceiling(above, row, work)
-
-
-@inner_kernel
-def add_ceiling(above, row, work):
-    """Pull the slice down where it is above the next expiry's own fit, inside its quotes."""
-    m = int(work[M])
-    t = T + HEAD
-    root = work[ROOT]
-    per = 1.0 / (root * root)
-    for j in range(m - 1):
-        for i in range(4):
-            z = work[t + j] + 0.25 * i * (work[t + j + 1] - work[t + j])
-            k = root * z
-            if above[LOW] <= k <= above[HIGH]:
-                limit = slice_variance(k, above)[0]
-                part = value_row(z, j, work)
-                if dot(part, j, C, work) > limit * per and limit > 0.0:
-                    half = max(above[MISS], LEAST_HALF) * limit * per
-                    add_square(part, j, 1.0 / (half * half), limit * per, MATRIX0, RIGHT0, work)
+            far = abs(dot(part, j, C, work) / per - w[i]) * math.sqrt(weight)
+            weight = weight * (1.0 if far <= TOLERATED else TOLERATED / far)
+            add_square(part, j, weight / (per * per), w[i] * per, MATRIX0, RIGHT0, work)

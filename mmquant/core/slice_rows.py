@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-KNOTS = 28
-"""Most knots of a slice."""
+OWN_KNOTS, MORE_KNOTS = 26, 4
+"""Most knots of a slice in and around its quotes, and beyond on each side."""
+KNOTS = OWN_KNOTS + 2 * MORE_KNOTS
 COUNT, LOW, HIGH, LEVEL, MISS = range(5)
 """Number of knots, 0 for no slice; lowest and highest k quoted; variance near the money; mean half
 spread of the quotes, as a share of their variance."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmquant.errors import DataError
+
+BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
+                  ValueError)  # fmt: skip
+"""What zipfile raises on damaged archives, by where the damage is."""
 
 
 def existing(path: str | Path) -> Path:

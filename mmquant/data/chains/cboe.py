@@ -6,7 +6,6 @@ Volatilities and greeks in them are not read: ``mm.options`` computes its own.
 from __future__ import annotations
 
 import csv
-import io
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmquant.calendars import expiry_moments
+from mmquant.calendars import expiry_moments, in_calendar
 from mmquant.data.chains.cboe_table import Head, expiry_days, read_head
 from mmquant.data.chains.classes import (
     exercise_of,
@@ -27,7 +26,7 @@ from mmquant.data.chains.classes import (
 from mmquant.data.chains.make import make_option_quotes
 from mmquant.data.chains.own import check_asked
 from mmquant.data.chains.symbols import parse_symbols
-from mmquant.data.files import existing, file_digest
+from mmquant.data.files import BROKEN_ARCHIVE, existing, file_digest
 from mmquant.data.quarantine import Quarantine
 from mmquant.data.readers.text_input import refuse_damage, text_input
 
@@ -81,10 +80,19 @@ def _rows(file: Path, q: Quarantine) -> list[list[str]]:
                 if len(names) != 1:
                     q.fail(f"the zip holds {len(names)} tables, one is read", fix="unpack it")
                 raw = archive.read(names[0])
-        except zipfile.BadZipFile as error:
+        except BROKEN_ARCHIVE as error:
             q.fail(f"this is not a whole zip file ({error})", fix="copy or download it again")
     text = refuse_damage(text_input(file, raw), q)
-    return list(csv.reader(io.StringIO(text.data.decode("utf-8", "replace"))))
+    return [_cells(line) for line in text.lines()]
+
+
+def _cells(line: bytes) -> list[str]:
+    """The cells of one line; a quote that is not closed ends with it."""
+    text = line.decode("utf-8", "replace").replace("\r", " ")
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:
+        return [text]
 
 
 def _table(rows: list[list[str]], head: Head, q: Quarantine) -> tuple[np.ndarray, np.ndarray]:
@@ -111,6 +119,7 @@ def _contracts(
     days = expiry_days(
         cells[:, place["expiry"]].tolist() if "expiry" in place else [""] * len(cells)
     )
+    keep &= _known(days, numbers, cells, q)
     sides = []
     for right, name in (("C", "call"), ("P", "put")):
         bid, bid_ok = _number(cells[:, place[f"{name}_bid"]], "Bid", numbers, cells, q)
@@ -139,8 +148,11 @@ def _side(
 ) -> dict[str, np.ndarray]:
     roots = np.where(symbols["root"] == "", main, symbols["root"]).astype(str)
     day = np.where(np.isnat(symbols["day"].to_numpy()), days, symbols["day"].to_numpy())
+    day = day.astype("datetime64[D]")
+    # Rows beyond the calendar are in quarantine by now.
+    day[~in_calendar(day)] = np.datetime64("NaT")
     return {
-        "expiry": expiry_moments(day.astype("datetime64[D]"), settled_at_open(roots)),
+        "expiry": expiry_moments(day, settled_at_open(roots)),
         "strike": strike,
         "right": np.full(strike.size, right),
         "root": roots,
@@ -173,7 +185,8 @@ def _agree(
     """Rows whose symbol says what the columns say."""
     known = (symbols["root"] != "").to_numpy()
     day = symbols["day"].to_numpy().astype("datetime64[D]")
-    both = known & ~np.isnat(days)
+    ok = _known(day, numbers, cells, q)
+    both = known & in_calendar(days) & in_calendar(day)
     moved = np.zeros(len(known), bool)
     moved[both] = expiry_moments(day[both]) != expiry_moments(days[both])
     wrong = known & (
@@ -181,7 +194,15 @@ def _agree(
         | (np.abs(symbols["strike"].to_numpy() - strike) > 5e-4)
         | moved
     )
-    return q.bad(wrong, "the symbol and the columns say another option", numbers, text=_text(cells))
+    return ok & q.bad(
+        wrong, "the symbol and the columns say another option", numbers, text=_text(cells)
+    )
+
+
+def _known(days: np.ndarray, numbers: np.ndarray, cells: np.ndarray, q: Quarantine) -> np.ndarray:
+    """Rows whose expiry is none or one that the calendar reaches."""
+    beyond = ~np.isnat(days) & ~in_calendar(days)
+    return q.bad(beyond, "the expiry is beyond the calendar", numbers, text=_text(cells))
 
 
 def _text(cells: np.ndarray) -> Any:

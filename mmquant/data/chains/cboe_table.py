@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from mmquant.calendars import midnight
+from mmquant.calendars import in_calendar, midnight
 
 STAMP = re.compile(r"([A-Z][a-z]+ \d{1,2},? \d{4}) (?:at|@) (\d{1,2}:\d{2}(?: [AP]M)?) E[DS]?T")
 PRICE = r"[:|]? *([\d.,]+)"
@@ -87,9 +87,10 @@ def _local(day: str, clock: str) -> datetime | None:
     for month in ("%B", "%b"):
         try:
             form = f"{month} %d %Y " + ("%I:%M %p" if clock.endswith("M") else "%H:%M")
-            return datetime.strptime(f"{day} {clock}", form)
+            found = datetime.strptime(f"{day} {clock}", form)
         except ValueError:
             continue
+        return found if in_calendar(np.array(found.date(), "datetime64[D]")) else None
     return None
 
 

@@ -21,6 +21,7 @@ from mmquant.data.chains.lean_bars import MINUTE_MS, SCALE, Bars, Members, read_
 from mmquant.data.chains.lean_files import EQUITY_MEMBER, OPTION_MEMBER, find_day
 from mmquant.data.chains.make import NOT_A_TIME, make_option_quotes
 from mmquant.data.files import file_digest
+from mmquant.errors import DataError
 
 NOTES = (
     "A row holds what was known at its time: the closing quotes of minute bars that ended by then.",
@@ -50,7 +51,10 @@ def read(
     after the close are counted and left out. Raises DataError.
     """
     day = find_day(Path(path), underlying, date)
-    grid = session_minutes(day.day)
+    try:
+        grid = session_minutes(day.day)
+    except DataError as error:
+        raise DataError(error.what, where=str(day.options), fix=error.fix) from None
     members = read_members(day.options, OPTION_MEMBER, lenient)
     bars = read_bars(members, lenient)
     own_members = read_members(day.equity, EQUITY_MEMBER, lenient)
@@ -107,11 +111,11 @@ def _both_sides(bars: Bars, grid: Grid, n: int) -> dict[str, np.ndarray]:
         last = np.full((grid.ms.size, n), -1, np.int64)
         last[row, member] = np.arange(row.size)
         last = np.maximum.accumulate(last, axis=0)
-        none = last < 0
-        columns[side] = np.where(none, np.nan, price[given][last])
-        columns[f"{side}_size"] = np.where(none, np.nan, size[given][last])
+        # -1, no bar yet, picks the end.
+        columns[side] = np.append(price[given], np.nan)[last]
+        columns[f"{side}_size"] = np.append(size[given], np.nan)[last]
         stamps = grid.stamps[0] + (known_ms - grid.ms[0]).astype("timedelta64[ms]")
-        columns[f"{side}_time"] = np.where(none, NOT_A_TIME, stamps[last])
+        columns[f"{side}_time"] = np.append(stamps, NOT_A_TIME)[last]
     return columns
 
 

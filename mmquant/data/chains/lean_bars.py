@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from mmquant.calendars import FIRST_DAY
+from mmquant.data.chains.lean_files import is_day
+from mmquant.data.files import BROKEN_ARCHIVE
 from mmquant.data.quarantine import Quarantine
 from mmquant.errors import DataError
 
@@ -63,7 +65,7 @@ def read_members(path: Path, pattern: re.Pattern[str], lenient: bool) -> Members
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
                 _read_member(archive, info, pattern, members, lenient)
-    except (zipfile.BadZipFile, OSError) as error:
+    except BROKEN_ARCHIVE as error:
         raise DataError(f"this is not a whole zip file ({error})", where=str(path),
                         fix=COPY_FIX) from None  # fmt: skip
     if not members.names:
@@ -111,10 +113,12 @@ def _read_member(
     if found is None:
         q.add(1, "the member's name is not one of minute quotes", info.filename,
               fix=f"name it like {pattern.pattern}")  # fmt: skip
+    elif not is_day(found.groupdict().get("expiry", FIRST_DAY)):
+        q.add(1, "the expiry in the member's name is not a date", info.filename)
     else:
         try:
             text = archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except BROKEN_ARCHIVE as error:
             q.add(1, f"the member cannot be unpacked ({error})", info.filename, fix=COPY_FIX)
         else:
             members.names.append(info.filename)
@@ -127,57 +131,48 @@ def _read_member(
 def _parse(text: bytes) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The used columns as float64 by line, and what is wrong with each line ("" if nothing)."""
     n = text.count(b"\n")
-    wrong = np.full(n, "", object)
-    if not n:
-        return {name: np.empty(0) for name in USED}, wrong
-    uneven: list[int] = []
-
-    def skip(row: pacsv.InvalidRow) -> str:
-        uneven.append(row.number - 1)
-        return "skip"
-
-    try:
-        table = _csv(text, pa.float64(), skip)
-        columns = {name: table.column(name).to_numpy() for name in USED}
-        unread = np.zeros(table.num_rows, bool)
-    except pa.ArrowInvalid:
-        uneven.clear()
-        table = _csv(text, pa.string(), skip)
-        columns, unread = _coerced(table)
-    even = np.ones(n, bool)
-    even[uneven] = False
-    wrong[uneven] = f"the row has not {len(COLUMNS)} columns"
-    wrong[np.flatnonzero(even)[unread]] = "the row holds text where a number is expected"
-    numbers = {name: np.full(n, np.nan) for name in USED}
-    for name, values in columns.items():
-        numbers[name][even] = values
-    return numbers, wrong
+    if n:
+        try:
+            table = _csv(text)
+        except pa.ArrowInvalid:
+            return _parse_lines(text)
+        columns = {name: table.column(name) for name in USED}
+        if table.num_rows != n or any(pc.any(pc.is_nan(c)).as_py() for c in columns.values()):
+            return _parse_lines(text)
+        return {name: c.to_numpy() for name, c in columns.items()}, np.full(n, "", object)
+    return {name: np.empty(0) for name in USED}, np.full(0, "", object)
 
 
-def _csv(text: bytes, kind: pa.DataType, skip: Callable[[pacsv.InvalidRow], str]) -> pa.Table:
+def _csv(text: bytes) -> pa.Table:
     return pacsv.read_csv(
         io.BytesIO(text),
-        # Rows have numbers in a single thread alone.
         read_options=pacsv.ReadOptions(use_threads=False, column_names=list(COLUMNS)),
-        parse_options=pacsv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=skip),
+        parse_options=pacsv.ParseOptions(ignore_empty_lines=False, quote_char=False),
         convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(COLUMNS, kind),
+            column_types=dict.fromkeys(COLUMNS, pa.float64()),
             include_columns=list(USED),
             null_values=[""],
-            strings_can_be_null=True,
         ),
     )
 
 
-def _coerced(table: pa.Table) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Columns of text as numbers, and the rows where a text is none."""
-    unread = np.zeros(table.num_rows, bool)
-    columns = {}
+def _parse_lines(text: bytes) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The same line by line, for text that holds something else than numbers somewhere."""
+    lines = [line.rstrip(b"\r").split(b",") for line in text.split(b"\n")[:-1]]
+    wrong = np.full(len(lines), "", object)
+    even = np.array([len(cells) == len(COLUMNS) for cells in lines])
+    wrong[~even] = f"the row has not {len(COLUMNS)} columns"
+    blank = [b""] * len(COLUMNS)
+    numbers = {}
     for name in USED:
-        texts = table.column(name).to_pandas()
-        columns[name] = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
-        unread |= np.isnan(columns[name]) & texts.notna().to_numpy()
-    return columns, unread
+        at = COLUMNS.index(name)
+        cells = [(cells if ok else blank)[at] for cells, ok in zip(lines, even, strict=True)]
+        texts = pd.Series([cell.decode("latin-1") for cell in cells], dtype=object)
+        numbers[name] = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64)
+        wrong[np.isnan(numbers[name]) & (texts != "").to_numpy()] = (
+            "the row holds text where a number is expected"
+        )
+    return numbers, wrong
 
 
 def _faults(
@@ -185,7 +180,8 @@ def _faults(
 ) -> list[tuple[str, np.ndarray]]:
     """Reasons and the lines that they hold for."""
     time = numbers["time"]
-    off_minute = ~((time >= 0) & (time < DAY_MS) & (time % MINUTE_MS == 0))
+    in_day = (time >= 0) & (time < DAY_MS)
+    off_minute = ~in_day | (np.where(in_day, time, 0) % MINUTE_MS != 0)
     low = np.zeros(time.size, bool)
     for name in USED[1:]:
         low |= (numbers[name] < 0) | np.isinf(numbers[name])

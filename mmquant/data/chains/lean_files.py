@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from mmquant.calendars import FIRST_DAY, LAST_DAY
 from mmquant.data.files import existing
 from mmquant.errors import DataError, UsageError
 
@@ -65,6 +66,14 @@ def iso_day(day: str | date) -> str:
         raise UsageError(f"{day!r} is not a date", fix="write it as 2015-12-24") from None
 
 
+def is_day(text: str) -> bool:
+    """Whether a text is a date that the calendar reaches."""
+    try:
+        return FIRST_DAY <= date.fromisoformat(text).isoformat() <= LAST_DAY
+    except ValueError:
+        return False
+
+
 def _choose(path: Path, zips: list[Path], underlying: str | None, day: str | None) -> Path:
     fits = [
         p
@@ -88,6 +97,8 @@ def _choose(path: Path, zips: list[Path], underlying: str | None, day: str | Non
 
 
 def _equity(root: Path, options: Path) -> LeanDay:
+    if not is_day(_day(options)):
+        raise DataError("the name has no date", where=str(options), fix=f"name it as in {LAYOUT}")
     folder, symbol = options.parent, options.parent.name
     parts = folder.relative_to(root).parts if folder.is_relative_to(root) else ()
     beside = root.joinpath("equity", *parts[1:]) if parts[:1] == ("option",) else folder
