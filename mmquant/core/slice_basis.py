@@ -74,7 +74,7 @@ def four(j, a, b, c, d, work):
 
 @inner_kernel
 def value_row(z, j, work):
-    """Weights of the coefficients from ``j`` on in the spline's value at ``z``, after knot ``j``."""
+    """Weights of the coefficients from ``j`` on in the value at ``z``, after knot ``j``."""
     start = work[T + HEAD + j]
     h = work[T + HEAD + j + 1] - start
     b = (z - start) / h

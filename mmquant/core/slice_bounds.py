@@ -31,19 +31,20 @@ from mmquant.core.slice_work import (
     ROW,
     SLOPE_ROW,
     SOFT,
-    WING_CEILINGS,
     VALUE_ROW,
     WEIGHT,
+    WING_CEILINGS,
     M,
 )
 
 LEAST_HALF = 5e-4
 """Smallest half spread that counts, as a share of the variance."""
-LEAST_V = 1e-3
+LEAST_V = 0.02
 """Least variance, in that near the money."""
 MARGIN_G = 2e-3
 MARGIN_FLOOR = 5e-5
 """Margins of g, and of the distance to the slice before as a share of its variance."""
+YIELD = 1e-5
 PER_SHARE = 100.0
 """What a bound's share of the variance counts for, so that bounds and g are alike."""
 STEEPEST = 1.95
@@ -116,7 +117,7 @@ def add_g(z, work):
     j = piece_under(z, work)
     value, slope, bend = rows_at(z, j, work)
     work[place + PLACE], work[place + PIECE] = z, j
-    work[place + LEAST], work[place + SOFT] = MARGIN_G * work[MARGIN], 0.0
+    work[place + LEAST], work[place + SOFT] = MARGIN_G * work[MARGIN], YIELD
     store(value, place + VALUE_ROW, work)
     store(slope, place + SLOPE_ROW, work)
     store(bend, place + BEND_ROW, work)
@@ -131,9 +132,9 @@ def add_floor(z, below, work):
     if knots_of(below) > 0:
         floor = slice_variance(work[ROOT] * z, below)[0] / (work[ROOT] * work[ROOT])
         least = floor * (1.0 + MARGIN_FLOOR * work[MARGIN])
-        add_line(value, j, PER_SHARE / max(floor, LEAST_V), least, 0.0, work)
+        add_line(value, j, PER_SHARE / max(floor, LEAST_V), least, YIELD, work)
     else:
-        add_line(value, j, 1.0 / typical, LEAST_V, 0.0, work)
+        add_line(value, j, 1.0 / typical, LEAST_V, YIELD, work)
 
 
 @inner_kernel
@@ -152,8 +153,8 @@ def add_wing(side, below, work):
     value, slope, _ = rows_at(end, j, work)
     scale = side * max(abs(end), 1.0) / max(dot(value, j, BASE, work), LEAST_V)
     least = side * least + MARGIN_G * work[MARGIN] / scale
-    add_line(slope, j, scale, least, 0.0, work)
-    add_line(slope, j, -scale, side * STEEPEST / root, 0.0, work)
+    add_line(slope, j, scale, least, YIELD, work)
+    add_line(slope, j, -scale, side * STEEPEST / root, YIELD, work)
 
 
 @inner_kernel
@@ -282,7 +283,7 @@ def measure(c, work):
             value = dot(load(place + ROW, work), int(work[place + PIECE]), c, work)
         held = value - work[place + LEAST]
         work[place + HELD] = held
-        if work[place + SOFT] > 0.0:
+        if work[place + SOFT] > YIELD:
             soft = min(soft, held)
         else:
             hard = min(hard, held)

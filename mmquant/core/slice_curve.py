@@ -64,7 +64,7 @@ def piece_at(k, n, row):
 
 @kernel
 def slice_variance(k, row):
-    """(w, dw/dk, d2w/dk2) of a slice's ``row`` (SLICE_SIZE,) at log-moneyness ``k``; NaN if none."""
+    """(w, dw/dk, d2w/dk2) of a slice ``row`` (SLICE_SIZE,) at log-moneyness ``k``; NaN if none."""
     n = knots_of(row)
     if n == 0 or not abs(k) < INF:
         return NAN, NAN, NAN

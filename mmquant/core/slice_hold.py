@@ -11,7 +11,7 @@ import math
 
 from mmquant.core.jit import inner_kernel
 from mmquant.core.slice_basis import BAND, close_ends, dot, factor_band, solve_factored
-from mmquant.core.slice_bounds import MARGIN_G, load, measure
+from mmquant.core.slice_bounds import MARGIN_G, YIELD, load, measure
 from mmquant.core.slice_work import (
     BASE,
     BOUND,
@@ -44,6 +44,8 @@ NEAR_START = -0.5
 """Worst that may not hold where the steps start."""
 LAST_GAP = 1e-3
 """Sum of slacks times multipliers, in squared half spreads, that is near enough to the best."""
+SHORT, CENTRED = 0.1, 0.8
+STIFFEN_GAP = 1e-6
 LAST_MISS = 0.3
 """Share of the margin that may be missed."""
 
@@ -149,6 +151,16 @@ def move(n, by_slack, by_force, work):
 
 
 @inner_kernel
+def stiffen(work):
+    """Let hard bounds yield less: they are missed by what they yield to their multipliers."""
+    for i in range(int(work[BOUNDS])):
+        place = BOUND + BOUND_SIZE * i
+        if work[place + SOFT] <= YIELD:
+            work[place + SOFT] *= 0.1
+            work[place + SLACK] = max(work[place + SLACK], STIFFEN_GAP)
+
+
+@inner_kernel
 def start_near(n, work):
     """Start from the free fit, as far as that goes from the curve without breaking much."""
     best, share, chosen = -math.inf, 1.0, 0.0
@@ -179,16 +191,22 @@ def hold(work):
     start_slacks(work)
     count = int(work[BOUNDS])
     enough = -LAST_MISS * MARGIN_G * work[MARGIN]
-    total = FIRST_GAP * count
+    total, taken = FIRST_GAP * count, 1.0
     for _ in range(ITERATIONS):
         fill_matrix(n, work)
         if not factor_band(n, MATRIX, work) or not solve_step(n, 0.0, work):
             return False
         share = longest_step(work)[2] / total
+        share = max(share, CENTRED) if taken < SHORT else share
         if not solve_step(n, share * share * share * total / count, work):
             return False
         by_slack, by_force, _ = longest_step(work)
+        taken = by_slack
         total = move(n, min(1.0, NEAR_EDGE * by_slack), min(1.0, NEAR_EDGE * by_force), work)
-        if measure(C, work)[0] >= enough and total <= LAST_GAP:
-            return True
+        held = measure(C, work)[0] >= enough
+        if total <= LAST_GAP:
+            if held:
+                return True
+            if total <= STIFFEN_GAP:
+                stiffen(work)
     return measure(C, work)[0] >= enough

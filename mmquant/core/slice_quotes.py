@@ -22,11 +22,11 @@ from mmquant.core.slice_curve import knots_of, slice_variance
 from mmquant.core.slice_rows import (
     HIGH,
     KNOT,
-    OWN_KNOTS,
-    MORE_KNOTS,
     LEVEL,
     LOW,
     MISS,
+    MORE_KNOTS,
+    OWN_KNOTS,
     SLICE_BAD_QUOTES,
     SLICE_FEW,
     SLICE_NAN,
@@ -120,7 +120,7 @@ def read_quotes(k, bid, w, ask, row, work):
 
 @inner_kernel
 def spread_knots(start, end, first, count, work):
-    """Place ``count`` knots evenly in asinh after ``start``, up to ``end``, from index ``first``."""
+    """Place ``count`` knots from index ``first``, evenly in asinh after ``start`` up to ``end``."""
     for i in range(count):
         work[T + HEAD + first + i] = sinh(start + (end - start) * (i + 1) / count)
 

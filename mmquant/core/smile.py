@@ -91,7 +91,8 @@ def jump_wings(years, a, b, rho, m, sigma):
     least = a + b * sigma * math.sqrt(square if square > 0.0 else 0.0)
     bad = 0.0 if good else NAN
     per = 1.0 / (years if good else 1.0)
-    return w0 * per + bad, psi + bad, b * (1.0 - rho) / atm, b * (1.0 + rho) / atm, least * per
+    put, call = b * (1.0 - rho) / atm, b * (1.0 + rho) / atm
+    return w0 * per + bad, psi + bad, put + bad, call + bad, least * per + bad
 
 
 @formula

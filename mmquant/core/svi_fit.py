@@ -273,12 +273,12 @@ def fit_svi(k, w, weight, params, work):
             work[M + i * len(WIDTHS) + j] = where + SHIFTS[i] * span
             work[SIGMA2 + i * len(WIDTHS) + j] = width * width
     sums = sum_guesses(k, w, weight, at(GUESSES), work)
-    best, chosen = -math.inf, 0
+    best = -math.inf
     start = (0.0, 0.0, 0.0, 0.0, 1.0)
     for j in range(GUESSES):
         gain, a, p, q = solve_guess(j, sums, work)
         if gain > best:
-            best, chosen = gain, j
+            best = gain
             start = (a, p, q, work[M + j], math.sqrt(work[SIGMA2 + j]))
     a, p, q = inside(start[0], start[1], start[2], start[4])
     start = (a, p, q, start[3], start[4])

@@ -68,6 +68,35 @@ def test_an_older_head_and_fewer_columns(tmp_path) -> None:
     assert found == [221.4, 221.6, 221.5] and ds.attrs["underlying"] == "AAPL"
 
 
+OLD_NAMES = "Calls,Last Sale,Net,Bid,Ask,Vol,Open Int,Puts,Last Sale,Net,Bid,Ask,Vol,Open Int,"
+
+
+def test_a_table_from_before_there_were_columns_of_strikes(tmp_path) -> None:
+    def line(call: str, put: str) -> str:
+        return f"{call},9,9,1.5,1.75,9,9,{put},9,9,2.5,2.75,9,9,"
+
+    head = (
+        "IBM (INTL BUSINESS MACHINES),185.08,-0.27,\nNov 29 2013 @ 19:06 ET,Bid,184.6,Ask,185.2,\n"
+    )
+    lines = [
+        line("13 Dec 125.00 (IBM1327L125)", "13 Dec 125.00 (IBM1327X125)"),
+        line("13 Dec 125.00 (IBM1327L125-E)", "13 Dec 125.00 (IBM1327X125-E)"),
+        line("14 Jan 127.50 (IBM1418A127.5)", "14 Jan 127.50 (IBM1418M127.5)"),
+    ]
+    ds = mm.read_option_quotes(table(tmp_path / "a.csv", *lines, head=head, names=OLD_NAMES))
+    assert ds["strike"].values.tolist() == [125, 125, 127.5, 127.5]
+    assert ds["right"].values.tolist() == ["C", "P"] * 2
+    assert (ds["root"].values == "IBM").all()
+    moments = np.array(["2013-12-27T21:00", "2014-01-17T21:00"], "datetime64[ns]")
+    assert (ds["expiry"].values == np.repeat(moments, 2)).all()
+    wrong = line("13 Dec 125.00 (IBM1327L125)", "13 Dec 125.00 (IBM1327X130)")
+    with pytest.raises(DataError, match=r"another option.*row 4"):
+        mm.read_option_quotes(table(tmp_path / "a.csv", wrong, head=head, names=OLD_NAMES))
+    wrong = line("soon", "later")
+    with pytest.raises(DataError, match=r"tells the strike.*row 4"):
+        mm.read_option_quotes(table(tmp_path / "a.csv", wrong, head=head, names=OLD_NAMES))
+
+
 def test_the_date_is_that_of_new_york(tmp_path) -> None:
     ds = mm.read_option_quotes(table(tmp_path / "a.csv", AM, head=HEAD.replace("4:31", "9:31")))
     assert ds.attrs["date"] == "2023-09-14"
@@ -128,7 +157,7 @@ def test_a_bad_row_is_named_or_set_aside(tmp_path, line, reason) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"names": NAMES.replace("Strike,", "")}, "no row of column names"),
+        ({"names": NAMES.replace("Puts,", "")}, "no row of column names"),
         ({"names": NAMES.replace("Bid", "Bud")}, "column Bid is not there once"),
         ({"head": "SPX,4505\n"}, "no date and time"),
         ({"head": HEAD.replace("September 14", "September 31")}, "not a date and time"),

@@ -185,6 +185,11 @@ def test_yahoo_is_asked_once_while_the_answer_is_young(ticker, tmp_path) -> None
 
 
 def test_what_yahoo_does_not_answer_is_an_error(ticker, tmp_path, monkeypatch) -> None:
+    empty = SimpleNamespace(calls=None, puts=None, underlying=None)
+    ticker.option_chain = lambda day: empty
+    with pytest.raises(DataError, match="gave no options of AAPL 2026-12-18"):
+        mm.fetch_option_quotes("AAPL", cache=tmp_path)
+
     def refuse(day: str) -> None:
         raise ValueError("too many requests")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +35,25 @@ NOTES = (
     "All quotes bear the time at the head of the table; it tells neither their ages nor sizes.",
     "An ask of zero is no ask; a bid of zero is kept, and screened.",
 )
+SIDES = (("C", "call"), ("P", "put"))
+
+
+@dataclass
+class Rows:
+    """Rows of a table: numbers from 1, cells (rows, columns), and which are kept (bool)."""
+
+    numbers: np.ndarray
+    cells: np.ndarray
+    q: Quarantine
+    keep: np.ndarray
+
+    def refuse(self, mask: np.ndarray, reason: str) -> None:
+        """Set rows aside. Raises DataError in a strict read."""
+
+        def text(i: int) -> str:
+            return ",".join(self.cells[i].tolist())
+
+        self.keep &= self.q.bad(mask, reason, self.numbers, text=text)
 
 
 def read(
@@ -45,9 +65,9 @@ def read(
 ) -> xr.Dataset:
     """Option quotes of one moment (schema ``option_quotes``) from csv, csv.gz or zip.
 
-    Root, right, strike and expiry come from the option symbols, and must agree with the columns.
-    A row without a readable symbol has them from the columns, and the underlying's name as root.
-    Raises DataError.
+    Root, right, strike and expiry of the option symbols and of the columns must agree; one of both
+    is enough, and the underlying's name is the root where there is no symbol. Of tables by exchange
+    the rows of single exchanges are left out. Raises DataError.
     """
     file = existing(path)
     q = Quarantine(file, lenient)
@@ -57,8 +77,7 @@ def read(
         q.fail(what, fix=fix)
 
     head = read_head(rows, fail)
-    numbers, table = _table(rows, head, q)
-    columns = _contracts(numbers, table, head, q, underlying)
+    columns = _contracts(_table(rows, head, q), head, underlying)
     ds = make_option_quotes(
         {"time": np.array([head.time])} | columns,
         underlying=underlying_of(columns["root"]),
@@ -95,8 +114,8 @@ def _cells(line: bytes) -> list[str]:
         return [text]
 
 
-def _table(rows: list[list[str]], head: Head, q: Quarantine) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers from 1 and cells (rows, columns) of the rows that are whole."""
+def _table(rows: list[list[str]], head: Head, q: Quarantine) -> Rows:
+    """The rows that are whole."""
     width = max(head.columns.values()) + 1
     numbers, cells = [], []
     for i, row in enumerate(rows[head.rows :], head.rows + 1):
@@ -107,30 +126,34 @@ def _table(rows: list[list[str]], head: Head, q: Quarantine) -> tuple[np.ndarray
             q.add(i, f"the row has {len(row)} columns, not {width}", ",".join(row))
     if not cells:
         q.fail("there are no rows of quotes", fix="download the table again")
-    return np.array(numbers), np.array(cells, object)
+    return Rows(np.array(numbers), np.array(cells, object), q, np.ones(len(cells), bool))
 
 
-def _contracts(
-    numbers: np.ndarray, cells: np.ndarray, head: Head, q: Quarantine, underlying: str | None
-) -> dict[str, Any]:
+def _contracts(rows: Rows, head: Head, underlying: str | None) -> dict[str, Any]:
     """Columns of the Dataset, calls and then puts."""
-    place = head.columns
-    strike, keep = _number(cells[:, place["strike"]], "Strike", numbers, cells, q)
-    days = expiry_days(
-        cells[:, place["expiry"]].tolist() if "expiry" in place else [""] * len(cells)
-    )
-    keep &= _known(days, numbers, cells, q)
-    sides = []
-    for right, name in (("C", "call"), ("P", "put")):
-        bid, bid_ok = _number(cells[:, place[f"{name}_bid"]], "Bid", numbers, cells, q)
-        ask, ask_ok = _number(cells[:, place[f"{name}_ask"]], "Ask", numbers, cells, q)
-        symbols = parse_symbols(cells[:, place[name]])
-        keep &= bid_ok & ask_ok & _agree(symbols, right, strike, days, numbers, cells, q)
-        sides.append((right, symbols, bid, np.where(ask == 0, np.nan, ask)))
-    known = [root for _, symbols, *_ in sides for root in symbols["root"] if root]
+    place, n = head.columns, len(rows.cells)
+    symbols = {side: parse_symbols(rows.cells[:, place[name]]) for side, name in SIDES}
+    strike = _number(rows, place["strike"], "Strike") if "strike" in place else np.full(n, np.nan)
+    days = np.full(n, np.datetime64("NaT", "D"))
+    if "expiry" in place:
+        days = expiry_days(rows.cells[:, place["expiry"]].tolist())
+    for parsed in symbols.values():
+        strike = np.where(np.isnan(strike), parsed["strike"], strike)
+        days = np.where(np.isnat(days), parsed["day"].to_numpy().astype("datetime64[D]"), days)
+    rows.refuse(np.isnan(strike), "neither a column nor a symbol tells the strike")
+    rows.refuse(~np.isnat(days) & ~in_calendar(days), "the expiry is beyond the calendar")
+    days[~in_calendar(days)] = np.datetime64("NaT")
+    known = [root for parsed in symbols.values() for root in parsed["root"] if root]
     main = (underlying or underlying_of(np.array(known, str)) or "").upper().lstrip("^")
-    parts = [_side(*side, days, strike, main) for side in sides]
-    columns = {name: np.concatenate([part[name][keep] for part in parts]) for name in parts[0]}
+    parts = []
+    for side, name in SIDES:
+        bid = _number(rows, place[f"{name}_bid"], "Bid")
+        ask = _number(rows, place[f"{name}_ask"], "Ask")
+        _agree(rows, symbols[side], side, strike, days)
+        rows.keep &= (symbols[side]["exchange"] == "").to_numpy()
+        roots = np.where(symbols[side]["root"] == "", main, symbols[side]["root"]).astype(str)
+        parts.append(_side(side, roots, days, strike, bid, np.where(ask == 0, np.nan, ask)))
+    columns = {n: np.concatenate([part[n][rows.keep] for part in parts]) for n in parts[0]}
     for name in ("bid", "ask"):
         columns[name] = columns[name][None, :]
     one = {"underlying_bid": head.bid, "underlying_ask": head.ask, "underlying_last": head.last}
@@ -139,20 +162,14 @@ def _contracts(
 
 def _side(
     right: str,
-    symbols: pd.DataFrame,
-    bid: np.ndarray,
-    ask: np.ndarray,
+    roots: np.ndarray,
     days: np.ndarray,
     strike: np.ndarray,
-    main: str,
+    bid: np.ndarray,
+    ask: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    roots = np.where(symbols["root"] == "", main, symbols["root"]).astype(str)
-    day = np.where(np.isnat(symbols["day"].to_numpy()), days, symbols["day"].to_numpy())
-    day = day.astype("datetime64[D]")
-    # Rows beyond the calendar are in quarantine by now.
-    day[~in_calendar(day)] = np.datetime64("NaT")
     return {
-        "expiry": expiry_moments(day, settled_at_open(roots)),
+        "expiry": expiry_moments(days, settled_at_open(roots)),
         "strike": strike,
         "right": np.full(strike.size, right),
         "root": roots,
@@ -163,47 +180,27 @@ def _side(
     }
 
 
-def _number(
-    texts: np.ndarray, name: str, numbers: np.ndarray, cells: np.ndarray, q: Quarantine
-) -> tuple[np.ndarray, np.ndarray]:
-    """A column as float64, NaN where blank, and the rows where it is a number of 0 or more."""
-    clean = pd.Series(texts).str.strip().str.replace(",", "")
+def _number(rows: Rows, column: int, name: str) -> np.ndarray:
+    """A column as float64, NaN where blank; rows where it is no number of 0 or more are refused."""
+    clean = pd.Series(rows.cells[:, column]).str.strip().str.replace(",", "")
     values = pd.to_numeric(clean, errors="coerce").to_numpy(np.float64)
-    wrong = ((clean != "").to_numpy() & ~np.isfinite(values)) | (values < 0)
-    return values, q.bad(wrong, f"{name} is not a price", numbers, text=_text(cells))
+    rows.refuse(((clean != "").to_numpy() & ~np.isfinite(values)) | (values < 0),
+                f"{name} is not a price")  # fmt: skip
+    return values
 
 
 def _agree(
-    symbols: pd.DataFrame,
-    right: str,
-    strike: np.ndarray,
-    days: np.ndarray,
-    numbers: np.ndarray,
-    cells: np.ndarray,
-    q: Quarantine,
-) -> np.ndarray:
-    """Rows whose symbol says what the columns say."""
+    rows: Rows, symbols: pd.DataFrame, right: str, strike: np.ndarray, days: np.ndarray
+) -> None:
+    """Refuse rows whose symbol says another option than the columns, or than the other symbol."""
     known = (symbols["root"] != "").to_numpy()
     day = symbols["day"].to_numpy().astype("datetime64[D]")
-    ok = _known(day, numbers, cells, q)
     both = known & in_calendar(days) & in_calendar(day)
-    moved = np.zeros(len(known), bool)
+    moved = known & (np.isnat(day) | (~np.isnat(day) & ~in_calendar(day)))
     moved[both] = expiry_moments(day[both]) != expiry_moments(days[both])
     wrong = known & (
         (symbols["right"] != right).to_numpy()
         | (np.abs(symbols["strike"].to_numpy() - strike) > 5e-4)
         | moved
     )
-    return ok & q.bad(
-        wrong, "the symbol and the columns say another option", numbers, text=_text(cells)
-    )
-
-
-def _known(days: np.ndarray, numbers: np.ndarray, cells: np.ndarray, q: Quarantine) -> np.ndarray:
-    """Rows whose expiry is none or one that the calendar reaches."""
-    beyond = ~np.isnat(days) & ~in_calendar(days)
-    return q.bad(beyond, "the expiry is beyond the calendar", numbers, text=_text(cells))
-
-
-def _text(cells: np.ndarray) -> Any:
-    return lambda i: ",".join(cells[i].tolist())
+    rows.refuse(wrong, "the symbol and the columns say another option")

@@ -35,10 +35,10 @@ class Head:
 def read_head(rows: list[list[str]], fail: Callable[[str, str], NoReturn]) -> Head:
     """Time, underlying and columns of a table; calls ``fail(what, fix)``, which raises."""
     names = next((i for i, row in enumerate(rows[:HEAD_ROWS]) if "Calls" in row), None)
-    if names is None or "Strike" not in rows[names] or "Puts" not in rows[names]:
+    if names is None or "Puts" not in rows[names]:
         fail(
-            "there is no row of column names with Calls, Strike and Puts",
-            "download the quote table with all columns; older ones without Strike are not read",
+            "there is no row of column names with Calls and Puts",
+            "download the quote table with all columns",
         )
     above = ["|".join(cell.strip() for cell in row) for row in rows[:names]]
     stamp = next(filter(None, (STAMP.search(text) for text in above)), None)
@@ -70,9 +70,10 @@ def _columns(names: list[str], fail: Callable[[str, str], NoReturn]) -> dict[str
     """Places of the columns: those of calls stand left of Strike or Puts, those of puts right."""
     names = [name.strip() for name in names]
     puts = names.index("Puts")
-    places = {"strike": names.index("Strike"), "call": names.index("Calls"), "put": puts}
-    if "Expiration Date" in names:
-        places["expiry"] = names.index("Expiration Date")
+    places = {"call": names.index("Calls"), "put": puts}
+    for place, name in (("strike", "Strike"), ("expiry", "Expiration Date")):
+        if name in names:
+            places[place] = names.index(name)
     for side in ("Bid", "Ask"):
         left = [i for i, name in enumerate(names) if name == side and i < puts]
         right = [i for i, name in enumerate(names) if name == side and i > puts]

@@ -142,6 +142,8 @@ def _checked(chain: Chain, day: str) -> pd.DataFrame:
 
 def _download(ticker: Any, symbol: str, day: str) -> Chain:
     found = _answer(lambda: ticker.option_chain(day), f"{symbol} {day}")
+    if found.calls is None or found.puts is None:
+        raise DataError(f"Yahoo gave no options of {symbol} {day}", fix="ask for other expiries")
     sides = [found.calls.assign(right="C"), found.puts.assign(right="P")]
     options = pd.concat([side for side in sides if len(side)] or sides, ignore_index=True)
     return Chain(options, pd.Timestamp.now("UTC"), json.loads(json.dumps(
