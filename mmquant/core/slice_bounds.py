@@ -45,6 +45,7 @@ MARGIN_G = 2e-3
 MARGIN_FLOOR = 5e-5
 """Margins of g, and of the distance to the slice before as a share of its variance."""
 YIELD = 1e-5
+OVER_FLOOR = 0.003
 PER_SHARE = 100.0
 """What a bound's share of the variance counts for, so that bounds and g are alike."""
 STEEPEST = 1.95
@@ -171,11 +172,17 @@ def ceiling_at(k, above):
 
 
 @inner_kernel
-def add_ceiling(z, above, work):
-    """Let the slice give way at ``z`` to later expiries' own fits, inside their quotes."""
+def add_ceiling(z, below, above, work):
+    """Let the slice give way at ``z`` to later expiries' own fits, inside their quotes.
+
+    Not below the slice before, which holds anyway: a pull against it would bend the slice.
+    """
     square = work[ROOT] * work[ROOT]
     limit, half = ceiling_at(work[ROOT] * z, above)
     if limit < math.inf:
+        if knots_of(below) > 0:
+            floor = slice_variance(work[ROOT] * z, below)[0]
+            limit = max(limit, (1.0 + OVER_FLOOR) * floor)
         j = piece_under(z, work)
         value, _, _ = rows_at(z, j, work)
         # In half spreads.
@@ -183,7 +190,7 @@ def add_ceiling(z, above, work):
 
 
 @inner_kernel
-def add_ceilings(above, work):
+def add_ceilings(below, above, work):
     """Let the slice give way to later expiries, also on its wings as far as they have quotes."""
     if above.shape[0] == 0:
         return
@@ -195,15 +202,15 @@ def add_ceilings(above, work):
         start = work[T + HEAD + j]
         step = (work[T + HEAD + j + 1] - start) / CEILINGS
         for i in range(CEILINGS):
-            add_ceiling(start + i * step, above, work)
+            add_ceiling(start + i * step, below, above, work)
     first, last = work[T + HEAD], work[T + HEAD + m - 1]
     for i in range(WING_CEILINGS):
         share = (i + 1.0) / WING_CEILINGS
         share = share * share
         if low < first:
-            add_ceiling(first + share * (low - first), above, work)
+            add_ceiling(first + share * (low - first), below, above, work)
         if high > last:
-            add_ceiling(last + share * (high - last), above, work)
+            add_ceiling(last + share * (high - last), below, above, work)
 
 
 @inner_kernel

@@ -9,9 +9,11 @@ from mmquant.core.mathfn import INF, NAN
 from mmquant.core.slice_rows import BEND, COUNT, KNOT, W
 from mmquant.core.smile import butterfly_g
 
-POINTS = 8
+POINTS = 16
 """Points of an interval between knots where g is looked at first."""
 REFINEMENTS = 30
+CLOSE = 1e-3
+"""How far above the least a low point may be and still be looked at more closely."""
 GOLDEN = 0.6180339887498949
 
 
@@ -113,17 +115,10 @@ def piece_g(start, t, w, slope, bend, twist):
 
 
 @inner_kernel
-def piece_least_g(j, row):
-    """(g, k) where g is least between knot ``j`` and the next."""
-    start, w, slope, bend, twist = piece(j, row)
-    step = (row[KNOT + j + 1] - start) / POINTS
-    best, at = piece_g(start, 0.0, w, slope, bend, twist), 0
-    for i in range(1, POINTS + 1):
-        g = piece_g(start, i * step, w, slope, bend, twist)
-        if g < best:
-            best, at = g, i
-    least, where = best, at * step
-    low, high = max(at - 1, 0) * step, min(at + 1, POINTS) * step
+def refined_g(start, low, high, cubic):
+    """(g, t) at the least between ``low`` and ``high`` from the start of a piece."""
+    w, slope, bend, twist = cubic
+    least, where = INF, low
     for _ in range(REFINEMENTS):
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         g_left = piece_g(start, left, w, slope, bend, twist)
@@ -136,6 +131,38 @@ def piece_least_g(j, row):
             high = right
         else:
             low = left
+    return least, where
+
+
+@inner_kernel
+def piece_least_g(j, row):
+    """(g, k) where g is least between knot ``j`` and the next.
+
+    Around each point that is lower than its neighbours it is looked for more closely, unless a
+    parabola through the three says that there is eight times more room than needed.
+    """
+    start, w, slope, bend, twist = piece(j, row)
+    step = (row[KNOT + j + 1] - start) / POINTS
+    before, here = INF, piece_g(start, 0.0, w, slope, bend, twist)
+    least, where = here, 0.0
+    for i in range(POINTS + 1):
+        after = piece_g(start, (i + 1) * step, w, slope, bend, twist) if i < POINTS else INF
+        if here < least:
+            least, where = here, i * step
+        if here <= before and here <= after:
+            inner = 0 < i < POINTS
+            bow = (before - here) + (after - here) if inner else INF
+            if not here - bow > least + CLOSE:
+                low, high = max(i - 1, 0) * step, min(i + 1, POINTS) * step
+                g, t = refined_g(start, low, high, (w, slope, bend, twist))
+                if g < least:
+                    least, where = g, t
+        if i < POINTS and min(here, after) < CLOSE:
+            # Where g is next to nothing it may dip below zero between two points.
+            g, t = refined_g(start, i * step, (i + 1) * step, (w, slope, bend, twist))
+            if g < least:
+                least, where = g, t
+        before, here = here, after
     return least, start + where
 
 

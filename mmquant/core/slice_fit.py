@@ -73,6 +73,17 @@ __all__ = ["fit_slice", "make_fit_work"]
 REWEIGHTS = 3
 CUTS = 5
 HALVINGS = 12
+LEAST_G = 1e-6
+"""Least g of a slice that is taken, so that rounding leaves it above 0."""
+
+
+@inner_kernel
+def write_flat(row, work):
+    """A flat slice on the knots of ``work``, which stays if there is no fit on them."""
+    row[COUNT] = work[M]
+    for j in range(int(work[M])):
+        row[KNOT + j] = work[ROOT] * work[T + HEAD + j]
+        row[W + j], row[BEND + j] = row[LEVEL], 0.0
 
 
 @inner_kernel
@@ -96,7 +107,7 @@ def free_of_arbitrage(below, row):
     slack, nearest = 0.0, math.nan
     if knots_of(below) > 0:
         slack, nearest = calendar_slack(below, row)
-    return g >= 0.0 and slack >= 0.0, k, nearest
+    return g >= LEAST_G and slack >= 0.0, k, nearest
 
 
 @inner_kernel
@@ -120,14 +131,25 @@ def solve_free(k, w, count, below, row, work):
 
 
 @inner_kernel
+def cut(z, work):
+    """Bound g where it was found below zero; on a wing around there, as it moves with the slope."""
+    add_g(z, work)
+    if z <= work[T + HEAD] or z >= work[T + HEAD + int(work[M]) - 1]:
+        add_g(0.8 * z, work)
+        add_g(1.3 * z, work)
+        add_g(2.0 * z, work)
+
+
+@inner_kernel
 def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
     """The best slice on the knots of ``work`` to the ``row``. True if it is free of arbitrage."""
+    write_flat(row, work)
     make_basis(int(work[M]), work)
     write_base(count, below, row, work)
     if not solve_free(k, w, count, below, row, work):
         return False
     work[BOUNDS], work[MARGIN] = 0.0, 1.0
-    add_ceilings(above, work)
+    add_ceilings(below, above, work)
     add_one_sided(k, bid, ask, row[MISS], work)
     add_arbitrage(below, work)
     for _ in range(CUTS):
@@ -138,7 +160,7 @@ def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
             return True
         work[MARGIN] *= 2.5
         if abs(worst) < math.inf:
-            add_g(worst / work[ROOT], work)
+            cut(worst / work[ROOT], work)
         if abs(nearest) < math.inf:
             add_floor(nearest / work[ROOT], below, work)
     return False
@@ -185,12 +207,13 @@ def fall_back(below, row, work):
 def fit_slice(k, bid, w, ask, below, above, row, work):
     """Fit the slice of one expiry. Returns SLICE_OK, or another code of slice_rows.py.
 
-    ``k`` (n,): log-moneyness, rising. ``bid``, ``w``, ``ask`` (n,): total variances of bid, middle
-    and ask; a ``bid`` of NaN or 0, or an ``ask`` of NaN or inf, is a side without a quote, and
-    then ``w`` is not read. ``below``: row of the slice of the expiry before, which this one is
-    nowhere below; make_slice() for none. ``above`` (later, SLICE_SIZE): rows of later expiries' own
-    fits, to which this one gives way inside their quotes where they cross; none is fine. ``row``
-    (SLICE_SIZE,) takes the slice, and warms the start if it holds one. ``work``: make_fit_work().
+    ``k`` (n,): log-moneyness, rising, at most MOST_QUOTES (2,048). ``bid``, ``w``, ``ask`` (n,):
+    total variances of bid, middle and ask; a ``bid`` of NaN or 0, or an ``ask`` of NaN or inf, is
+    a side without a quote, and then ``w`` is not read. ``below``: row of the slice of the expiry
+    before, which this one is nowhere below; make_slice() for none. ``above`` (later, SLICE_SIZE):
+    rows of later expiries' own fits, to which this one gives way inside their quotes where they
+    cross; none is fine. ``row`` (SLICE_SIZE,) takes the slice, and warms the start if it holds
+    one. ``work``: make_fit_work().
 
     SLICE_OK and SLICE_FALLBACK: g >= 0 on the whole line and no calendar arbitrage against
     ``below``. Any other: no slice in ``row``.
@@ -201,13 +224,13 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
     if status != SLICE_OK:
         return status
     later = knots_of(below) > 0
-    if below[COUNT] != 0.0 and not (later and free_of_arbitrage(below, below)[0]):
+    if below[COUNT] != 0.0 and not (later and least_g(below)[0] >= 0.0):
         return SLICE_NAN
     count = 0
     for i in range(k.size):
         count += 1 if work[WEIGHT + i] > 0.0 else 0
     work[ROOT] = math.sqrt(row[LEVEL])
-    fit_base(k, count, warm, below, row, work)
+    fit_base(k, count, warm, row, work)
     place_knots(count, below, above, row, work)
     if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
         return SLICE_OK
@@ -215,6 +238,5 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
         borrow_knots(below, work)
         if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
             return SLICE_OK
-    row[COUNT] = work[M]
     fall_back(below, row, work)
     return SLICE_FALLBACK

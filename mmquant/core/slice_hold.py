@@ -38,7 +38,7 @@ from mmquant.core.slice_work import (
 ITERATIONS = 60
 NEAR_EDGE = 0.99
 """Share of the way to where a slack or a multiplier is zero that a step goes."""
-FIRST_SLACK, FIRST_GAP = 0.1, 1.0
+FIRST_SLACK, FIRST_GAP = 0.5, 0.1
 """Slack of what does not hold at first, and its product with the multiplier."""
 NEAR_START = -0.5
 """Worst that may not hold where the steps start."""
@@ -54,7 +54,7 @@ LAST_MISS = 0.3
 def start_slacks(work):
     for i in range(int(work[BOUNDS])):
         place = BOUND + BOUND_SIZE * i
-        work[place + SLACK] = max(work[place + HELD], FIRST_SLACK)
+        work[place + SLACK] = max(work[place + HELD], FIRST_SLACK * work[MARGIN])
         work[place + FORCE] = FIRST_GAP / work[place + SLACK]
 
 

@@ -51,6 +51,8 @@ from mmquant.core.slice_work import (
 from mmquant.core.smile import SMILE_OK, svi_variance
 from mmquant.core.svi_fit import FEWEST, SVI_WORK_SIZE, fit_svi, refit_svi
 
+WIDEST, LEAST_W, MOST_W = 100.0, 1e-14, 1e4
+"""Log-moneyness and variances beyond which numbers are taken for mistakes."""
 SMOOTH = 0.1
 """Cost of a departure's squared second derivative, as a share of SVI, by asinh of deviations."""
 LEVELLED = 1.0
@@ -98,11 +100,11 @@ def read_quotes(k, bid, w, ask, row, work):
             return SLICE_NAN
         if i > 0 and not k[i] > k[i - 1]:
             return SLICE_UNSORTED
-        if bid[i] < 0.0 or ask[i] <= 0.0 or bid[i] > ask[i]:
+        if bid[i] < 0.0 or ask[i] <= 0.0 or bid[i] > ask[i] or abs(k[i]) > WIDEST:
             return SLICE_BAD_QUOTES
         work[WEIGHT + i], work[TARGET + i] = 0.0, 1.0
         if two_sided(bid[i], ask[i]):
-            if not (bid[i] <= w[i] <= ask[i]):
+            if not (bid[i] <= w[i] <= ask[i] and LEAST_W <= w[i] <= MOST_W):
                 return SLICE_BAD_QUOTES
             half = max(0.5 * (ask[i] - bid[i]), LEAST_HALF * w[i])
             work[WEIGHT + i], work[TARGET + i] = 1.0 / (half * half), w[i]
@@ -169,8 +171,8 @@ def borrow_knots(below, work):
 
 
 @inner_kernel
-def fit_base(k, count, warm, below, row, work):
-    """SVI parameters to the ``row``; with too few quotes, b is NaN or the curve is flat."""
+def fit_base(k, count, warm, row, work):
+    """SVI parameters to the ``row``; those of a flat curve with too few quotes."""
     n = k.size
     weight, w = work[WEIGHT : WEIGHT + n], work[TARGET : TARGET + n]
     memo, params = work[SVI_PART : SVI_PART + SVI_WORK_SIZE], row[SVI : SVI + 5]

@@ -30,7 +30,7 @@ SLICE_NAN = 2
 SLICE_UNSORTED = 3
 """Moneyness does not rise from quote to quote."""
 SLICE_BAD_QUOTES = 4
-"""A variance is negative, or bid, middle and ask are not in this order."""
+"""Bid, middle and ask are not in this order, or no numbers that a smile may have."""
 SLICE_FALLBACK = 5
 """Free of arbitrage, but nearer to a plain slice than the quotes ask."""
 

@@ -14,7 +14,7 @@ PER_PIECE = 5
 """Points between two knots at which a slice is held free of arbitrage while it is fitted."""
 CEILINGS, WING_CEILINGS = 4, 8
 """Points between two knots, and on a wing, at which it gives way to later slices."""
-ADDED = 16
+ADDED = 32
 """Room for points where the fit was found to fail between the others."""
 MOST_BOUNDS = (
     2 * ((KNOTS - 1) * PER_PIECE + 1 + ADDED)

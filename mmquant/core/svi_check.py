@@ -15,7 +15,7 @@ from mmquant.core.smile import butterfly_g, svi_variance
 POINTS = 400
 REACH = 9.0
 """Farthest point, in asinh: 4,000 sigmas from m."""
-REFINEMENTS = 60
+REFINEMENTS = 50
 GOLDEN = 0.6180339887498949
 
 

@@ -24,7 +24,7 @@ from mmquant.core.svi_check import GOLDEN, svi_least_g
 STRIKES = 60
 WIDEST = 5.0
 """Strikes whose prices count, evenly in k within so many standard deviations."""
-SEARCHES = 40
+SEARCHES = 32
 
 
 @inner_kernel

@@ -26,6 +26,7 @@ from mmquant.core.slice_rows import (
     W,
     make_slice,
 )
+from tests.core.builders import examples
 from tests.core.plain import plain
 
 NONE, NO_ROWS = make_slice(), np.zeros((0, SLICE_SIZE))
@@ -278,7 +279,7 @@ def check_free(row: np.ndarray, below: np.ndarray) -> None:
         assert (w - curve(below, grid)[0] >= -1e-12 * w).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150, 3), deadline=None)
 @given(st.integers(0, 10**6))
 def test_no_arbitrage_whatever_the_quotes(seed: int) -> None:
     """Three expiries of quotes that may be noise, out of order in time, wide or sparse."""
