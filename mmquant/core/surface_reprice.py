@@ -260,13 +260,11 @@ def reprice(spot, ts, now, state):
 
 
 @kernel
-def set_slice(e, row, years, forward, discount, spot, ts, state):
-    """Give expiry ``e`` a slice, with the forward that it has at ``spot``. Whether it is sound.
+def set_market(e, years, forward, discount, spot, ts, state):
+    """Give expiry ``e`` the forward that it has at ``spot``, as of ``ts``. Whether it is sound.
 
     What is not leaves the expiry without a slice, and so without theos.
     """
-    for j in range(row.size):
-        state.slices[e, j] = row[j]
     good = min(min(years, forward), min(discount, spot)) > 0.0
     good = good and years + forward + discount + spot < math.inf
     if not good:
@@ -276,6 +274,14 @@ def set_slice(e, row, years, forward, discount, spot, ts, state):
     state.expiry[REACH, e] = -1.0
     state.expiry_ts[FIT_TS, e] = ts
     return good
+
+
+@kernel
+def set_slice(e, row, years, forward, discount, spot, ts, state):
+    """Give expiry ``e`` a slice (SLICE_SIZE,) and its forward; see set_market."""
+    for j in range(row.size):
+        state.slices[e, j] = row[j]
+    return set_market(e, years, forward, discount, spot, ts, state)
 
 
 @kernel
