@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmquant.config import Config
     from mmquant.core.dtypes import ActionKind, OrderState, OrderType, Reason, TimeInForce
     from mmquant.data.chains import read_option_quotes, write_option_quotes
+    from mmquant.data.chains.demo import make_demo_chain
     from mmquant.data.chains.yahoo import fetch_option_quotes
     from mmquant.data.contracts import Contract
     from mmquant.data.hand import TraderHand
@@ -75,6 +76,7 @@ __all__ = [
     "kill",
     "live_orders",
     "load_run",
+    "make_demo_chain",
     "make_demo_tape",
     "options",
     "read_option_quotes",
@@ -116,6 +118,7 @@ _LAZY = {
     "live_orders": ("mmquant.live.orders", "live_orders"),
     "load_run": ("mmquant.data.runs", "Run.load"),
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
+    "make_demo_chain": ("mmquant.data.chains.demo", "make_demo_chain"),
     "fetch_option_quotes": ("mmquant.data.chains.yahoo", "fetch_option_quotes"),
     "read_option_quotes": ("mmquant.data.chains", "read_option_quotes"),
     "write_option_quotes": ("mmquant.data.chains", "write_option_quotes"),
