@@ -15,6 +15,7 @@ from mmquant import (
     cli_journal,
     cli_live,
     cli_research,
+    cli_surface,
     cli_sweep,
     console,
 )
@@ -46,6 +47,7 @@ app.command("kill")(cli_journal.kill)
 app.command("resume")(cli_journal.resume)
 app.command("feasible")(cli_research.feasible)
 app.command("sweep")(cli_sweep.sweep)
+app.command("surface")(cli_surface.surface)
 
 Options = Annotated[
     list[str],
