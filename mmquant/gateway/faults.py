@@ -229,6 +229,7 @@ class Faults:
 
     def _revision(self, execution: Execution, fault: WireFault) -> Callable[[], None]:
         one = execution.listing
+        assert one is not None
         price = execution.price + fault.price_ticks * one.min_tick
         lots = execution.quantity + one.quantity(fault.lots)
         if fault.kind == "bust":

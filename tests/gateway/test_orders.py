@@ -166,7 +166,7 @@ def test_orders_that_are_refused(desk, order, code) -> None:
     assert errors(said) == [code]
     ended = {201: "Inactive", 202: "Cancelled"}.get(code)
     assert [s[0] for s in statuses(said)] == ([ended] if ended else [])
-    assert gateway.gateway.orders.at_exchange == {}
+    assert gateway.gateway.orders.venue.orders == {}
 
 
 def test_what_is_not_simulated_is_refused(desk) -> None:
@@ -225,7 +225,7 @@ def test_a_global_cancel_ends_the_orders_of_all(desk, connect) -> None:
     second.send(58, 1)
     second.until(3, lambda f: f[2] == "Cancelled")
     assert statuses(first.now()) == [("Cancelled", "0", "100")]
-    assert gateway.gateway.orders.at_exchange == {}
+    assert gateway.gateway.orders.venue.orders == {}
 
 
 def test_orders_belong_to_the_client_that_sent_them(desk, connect) -> None:
