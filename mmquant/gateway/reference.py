@@ -23,9 +23,9 @@ SEC_TYPES = {
 }
 KNOWN_IDS = {"AAPL": 265598, "SPY": 756733, "MSFT": 272093, "NVDA": 4815747, "TSLA": 76792991}
 """Contract ids of some stocks at Interactive Brokers, so that familiar scripts work."""
-STOCK_EXCHANGES = ("SMART", "ISLAND", "NASDAQ", "ARCA", "IBKRATS")
+STOCK_EXCHANGES = ("SMART", "NASDAQ", "ISLAND", "ARCA", "BATS", "IBKRATS")
 OPTION_EXCHANGES = ("SMART", "CBOE", "ISE", "IBUSOPT")
-DEEP_EXCHANGES = ("ISLAND",)
+DEEP_EXCHANGES = ("NASDAQ", "ISLAND")
 """Venues whose depth names market makers (message 13); that of the others has rows alone (12)."""
 STOCK_ORDERS = (
     "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AVGCOST,COND,CONDORDER,DAY,FOK,GAT,GTC,GTD,IOC,LMT,MIDPX,MKT,"
@@ -113,7 +113,13 @@ class Listing:
     @property
     def trading_class(self) -> str:
         """Class in which it trades."""
-        return self.symbol if self.is_option else {"ISLAND": "NMS"}.get(self.primary, self.symbol)
+        return (
+            self.symbol
+            if self.is_option
+            else "NMS"
+            if self.primary in DEEP_EXCHANGES
+            else self.symbol
+        )
 
     @property
     def min_tick(self) -> float:
@@ -228,7 +234,7 @@ def _listing(contract: Contract, date: str, rule_id: int, stocks: dict[str, Cont
         exchanges = (venue,)
     elif venue not in exchanges and venue != "SIM":
         exchanges = (*exchanges, venue)
-    primary = "ISLAND" if sec_type == "STK" and venue in ("SIM", "SMART") else venue
+    primary = "NASDAQ" if sec_type == "STK" and venue in ("SIM", "SMART") else venue
     known = stocks.get(under)
     return Listing(
         inst=contract.id,

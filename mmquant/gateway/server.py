@@ -185,6 +185,8 @@ class Gateway:
             session.close()
             return
         session.begin()
+        if self.settings.quirks is not None:
+            self.orders.reports.tell_recovered(session)
         session.send(15, 1, self.settings.account)
         session.send(9, 1, self.orders.next_id(session.client_id or 0))
         self.faults.say_farms(session)

@@ -337,3 +337,14 @@ def test_orders_of_each_version(open_gateway, connect, version) -> None:
     assert (order_id, contract.conId, state.status) == (2, 265598, "Submitted")
     assert (order.orderType, order.lmtPrice, order.totalQuantity) == ("PEG BEST", 99.0, 100)
     assert gateway.gateway.internal_errors == 0
+
+
+def test_a_client_that_comes_back_is_told_of_its_orders_first(open_gateway, connect) -> None:
+    gateway = open_gateway(market=HandMarket(), quirks=1)
+    client = connect(gateway)
+    client.place(1, limit=99.0)
+    client.now()
+    client.socket.close()
+    again = connect(gateway)
+    first = [f[0] for f in again.seen if f[0] in ("5", "3", "53", "15", "9")]
+    assert first == ["5", "3", "53", "15", "9"]
