@@ -9,6 +9,7 @@ import numpy as np
 
 from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.market_feed import DEPTH_ROW, HALTED, TOUCH, TRADE
+from mmquant.gateway.combo_quotes import ComboQuotes
 from mmquant.gateway.depth import DUPLICATE, DepthDesk
 from mmquant.gateway.greeks import Greeks
 from mmquant.gateway.listings import LETTERS, NO_SECURITY
@@ -64,6 +65,7 @@ class QuoteDesk:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self.depth = DepthDesk(gateway)
+        self.combos = ComboQuotes(gateway)
         self.greeks = Greeks(gateway)
         self.days = [Day() for _ in gateway.reference.listings]
         self._lines: dict[tuple[Session, int], Line] = {}
@@ -113,6 +115,7 @@ class QuoteDesk:
         for key in [key for key in self._lines if key[0] is session]:
             self._drop(key)
         self.depth.forget(session)
+        self.combos.forget(session)
         self._types.pop(session, None)
 
     def refresh(self) -> None:
@@ -132,24 +135,29 @@ class QuoteDesk:
         for key in list(self._lines):
             self._drop(key)
         self.depth.forget_all()
+        self.combos.forget(None)
 
     def _subscribe(self, session: Session, fields: Fields) -> None:
         fields.skip(1)
         req_id = fields.whole()
         query = ContractQuery.read(fields)
-        if query.sec_type == "BAG":
-            fields.skip(4 * fields.count(20))
+        legs = self.combos.read_legs(fields) if query.sec_type == "BAG" else None
         if fields.flag():
             fields.skip(3)
         generic, snapshot = fields.text(), fields.flag()
-        listing = self.one_listing(session, req_id, query)
-        if listing is None:
+        listing = None if legs else self.one_listing(session, req_id, query)
+        if listing is None and legs is None:
             return
-        if (session, req_id) in self._lines:
+        if (session, req_id) in self._lines or (session, req_id) in self.combos.lines:
             session.error(req_id, 322, DUPLICATE)
             return
-        if len(self._lines) >= self._gateway.settings.lines and not snapshot:
+        used = len(self._lines) + len(self.combos.lines)
+        if used >= self._gateway.settings.lines and not snapshot:
             session.error(req_id, 101, "Max number of tickers has been reached")
+            return
+        if listing is None:
+            assert legs is not None
+            self.combos.subscribe(session, req_id, legs, snapshot)
             return
         wanted = frozenset(x.split(":")[0] for x in generic.replace(" ", "").split(",") if x)
         line = Line(session, req_id, listing, wanted)
@@ -181,7 +189,7 @@ class QuoteDesk:
         req_id = fields.whole()
         if (session, req_id) in self._lines:
             self._drop((session, req_id))
-        else:
+        elif not self.combos.drop((session, req_id)):
             session.error(req_id, 300, f"Can't find EId with tickerId:{req_id}")
 
     def _drop(self, key: tuple[Session, int]) -> None:
