@@ -231,10 +231,9 @@ class QuoteDesk:
         if inst in self._due:
             return
         self._due.add(inst)
-        option = self._gateway.reference.listings[inst].is_option
-        every = OPTION_NS if option else STOCK_NS
-        now = self._gateway.floor.now
-        self._gateway.floor.at((now // every + 1) * every, lambda: self._tell_lines(inst))
+        every = OPTION_NS if self._gateway.reference.listings[inst].is_option else STOCK_NS
+        due = (self._gateway.floor.now // every + 1) * every
+        self._gateway.floor.at(due, lambda: self._tell_lines(inst))
 
     def _tell_lines(self, inst: int) -> None:
         self._due.discard(inst)
@@ -247,10 +246,9 @@ class QuoteDesk:
         """Tell a line what it does not know yet."""
         one, day = line.listing, self.days[line.listing.inst]
         bid, bid_lots, ask, ask_lots = self._gateway.floor.touch(one.inst)
-        low = (-1.0 if bid == NO_BID else one.price(bid), one.quantity(bid_lots))
-        high = (-1.0 if ask == NO_ASK else one.price(ask), one.quantity(ask_lots))
-        self._tell_price(line, BID, BID_SIZE, low)
-        self._tell_price(line, ASK, ASK_SIZE, high)
+        low, high = (-1.0 if t in (NO_BID, NO_ASK) else one.price(t) for t in (bid, ask))
+        self._tell_price(line, BID, BID_SIZE, (low, one.quantity(bid_lots)))
+        self._tell_price(line, ASK, ASK_SIZE, (high, one.quantity(ask_lots)))
         if day.last:
             self._tell_price(line, LAST, LAST_SIZE, (day.last, day.last_size))
             self._tell_price(line, HIGH, -1, (day.high, 0.0))
@@ -297,7 +295,6 @@ class QuoteDesk:
         if "236" in line.generic and one.sec_type == "STK":
             line.session.send(45, 6, line.req_id, 46, 3.0)
         vol = self._gateway.market.volatility(1, self._gateway.floor.now)
-        if "106" in line.generic and one.sec_type == "STK" and vol == vol:
-            line.session.send(45, 6, line.req_id, 24, vol)
-        if "104" in line.generic and one.sec_type == "STK" and vol == vol:
-            line.session.send(45, 6, line.req_id, 23, vol)
+        for asked, kind in (("106", 24), ("104", 23)):
+            if asked in line.generic and one.sec_type == "STK" and vol == vol:
+                line.session.send(45, 6, line.req_id, kind, vol)

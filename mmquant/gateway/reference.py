@@ -85,6 +85,7 @@ class Listing:
     exchanges: tuple[str, ...]
     rule_id: int
     rows: tuple[tuple[int, int, int, int], ...]
+    lot: tuple[int, int]
     under_id: int = 0
     under_symbol: str = ""
     _prices: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
@@ -103,12 +104,6 @@ class Listing:
     def strike(self) -> float:
         """Strike, 0 where there is none. [currency]"""
         return self.contract.strike or 0.0
-
-    @property
-    def units(self) -> float:
-        """Units of the underlying, or shares, in one lot times the multiplier."""
-        num, den = self.contract.lot_fraction()
-        return self.contract.multiplier * num / den
 
     @property
     def trading_class(self) -> str:
@@ -157,13 +152,13 @@ class Listing:
 
     def lots(self, quantity: float) -> int | None:
         """Lots of a quantity, None where it is no whole number of them."""
-        num, den = self.contract.lot_fraction()
+        num, den = self.lot
         lots = quantity * den / num
         return round(lots) if abs(lots) < 2**31 and abs(lots - round(lots)) < 1e-9 else None
 
     def quantity(self, lots: float) -> float:
         """Quantity of a number of lots."""
-        num, den = self.contract.lot_fraction()
+        num, den = self.lot
         return lots * num / den
 
     def fields(self, exchange: str = "SMART") -> tuple[object, ...]:
@@ -250,6 +245,7 @@ def _listing(contract: Contract, date: str, rule_id: int, stocks: dict[str, Cont
         exchanges=exchanges,
         rule_id=rule_id,
         rows=tuple(contract.ladder(date).rows()),
+        lot=contract.lot_fraction(),
         under_id=con_id_of(SEC_TYPES[known.kind], under) if sec_type == "OPT" and known else 0,
         under_symbol=under if sec_type == "OPT" else "",
     )

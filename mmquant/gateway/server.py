@@ -73,7 +73,7 @@ class Gateway:
         self.internal_errors = 0
         self.reference = Reference(market.contracts, market.date)
         self.market = market
-        self.floor = Floor(market, self._publish, self._answer)
+        self.floor = Floor(market, self._publish, lambda row: self.orders.venue.on_answer(row))
         self.faults = Faults(self.settings.faults, self)
         self.accounts = Accounts(self)
         self.account_desk = AccountDesk(self)
@@ -288,9 +288,6 @@ class Gateway:
     def _publish(self, rows: np.ndarray) -> None:
         self.history.note(rows)
         self.quotes.publish(rows)
-
-    def _answer(self, row: np.void) -> None:
-        self.orders.venue.on_answer(row)
 
 
 def _is_loopback(host: str) -> bool:

@@ -31,7 +31,7 @@ def test_at_full_speed_it_waits_for_clients(open_gateway, connect) -> None:
     assert gateway.gateway.floor.now == START_NS
     client = connect(gateway)
     client.send(97, 2, *STOCK, "BidAsk", 0, False)
-    client.until(99, lambda f: int(f[3]) > START_NS // SECOND + 600)
+    client.until(99, lambda f: int(f[3]) > START_NS // SECOND + 60)
     client.place(1, kind="MKT")
     assert client.until(3, lambda f: f[2] == "Filled")
 
@@ -40,7 +40,7 @@ def test_at_full_speed_a_client_that_does_not_read_is_sent_away(
     open_gateway, connect, monkeypatch
 ) -> None:
     monkeypatch.setattr(server, "PATIENCE_S", 0.3)
-    gateway = open_gateway(market=SyntheticMarket(7, START_NS, rate_scale=50.0), speed="max")
+    gateway = open_gateway(market=SyntheticMarket(7, START_NS, rate_scale=200.0), speed="max")
     deaf, reader = connect(gateway, client_id=1), connect(gateway, client_id=2)
     for client in (deaf, reader):
         client.send(10, 5, 1, *STOCK, 10, True, "")
@@ -52,7 +52,7 @@ def test_at_full_speed_a_client_that_does_not_read_is_sent_away(
 
 def test_what_a_client_leaves_unread_is_bounded(open_gateway, connect, monkeypatch) -> None:
     monkeypatch.setattr(session, "MAX_UNSENT", 1 << 20)
-    gateway = open_gateway(market=SyntheticMarket(7, START_NS, rate_scale=50.0))
+    gateway = open_gateway(market=SyntheticMarket(7, START_NS, rate_scale=400.0))
     deaf = connect(gateway)
     deaf.send(10, 5, 1, *STOCK, 20, True, "")
     for _ in range(400):
