@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,22 @@ from mmquant.core.market_feed import DEPTH_ROW, HALTED, TOUCH, TRADE
 from mmquant.gateway.combo_quotes import ComboQuotes
 from mmquant.gateway.depth import DUPLICATE, DepthDesk
 from mmquant.gateway.greeks import Greeks
+from mmquant.gateway.lines import (
+    ASK,
+    ASK_SIZE,
+    BID,
+    BID_SIZE,
+    CLOSE,
+    DELAYED,
+    HIGH,
+    LAST,
+    LAST_SIZE,
+    LOW,
+    OPEN,
+    VOLUME,
+    Day,
+    Line,
+)
 from mmquant.gateway.listings import LETTERS, NO_SECURITY
 from mmquant.gateway.reference import ContractQuery, Listing
 from mmquant.gateway.session import Handler, Session
@@ -22,41 +37,10 @@ if TYPE_CHECKING:
 
 STOCK_NS, OPTION_NS = 250_000_000, 100_000_000
 """Time between two updates of a stock and of an option. [ns]"""
-BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, HIGH, LOW, VOLUME, CLOSE, OPEN = (
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14,
-)  # fmt: skip
-DELAYED = {BID: 66, ASK: 67, LAST: 68, BID_SIZE: 69, ASK_SIZE: 70, LAST_SIZE: 71, HIGH: 72,
-           LOW: 73, VOLUME: 74, CLOSE: 75, OPEN: 76}  # fmt: skip
 NOT_LIVE = "Requested market data is not subscribed.Displaying delayed market data."
 NOT_SUBSCRIBED = (
     "Requested market data is not subscribed.Check API status by selecting the Account menu"
 )
-
-
-@dataclass
-class Day:
-    """What a day of an instrument adds up to."""
-
-    last: float = 0.0
-    last_size: float = 0.0
-    last_s: int = 0
-    high: float = 0.0
-    low: float = 0.0
-    open: float = 0.0
-    close: float = 0.0
-    volume: float = 0.0
-    turnover: float = 0.0
-
-
-@dataclass
-class Line:
-    """One client's line of market data; ``told`` is what it knows, by tick type."""
-
-    session: Session
-    req_id: int
-    listing: Listing
-    generic: frozenset[str]
-    told: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 class QuoteDesk:
@@ -124,6 +108,14 @@ class QuoteDesk:
         for line in self._lines.values():
             self._tell(line)
         self.depth.refresh()
+
+    def delay(self, on: bool) -> None:
+        """All lines get delayed data from now on, or live ones again, and are told so."""
+        self.delayed = on
+        for session, req_id in self._lines:
+            session.send(58, 1, req_id, 3 if on else 1)
+        if not on:
+            self.refresh()
 
     def tell_lines(self, code: int, text: str) -> None:
         """Tell every line of an error."""
