@@ -239,12 +239,13 @@ class Orders:
 
     def _confirm(self, mine: Tracked, terms: tuple[int, int]) -> None:
         mine.acknowledged = True
-        if mine.told == terms or mine.ended:
+        if mine.told == terms:
             return
         if terms == (mine.tick, mine.lots):
             mine.modifying = False
         mine.told = terms
-        self._tell(OrderEvent.CONFIRM, mine, Reason.NONE, terms)
+        if not mine.ended:
+            self._tell(OrderEvent.CONFIRM, mine, Reason.NONE, terms)
 
     def _accept(self, mine: Tracked, terms: tuple[int, int]) -> None:
         if not mine.acknowledged and not mine.ended:
@@ -258,7 +259,7 @@ class Orders:
         self._tell(event, mine, why, (mine.tick, left))
 
     def _how_it_ended(self, mine: Tracked, status: str) -> tuple[OrderEvent, Reason]:
-        """Of an end that nobody asked for, CANCEL_ACK makes the local half ask whether it is true."""
+        """Of an end that nobody asked for, CANCEL_ACK makes the local half ask if it is true."""
         late = self._out.clock.now() + END_GRACE_NS
         if mine.tif == TimeInForce.FOK and not mine.cancelling:
             return OrderEvent.EXPIRE, Reason.NOT_ALL_AVAILABLE

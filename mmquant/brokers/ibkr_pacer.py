@@ -54,10 +54,7 @@ class Pacer:
 
     def drop(self, key: Hashable) -> bool:
         """Take back a message that still waits. Returns whether there was one."""
-        for queue in self._waiting:
-            if queue.pop(key, None) is not None:
-                return True
-        return False
+        return any(queue.pop(key, None) is not None for queue in self._waiting)
 
     def clear(self) -> None:
         """Take back all that waits."""

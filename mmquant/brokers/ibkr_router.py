@@ -189,7 +189,7 @@ class Router:
         line = self._feed.lines.get(req_id)
         what = says(code)
         log.log(
-            logging.INFO if what is Says.INFORMATION else logging.WARNING,
+            logging.INFO if what in (Says.INFORMATION, Says.ENDED) else logging.WARNING,
             "%s of %s: %s", code, req_id, text,
         )  # fmt: skip
         if what is Says.TOO_FAST:
@@ -230,7 +230,7 @@ class Router:
             if self._began and not self.up and self._link.is_up:
                 self._come_up(data_lost=what is Says.LINK_BACK_WITHOUT_DATA)
         elif what is Says.FARM_DOWN or code in FARM_OK:
-            self._feed.farm(text.rpartition(":")[0].rpartition(":")[2], what is Says.FARM_DOWN)
+            self._feed.farm(text.rstrip(":").rpartition(":")[2], what is Says.FARM_DOWN)
         elif what is Says.NO_LIVE_DATA:
             for inst in range(len(self._feed.cells)):
                 self._feed.not_live(inst)
