@@ -1,0 +1,300 @@
+"""The gateway: a simulated exchange behind the TWS protocol, in one thread of asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import logging
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from mmquant.errors import UsageError
+from mmquant.gateway.accounts import Accounts
+from mmquant.gateway.faults import FaultPlan
+from mmquant.gateway.floor import Floor
+from mmquant.gateway.history import History
+from mmquant.gateway.listings import ReferenceDesk
+from mmquant.gateway.market import Market
+from mmquant.gateway.orders import OrderDesk
+from mmquant.gateway.quotes import QuoteDesk
+from mmquant.gateway.reference import Reference
+from mmquant.gateway.session import Handler, Session
+from mmquant.gateway.wire import Fields, WireError
+
+log = logging.getLogger(__name__)
+NEW_YORK = ZoneInfo("America/New_York")
+MAX_CLIENTS = 32
+GREETING_S = 10.0
+"""A connection that has not started its API by then is closed. [s]"""
+SLICE_NS = 20_000_000
+"""How far the market runs at full speed before the clients are served."""
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """What a gateway is asked for. ``messages_per_s`` 0 means no limit.
+
+    ``speed``: ``1x`` by the wall clock, ``max`` as fast as clients take it, ``step`` only when
+    ``Gateway.advance`` is called. ``quirks`` is the seed of what differs from order to order at
+    Interactive Brokers (order of messages, repeated statuses, late commissions); None: nothing.
+    """
+
+    speed: str = "1x"
+    account: str = "DU1234567"
+    cash: float = 1_000_000.0
+    plan: str = "ibkr_tiered"
+    messages_per_s: int = 50
+    lines: int = 100
+    quirks: int | None = 1
+    master_client: int | None = None
+    depth_books: int = 3
+    faults: FaultPlan = field(default_factory=FaultPlan)
+
+    def __post_init__(self) -> None:
+        if self.speed not in ("1x", "max", "step"):
+            raise UsageError(f"speed is {self.speed!r}", fix="use 1x or max")
+
+
+class Gateway:
+    """All clients and desks around one exchange."""
+
+    def __init__(self, market: Market, settings: GatewaySettings | None = None) -> None:
+        self.settings = settings or GatewaySettings()
+        self.sessions: set[Session] = set()
+        self.dirty: set[Session] = set()
+        self.pace_violations = 0
+        self.internal_errors = 0
+        self.faults = self.settings.faults
+        self.reference = Reference(market.contracts, market.date)
+        self.market = market
+        self.floor = Floor(market, self._publish, self._answer)
+        self.accounts = Accounts(self)
+        self.history = History(self)
+        self.quotes = QuoteDesk(self)
+        self.orders = OrderDesk(self)
+        self._handlers: dict[int, Handler] = {}
+        for desk in (ReferenceDesk(self), self.accounts, self.history, self.quotes, self.orders):
+            self._handlers |= desk.handlers()
+        self._handlers |= {8: self._next_ids, 49: self._current_time, 17: self._managed}
+        self._handlers |= {14: _nothing, 12: _nothing, 13: _nothing, 15: self._auto_bind}
+        self._server: asyncio.Server | None = None
+        self._origin_ns = market.start_ns
+        self._monotonic = time.monotonic_ns()
+        self._timer: asyncio.TimerHandle | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._busy = False
+        self.faults.attach(self)
+        self.floor.advance(market.start_ns)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        assert self._server is not None, "start the gateway first"
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1", *, public: bool = False) -> None:
+        """Listen. Raises UsageError for an address beyond this machine unless ``public``."""
+        if not public and not _is_loopback(host):
+            raise UsageError(
+                f"{host} can be reached from other machines, and the gateway has no passwords",
+                fix="use 127.0.0.1, or say --public",
+            )
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Session(self), host, port)
+        self._monotonic = time.monotonic_ns()
+        self._origin_ns = self.floor.now
+        if self.settings.speed == "1x":
+            self._tick()
+        elif self.settings.speed == "max":
+            self._runner = asyncio.create_task(self._race())
+
+    async def stop(self) -> None:
+        """Send all clients away and listen no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._runner is not None:
+            self._runner.cancel()
+        if self._server is not None:
+            self._server.close()
+        for session in list(self.sessions):
+            session.abort()
+        await asyncio.sleep(0)
+
+    def now(self) -> int:
+        """The market's time. [ns since the epoch]"""
+        if self.settings.speed != "1x":
+            return self.floor.now
+        passed = time.monotonic_ns() - self._monotonic
+        return max(self.floor.now, self._origin_ns + passed)
+
+    def advance(self, until: int) -> None:
+        """Let the market live up to a time, and send what it brings."""
+        self.floor.advance(until)
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand over all messages that are queued."""
+        while self.dirty:
+            self.dirty.pop().flush()
+
+    def note(self, what: str) -> None:
+        """Say something to whoever runs the gateway."""
+        log.warning(what)
+
+    def clock_text(self) -> str:
+        """The time as the handshake has it."""
+        return _eastern(self.now()).strftime("%Y%m%d %H:%M:%S EST")
+
+    def clients(self) -> list[Session]:
+        """Sessions that have started, in order of their ids."""
+        started = [one for one in self.sessions if one.started]
+        return sorted(started, key=lambda one: one.client_id or 0)
+
+    def opened(self, session: Session) -> None:
+        """A connection is there; too many are sent away."""
+        if len(self.sessions) >= 2 * MAX_CLIENTS:
+            session.abort()
+            return
+        self.sessions.add(session)
+        loop = asyncio.get_running_loop()
+        loop.call_later(GREETING_S, lambda: None if session.started else session.abort())
+
+    def started(self, session: Session) -> None:
+        """A client has started its API: greet it, or send it away."""
+        others = [one for one in self.clients() if one is not session]
+        if any(one.client_id == session.client_id for one in others):
+            session.error(-1, 326, "Unable to connect as the client id is already in use")
+            session.close()
+            return
+        if len(others) >= MAX_CLIENTS:
+            session.error(-1, 507, f"No more than {MAX_CLIENTS} clients can be connected")
+            session.close()
+            return
+        session.send(15, 1, self.settings.account)
+        session.send(9, 1, self.orders.next_id(session.client_id or 0))
+        self.faults.say_farms(session)
+        self._wake.set()
+
+    def closed(self, session: Session) -> None:
+        """A client is gone; its orders stay."""
+        self.sessions.discard(session)
+        self.dirty.discard(session)
+        self.quotes.forget(session)
+        self.accounts.forget(session)
+        self.history.forget(session)
+
+    def resumed(self) -> None:
+        """A client reads again."""
+        self._wake.set()
+
+    def serve(self, session: Session, kind: int, fields: Fields) -> None:
+        """Answer one request at the market's time of its arrival."""
+        handler = self._handlers.get(kind)
+        if handler is None:
+            session.error(-1, 505, f"Fatal Error: Unknown message id {kind}")
+            return
+        if self.settings.speed == "1x":
+            self.floor.advance(self.now())
+        if not self.faults.incoming(session, kind):
+            return
+        try:
+            handler(session, fields)
+        except WireError:
+            raise
+        except Exception:
+            self.internal_errors += 1
+            log.exception("request %s of client %s failed", kind, session.client_id)
+            session.error(-1, 322, f"Error processing request {kind}: internal error")
+
+    def _tick(self) -> None:
+        """Bring the market up to now, and come back when something is due."""
+        self.advance(self.now())
+        due = self.floor.next_due() - self.now()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(min(max(due / 1e9, 0.0002), 0.05), self._tick)
+
+    async def _race(self) -> None:
+        """Run the market as fast as all clients read; without one it stands still."""
+        while True:
+            if not any(one.started for one in self.sessions):
+                self._wake.clear()
+                await self._wake.wait()
+            while any(one.paused for one in self.sessions):
+                self._wake.clear()
+                await self._wake.wait()
+            if self.floor.ended and self.floor.next_due() >= 2**62:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            self.advance(min(max(self.floor.next_due(), self.floor.now) + SLICE_NS, 2**62))
+            await asyncio.sleep(0)
+
+    def _publish(self, rows: np.ndarray) -> None:
+        self.history.note(rows)
+        self.quotes.publish(rows)
+
+    def _answer(self, row: np.void) -> None:
+        self.orders.on_answer(row)
+
+    def _next_ids(self, session: Session, fields: Fields) -> None:
+        session.send(9, 1, self.orders.next_id(session.client_id or 0))
+
+    def _current_time(self, session: Session, fields: Fields) -> None:
+        session.send(49, 1, self.now() // 1_000_000_000)
+
+    def _managed(self, session: Session, fields: Fields) -> None:
+        session.send(15, 1, self.settings.account)
+
+    def _auto_bind(self, session: Session, fields: Fields) -> None:
+        fields.skip(1)
+        session.auto_bind = fields.flag()
+        if session.auto_bind and session.client_id != 0:
+            session.error(-1, 327, "Only the default client (0) can auto bind orders")
+
+
+async def serve_forever(
+    market: Market,
+    settings: GatewaySettings,
+    *,
+    host: str,
+    port: int,
+    public: bool,
+    ready: Callable[[int], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM; ``ready`` is called with the port."""
+    gateway = Gateway(market, settings)
+    await gateway.start(port, host, public=public)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(name, stopped.set)
+        except NotImplementedError:  # Windows
+            break
+    ready(gateway.port)
+    await stopped.wait()
+    await gateway.stop()
+
+
+def _eastern(ns: int) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(ns // 1_000_000_000, NEW_YORK)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _nothing(session: Session, fields: Fields) -> None:
+    """Requests that need no answer."""
