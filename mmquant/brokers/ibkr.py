@@ -24,9 +24,10 @@ from mmquant.brokers.ibkr_router import Router
 from mmquant.brokers.ibkr_rows import Grid, Outbox
 from mmquant.brokers.ibkr_streams import Streams
 from mmquant.data.contracts import Contract
-from mmquant.errors import UsageError
+from mmquant.errors import MMQuantError, UsageError
 
 DEPTH_ROWS = 10
+WAIT_NS, MOST_WAITS = 50_000_000, 2_000
 
 
 class IBKRBroker:
@@ -125,9 +126,10 @@ class IBKRBroker:
                 self.executions.by_contract[traded.ib.conId] = inst
         kept = None if self._opening is None else Opening.load(self._opening)
         if kept is None:
-            self.truth.opened = self._begin_with
-        else:
-            self.executions.open_with(kept)
+            kept = self._holdings()
+            if self._opening is not None:
+                kept.save(self._opening)
+        self.executions.open_with(kept)
         self._start_ts = self.clock.stamp()
         self.requests.allowed = self.router.is_up
         self.router.begin()
@@ -195,8 +197,20 @@ class IBKRBroker:
             due += [self.truth.next_ts(), self.streams.next_ts()]
         return min(due)
 
-    def _begin_with(self, opening: Opening) -> None:
-        """The run begins: keep what the account holds, and tell it."""
-        if self._opening is not None:
-            opening.save(self._opening)
-        self.executions.open_with(opening)
+    def _holdings(self) -> Opening:
+        """What the account holds now. Raises MMQuantError where the broker does not tell it all."""
+        found: list[Opening] = []
+        self.truth.ask_holdings(found.append)
+        for _ in range(MOST_WAITS):
+            now = self.clock.now()
+            self.truth.step(now)
+            self.link.flush(now)
+            if found:
+                return found[0]
+            if not self.link.is_up or not self.truth.asks:
+                break
+            self.link.wait(now + WAIT_NS)
+        raise MMQuantError(
+            "the broker did not tell what the account holds",
+            fix="try again; in TWS, see that the API is not read-only",
+        )

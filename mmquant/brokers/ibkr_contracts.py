@@ -50,6 +50,13 @@ class Traded:
     """Number of its market rule, which says its ticks; 0: unknown."""
 
 
+def root_of(contract: Contract) -> str:
+    """IBKR's symbol: of an option named by its 21 characters (OSI), the underlying's."""
+    if contract.kind in OPTION_KINDS and len(contract.symbol) == 21:
+        return contract.symbol[:6].rstrip()
+    return contract.symbol
+
+
 def ib_contract_of(contract: Contract, trading_class: str = "") -> IBContract:
     """The contract to ask for. ``venue`` is IBKR's name of an exchange, or SMART.
 
@@ -66,8 +73,9 @@ def ib_contract_of(contract: Contract, trading_class: str = "") -> IBContract:
             fix=f"use one of {', '.join(SEC_TYPES)}, or give its legs",
         )
     found = IBContract(
-        secType=kind, symbol=contract.symbol, exchange=contract.venue, currency=contract.currency
-    )
+        secType=kind, symbol=root_of(contract), exchange=contract.venue,
+        currency=contract.currency,
+    )  # fmt: skip
     if contract.kind in OPTION_KINDS:
         found.lastTradeDateOrContractMonth = contract.expiry.replace("-", "")
         found.strike, found.right = contract.strike or 0.0, contract.right
@@ -107,7 +115,7 @@ def match_details(contract: Contract, found: Sequence[ContractDetails]) -> Trade
     """
     kept = [(d, d.contract) for d in found if d.contract is not None]
     if len(kept) > 1:
-        usual = [(d, ib) for d, ib in kept if ib.tradingClass == contract.symbol]
+        usual = [(d, ib) for d, ib in kept if ib.tradingClass == root_of(contract)]
         kept = usual or kept
     if len(kept) != 1:
         raise DataError(

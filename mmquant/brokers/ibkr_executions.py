@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -189,12 +188,9 @@ class Executions:
         return self._grids[inst].lots(size)
 
     def price_of_held(self, con_id: int, cost: float) -> float:
-        """What a held contract is taken in at: its mid, or else its average cost. [currency]"""
+        """Price of a held contract by its average cost, which has the multiplier in it."""
         inst = self.by_contract.get(con_id, -1)
-        if inst < 0:
-            return cost
-        mid = self._mid_of(inst)
-        return mid if isfinite(mid) else cost / self._multipliers[inst]
+        return cost if inst < 0 else cost / self._multipliers[inst]
 
     def position(self, inst: int, held: Mapping[int, float]) -> int:
         """The broker's position of an instrument, by what it holds of each contract. [lots]

@@ -22,6 +22,7 @@ from mmquant.brokers.ibkr_contracts import (
     ladder_of,
     match_details,
     nearest,
+    root_of,
     rule_of,
 )
 from mmquant.brokers.ibkr_link import Link
@@ -192,7 +193,7 @@ def _group(contract: Contract) -> tuple[Any, ...]:
     if contract.kind not in OPTION_KINDS:
         return (contract.id,)
     c = contract
-    return (c.kind, c.symbol, c.venue, c.currency, c.expiry, c.right, c.multiplier)
+    return (c.kind, root_of(c), c.venue, c.currency, c.expiry, c.right, c.multiplier)
 
 
 def _of_strike(contract: Contract, details: Sequence[ContractDetails]) -> list[ContractDetails]:

@@ -50,14 +50,28 @@ class Truth:
         self._held: dict[int, float] = {}
         self._costs: dict[int, float] = {}
         self._count = self._looks = self._request = 0
-        self.opened: Callable[[Opening], None] | None = None
-        """Called once, with what the account holds, before the first answer is told."""
+        self._opened: Callable[[Opening], None] | None = None
         self.done = 0
         """Whole answers so far to questions for everything."""
 
     def ask(self, order_id: int) -> None:
         """Ask what became of an order, or (ALL) of everything."""
         self._next.add(order_id)
+
+    def ask_holdings(self, opened: Callable[[Opening], None]) -> None:
+        """Ask what the account holds, before anything is traded."""
+        self._opened = opened
+        self._next.add(ALL)
+
+    @property
+    def asks(self) -> bool:
+        """Whether an answer is waited for."""
+        return bool(self._step)
+
+    @property
+    def opening(self) -> bool:
+        """Whether it is still to be told what the account holds."""
+        return self._opened is not None
 
     def forget(self) -> None:
         """The link is lost, and with it all answers."""
@@ -75,7 +89,7 @@ class Truth:
             self._deadline, self._began = now + PATIENCE_NS, now
             self._open.clear()
             self._others.clear()
-            if self.opened is not None:
+            if self.opening:
                 self._executions.before_opening = set()
             self._go("orders", self._link.client.reqAllOpenOrders)
 
@@ -116,7 +130,7 @@ class Truth:
         """All executions were told."""
         if self._step != "executions" or request != self._request:
             return
-        if ALL in self._asked or self.opened is not None:
+        if ALL in self._asked:
             self._looks = 0
             self._ask_positions()
         else:
@@ -150,8 +164,14 @@ class Truth:
     # What is told.
 
     def _finish(self) -> None:
-        if self.opened is not None:
-            self._open_account()
+        if self._opened is not None:
+            self._open_account(self._opened)
+        else:
+            self._tell_all()
+        self._asked.clear()
+        self._step, self._deadline = "", NEVER
+
+    def _tell_all(self) -> None:
         everything = ALL in self._asked
         wanted = {o.order_id for o in self._orders if not o.ended} if everything else set()
         for order_id in sorted(wanted | self._open | self._asked - {ALL}):
@@ -163,17 +183,13 @@ class Truth:
                 self._out.put(int(MsgKind.POSITION), inst=inst, lots=lots)
             self._out.session(Session.RESYNCED)
             self.done += 1
-        self._asked.clear()
-        self._step, self._deadline = "", NEVER
 
-    def _open_account(self) -> None:
+    def _open_account(self, opened: Callable[[Opening], None]) -> None:
         known = self._executions.before_opening or set()
-        self._executions.before_opening = None
-        opened, self.opened = self.opened, None
-        if opened is not None:
-            price = self._executions.price_of_held
-            held = {c: (s, price(c, self._costs[c])) for c, s in self._held.items() if s}
-            opened(Opening(held, known))
+        self._executions.before_opening, self._opened = None, None
+        price = self._executions.price_of_held
+        opened(Opening({c: (s, price(c, self._costs[c])) for c, s in self._held.items() if s},
+                       known))  # fmt: skip
 
     def _tell(self, order_id: int, asked: bool) -> None:
         mine = self._orders.get(order_id)

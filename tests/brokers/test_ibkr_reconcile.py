@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from mmquant.core.dtypes import ActionKind
@@ -181,25 +179,21 @@ def test_two_questions_are_asked_one_after_the_other_and_all_are_answered() -> N
     assert answer(wire, open_order(n, 17))[-1] == ("RESYNCED", -1)
 
 
-def test_what_the_account_holds_when_the_run_begins_is_booked_once(tmp_path: Path) -> None:
-    path = tmp_path / "opening.json"
-    wire = Wire(opening=path)
-    wire.broker.truth.opened = wire.broker._begin_with
-    ask(wire)
+def test_what_the_account_holds_when_the_run_begins_is_asked_for_and_not_told_as_news() -> None:
+    wire = Wire()
+    found: list = []
+    wire.requests()
+    wire.broker.truth.ask_holdings(found.append)
+    wire.heard()
     old = (0, 0, {"ref": "someone", "exec_id": "old.01", "lots": 70})
-    told = answer(wire, fills=(old,), held=(position(70, cost=50.25),))
-    assert told == [
-        ("EXECUTION", 0, 5_025, 70, "NONE"), ("POSITION", 0, 0, 0, 70), ("RESYNCED", -1),
-    ]  # fmt: skip
-    again = Wire(opening=path)
-    from mmquant.brokers.ibkr_executions import Opening
-
-    kept = Opening.load(path)
-    assert kept is not None and kept.positions == {CON_ID: (70.0, 50.25)}
-    again.broker.executions.open_with(kept)
-    ask(again)
-    assert [e[0] for e in answer(again, fills=(old,), held=(position(70),))] == [
-        "POSITION", "RESYNCED",
+    assert answer(wire, fills=(old,), held=(position(70, cost=50.25),)) == []
+    (opening,) = found
+    assert opening.positions == {CON_ID: (70.0, 50.25)} and opening.executions == {"old.01"}
+    wire.broker.executions.open_with(opening)
+    assert wire.events() == [("EXECUTION", 0, 5_025, 70, "NONE")]
+    ask(wire)
+    assert answer(wire, fills=(old,), held=(position(70),)) == [
+        ("POSITION", 0, 0, 0, 70), ("RESYNCED", -1),
     ]  # fmt: skip
 
 
