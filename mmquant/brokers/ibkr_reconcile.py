@@ -173,8 +173,12 @@ class Truth:
 
     def _tell_all(self) -> None:
         everything = ALL in self._asked
-        wanted = {o.order_id for o in self._orders if not o.ended} if everything else set()
-        for order_id in sorted(wanted | self._open | self._asked - {ALL}):
+        wanted = {
+            order.order_id
+            for order in self._orders
+            if (order.order_id in self._open if order.ended else everything)
+        }
+        for order_id in sorted(wanted | self._asked - {ALL}):
             self._tell(order_id, order_id in self._asked)
         if everything:
             self._tell_others()

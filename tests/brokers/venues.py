@@ -54,7 +54,7 @@ class Row(NamedTuple):
 
 
 class Told(NamedTuple):
-    """An order event without its time: what both brokers must say alike."""
+    """An order event without its time, but with the step of the script that it came in."""
 
     event: str
     order: int
@@ -65,6 +65,7 @@ class Told(NamedTuple):
     reason: str
     price: float
     liquidity: int
+    step: int
 
 
 def stock(id: int = 0, symbol: str = "AAPL", venue: str = "SMART") -> Contract:
@@ -131,6 +132,7 @@ class Venue:
     fees: dict[int, float] = field(default_factory=dict)
     rows: list[Any] = field(default_factory=list)
     done: int = 0
+    step: int = 0
 
     def act(self, kind: ActionKind, order_id: int = 0, **fields: Any) -> None:
         raise NotImplementedError
@@ -171,7 +173,7 @@ class Venue:
                 event.name, int(row["order_id"]), int(row["inst"]), int(row["side"]),
                 int(row["tick"]), int(row["lots"]), Reason(int(row["reason"])).name,
                 round(float(row["price"]), 9) if np.isfinite(row["price"]) else 0.0,
-                int(row["liquidity"]),
+                int(row["liquidity"]), self.step,
             )
         )  # fmt: skip
 
@@ -196,6 +198,7 @@ class SimVenue(Venue):
         self.broker.send(action(kind, order_id, self.now, **fields), 1, self.now)
 
     def advance(self, ms: float) -> None:
+        self.step += 1
         self.now += round(ms * MS)
         while (block := self.broker.next_message(self.now)) is not None:
             self.take(block)
@@ -248,11 +251,14 @@ class WireVenue(Venue):
         return broker
 
     def act(self, kind: ActionKind, order_id: int = 0, **fields: Any) -> None:
+        self.step += 1
         self.broker.send(action(kind, order_id, self.now, **fields), 1, self.now)
         self.settle()
+        self.step -= 1
 
     def advance(self, ms: float) -> None:
         self.now += round(ms * MS)
+        self.step += 1
         self.gateway.advance(max(self.now, self.gateway.floor.now))
         self.settle()
 
