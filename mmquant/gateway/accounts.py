@@ -180,7 +180,7 @@ class Accounts:
         self._multi = {key for key in self._multi if key[0] is not session}
         for table in (self._summaries, self._pnl):
             for key in [key for key in table if key[0] is session]:
-                del table[key]  # type: ignore[attr-defined]
+                del table[key]
 
     def _all_positions(self, session: Session, fields: Fields) -> None:
         self._positions.add(session)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
 TICKS = {"Last": 1, "AllLast": 2, "BidAsk": 3, "MidPoint": 4}
+DUPLICATE = "Error processing request.-'bW' : cause - Duplicate ticker id"
 TICK_SHARE = 0.05
 """Part of the market data lines that may be tick-by-tick streams."""
 Row = tuple[int, int, int, float, int, int, int, int, int]
@@ -151,9 +152,7 @@ class DepthDesk:
         most = self._gateway.settings.depth_books
         mine = [key for key in self._books if key[0] is session]
         if (session, req_id) in self._books:
-            session.error(
-                req_id, 322, "Error processing request.-'bW' : cause - Duplicate ticker id"
-            )
+            session.error(req_id, 322, DUPLICATE)
         elif len(mine) >= most:
             text = f"Max number ({most}) of market depth requests has been reached"
             session.error(req_id, 309, text)
@@ -212,9 +211,7 @@ class DepthDesk:
             return
         most = max(1, int(TICK_SHARE * self._gateway.settings.lines))
         if (session, req_id) in self._streams:
-            session.error(
-                req_id, 322, "Error processing request.-'bW' : cause - Duplicate ticker id"
-            )
+            session.error(req_id, 322, DUPLICATE)
         elif kind == 0:
             session.error(req_id, 321, "Error validating request: unknown tick-by-tick type")
         elif listing.is_option:

@@ -1,4 +1,4 @@
-"""Replies on contracts: details, option parameters, market rules, depth venues, matching symbols."""
+"""Replies on contracts: details, option parameters, market rules, venues, matching symbols."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from mmquant.core.black import spot_many
 from mmquant.core.dtypes import RowKind
 from mmquant.core.engine import Tape
 from mmquant.core.option_rows import DELTA, GAMMA, PRICE, ROWS, THETA, VEGA
-from mmquant.data.contracts import Contract, stock_ladder
+from mmquant.data.contracts import Contract, Ladder
 from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
@@ -27,8 +27,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 YEAR_NS = 365.0 * 86_400e9
 BATCH = 2_048
 """Events of the stock that are simulated in one go: some milliseconds of work."""
-STOCK_TICK = 19_000 + 9_900
-"""Tick of the first bid, 190.00 on a ladder whose first 10,000 ticks are below a dollar."""
+STOCK_TICK = 19_000
+"""Tick of the first bid: 190.00."""
 STRIKES = 21
 STRIKE_STEP = 2.5
 EXPIRY_DAYS = (30, 93)
@@ -130,7 +130,7 @@ class SyntheticMarket:
         self._level = 0.25
         self._quotes = np.zeros((2, len(options)), np.int64)
         self._sizes = np.zeros((2, len(options)), np.int64)
-        self._spot = 0.01 * (STOCK_TICK - 9_900)
+        self._spot = 0.01 * STOCK_TICK
 
     def volatility(self, inst: int, ts: int) -> float:
         """The surface as last quoted, at an option."""
@@ -227,7 +227,7 @@ class SyntheticMarket:
 
 def _contracts(symbol: str, expiries: Sequence[datetime.date]) -> list[Contract]:
     stock = Contract(
-        0, symbol, "equity", "ISLAND", settlement="physical", ladders=(stock_ladder(),)
+        0, symbol, "equity", "ISLAND", settlement="physical", ladders=(Ladder.flat("0.01"),)
     )
     found = [stock]
     middle = 190.0
@@ -301,5 +301,5 @@ def _mids(rows: np.ndarray) -> np.ndarray:
     """A stand-in for the mid after each row: the last price that traded. [currency]"""
     traded = rows["kind"] == int(RowKind.TRADE)
     at = np.maximum.accumulate(np.where(traded, np.arange(len(rows)), -1))
-    price = 0.01 * (rows["tick"].astype(np.float64) - 9_900)
+    price = 0.01 * rows["tick"].astype(np.float64)
     return np.where(at >= 0, price[np.maximum(at, 0)], np.nan)

@@ -84,7 +84,7 @@ class OrderSpec:
 
 
 def read_named(fields: Fields, names: str, into: dict[str, Any]) -> None:
-    """Read fields by name: ``:f`` a decimal, ``:i`` whole, ``:u`` whole or not set, ``:b`` a flag."""
+    """Read by name: ``:f`` a decimal, ``:i`` whole, ``:u`` whole or not set, ``:b`` a flag."""
     for name in names.split():
         name, _, kind = name.partition(":")
         if kind == "f":

@@ -42,8 +42,8 @@ class Quirk:
             return cls()
         rng = random.Random(f"{seed}:{number}")
         late = rng.choice((0, 0, 0, 1_000_000, 50_000_000, 1_500_000_000))
-        flags = [rng.random() < share for share in (0.5, 0.5, 0.2, 0.5)]
-        return cls(*flags, late)
+        first, second, third, fourth = (rng.random() < x for x in (0.5, 0.5, 0.2, 0.5))
+        return cls(first, second, third, fourth, late)
 
 
 @dataclass(eq=False)

@@ -158,7 +158,8 @@ class OrderDesk:
     def ask(self, kind: ActionKind, order: Order, **fields: int) -> list[np.void]:
         """Send a request for an order to the exchange; returns what it answered at once."""
         assert order.listing is not None
-        self._answers = answers = []
+        answers: list[np.void] = []
+        self._answers = answers
         try:
             self._gateway.floor.request(
                 kind,

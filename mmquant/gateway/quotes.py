@@ -9,7 +9,7 @@ import numpy as np
 
 from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.market_feed import DEPTH_ROW, HALTED, TOUCH, TRADE
-from mmquant.gateway.depth import DepthDesk
+from mmquant.gateway.depth import DUPLICATE, DepthDesk
 from mmquant.gateway.greeks import Greeks
 from mmquant.gateway.listings import LETTERS, NO_SECURITY
 from mmquant.gateway.reference import ContractQuery, Listing
@@ -134,9 +134,7 @@ class QuoteDesk:
         if listing is None:
             return
         if (session, req_id) in self._lines:
-            session.error(
-                req_id, 322, "Error processing request.-'bW' : cause - Duplicate ticker id"
-            )
+            session.error(req_id, 322, DUPLICATE)
             return
         if len(self._lines) >= self._gateway.settings.lines and not snapshot:
             session.error(req_id, 101, "Max number of tickers has been reached")

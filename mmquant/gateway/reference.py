@@ -1,4 +1,4 @@
-"""What can be traded: contracts with their ids, market rules, option chains, and how to find them."""
+"""What can be traded: contracts with their ids, market rules and chains, and how to find them."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def _listing(contract: Contract, date: str, rule_id: int, stocks: dict[str, Cont
     elif contract.multiplier != 1.0:
         multiplier = f"{contract.multiplier:g}"
     venue = contract.venue or "SMART"
-    exchanges = STOCK_EXCHANGES if sec_type == "STK" else OPTION_EXCHANGES
+    exchanges: tuple[str, ...] = STOCK_EXCHANGES if sec_type == "STK" else OPTION_EXCHANGES
     if sec_type not in ("STK", "OPT"):
         exchanges = (venue,)
     elif venue not in exchanges and venue != "SIM":

@@ -82,7 +82,8 @@ class Gateway:
         for desk in (ReferenceDesk(self), self.accounts, self.history, self.quotes, self.orders):
             self._handlers |= desk.handlers()
         self._handlers |= {8: self._next_ids, 49: self._current_time, 17: self._managed}
-        self._handlers |= {14: _nothing, 12: _nothing, 13: _nothing, 15: self._auto_bind}
+        self._handlers |= dict.fromkeys((12, 13, 14, 90), _nothing)
+        self._handlers |= {15: self._auto_bind, 80: self._families, 104: self._user}
         self._server: asyncio.Server | None = None
         self._origin_ns = market.start_ns
         self._monotonic = time.monotonic_ns()
@@ -251,6 +252,12 @@ class Gateway:
 
     def _managed(self, session: Session, fields: Fields) -> None:
         session.send(15, 1, self.settings.account)
+
+    def _families(self, session: Session, fields: Fields) -> None:
+        session.send(78, 1, self.settings.account, "")
+
+    def _user(self, session: Session, fields: Fields) -> None:
+        session.send(107, fields.whole(), "")
 
     def _auto_bind(self, session: Session, fields: Fields) -> None:
         fields.skip(1)
