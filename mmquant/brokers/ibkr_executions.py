@@ -98,11 +98,13 @@ class Executions:
         self.combos: dict[int, Mapping[int, int]] = {}
         """Of instruments that are combinations: ratio of each leg, by its contract's number."""
         self.opening = Opening()
-        self.notes: list[str] = []
+        self.notes: set[str] = set()
+        """What could not be booked, and why."""
         self.count = 0
         self.before_opening: set[str] | None = None
         """While not None, executions are of the time before the run, and only noted here."""
         self._told: dict[int, Told] = {}
+        self._fees: dict[int, tuple[int, float]] = {}
 
     def details(self, contract: Any, execution: Any) -> None:
         """An execution, live or as an answer; told unless it was."""
@@ -153,16 +155,20 @@ class Executions:
         if not abs(report.commission) < UNSET:
             return
         number, revision = execution_number(report.execId)
+        fee = (revision, float(report.commission))
+        if self._fees.get(number) == fee or self.before_opening is not None:
+            return
         told = self._told.get(number)
         inst = 0 if told is None else told.inst
         if report.currency and report.currency != self._currencies[inst] and told is not None:
-            self.notes.append(
-                f"commission of {report.execId} is in {report.currency}, not in "
-                f"{self._currencies[inst]}: not booked"
+            own = self._currencies[inst]
+            self.notes.add(
+                f"commission of {report.execId} is in {report.currency}, not in {own}: not booked"
             )
             return
+        self._fees[number] = fee
         self._out.put(
-            int(MsgKind.FEE), seq=number, reason=revision, price=float(report.commission),
+            int(MsgKind.FEE), seq=number, reason=revision, price=fee[1],
             inst=inst, order_id=0 if told is None else told.order_id,
         )  # fmt: skip
 

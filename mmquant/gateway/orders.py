@@ -216,8 +216,14 @@ class OrderDesk:
         )
         refused = [row for row in answers if row["event"] == OrderEvent.MODIFY_REJECT]
         if refused:
+            for row in answers:
+                if row["event"] != OrderEvent.MODIFY_REJECT:
+                    self._apply(old, row)
+            code, text = 201, "Order rejected - reason:the exchange refused it"
+            if not old.live:
+                code, text = 104, "Cannot modify a filled order."
             for session in self.of_client(old):
-                session.error(old.order_id, 201, "Order rejected - reason:the exchange refused it")
+                session.error(old.order_id, code, text)
             return
         ended = any(row["event"] == OrderEvent.CANCEL_ACK for row in answers)
         if not ended:

@@ -264,14 +264,20 @@ class WireVenue(Venue):
 
     def settle(self) -> None:
         """Let all bytes that are on their way arrive, and what they cause."""
+        while True:
+            self.drain()
+            block = self.broker.next_message(0)
+            if block is None:
+                return
+            self.take(block)
+
+    def drain(self) -> None:
+        """Let all bytes that are on their way arrive, without taking what they say."""
         idle = 0
         while idle < IDLE_PASSES:
             before = self.gateway_messages()
             self.broker.link.poll()
-            block = self.broker.next_message(0)
-            if block is not None:
-                self.take(block)
-            idle = 0 if block is not None or self.gateway_messages() != before else idle + 1
+            idle = 0 if self.gateway_messages() != before else idle + 1
 
     def gateway_messages(self) -> tuple[int, int]:
         client = self.broker.ib.client
