@@ -108,6 +108,13 @@ class IBKRBroker:
             where IBKR does not know a contract, or has other ticks for it.
         """
         self.link.open()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
         accounts = self.ib.client.getAccounts()
         if not self.account and len(accounts) == 1:
             self.account = self.requests.account = accounts[0]

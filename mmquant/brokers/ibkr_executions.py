@@ -100,6 +100,8 @@ class Executions:
         self.opening = Opening()
         self.notes: set[str] = set()
         """What could not be booked, and why."""
+        self.of_orders: dict[int, int] = {}
+        """Instrument of each order that was executed, whoever sent it in this run."""
         self.count = 0
         self.before_opening: set[str] | None = None
         """While not None, executions are of the time before the run, and only noted here."""
@@ -140,6 +142,8 @@ class Executions:
             event = OrderEvent.CORRECTION if lots else OrderEvent.BUST
         self._told[number] = Told(revision, inst, order_id, side * lots)
         self.count += 1
+        if order_id:
+            self.of_orders[order_id] = inst
         if mine is not None and lots != NO_LOTS:
             mine.executed[number] = lots
             mine.ended = mine.ended or mine.executed_lots >= mine.lots > 0

@@ -200,6 +200,9 @@ class Truth:
         if order_id in self._open and mine is not None:
             filled = mine.ended and mine.executed_lots >= mine.lots
             self._orders.found(mine, is_open=not filled)
+        elif mine is None and order_id in self._executions.of_orders:
+            inst = self._executions.of_orders[order_id]
+            self._out.order(OrderEvent.FOUND_CLOSED, order_id, inst)
         elif mine is None or not self._is_known(mine):
             if asked:
                 self._not_found(order_id, mine)

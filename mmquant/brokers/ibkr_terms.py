@@ -51,14 +51,16 @@ def ib_order(action: Any, grid: Grid, contract: IBContract, ends: datetime) -> I
         order.orderType, order.lmtPrice = "LMT", grid.price(tick)
     else:
         order.lmtPrice = grid.price(tick) if tick > 0 else 0.0
-        _peg(order, kind, int(action["offset"]) * grid.width(max(tick, 0)), contract)
+        _peg(order, kind, int(action["offset"]), grid.width(max(tick, 0)), contract)
     return order
 
 
 def ib_contract(action: Any, contract: IBContract) -> IBContract:
     """The contract an order goes to: a peg that IBKR works itself goes to its own venue."""
     kind = OrderType(int(action["order_type"]))
-    own = kind == OrderType.PEG_BEST or (kind == OrderType.PEG_MID and not _is_midprice(action))
+    own = kind == OrderType.PEG_BEST or (
+        kind == OrderType.PEG_MID and not _is_midprice(int(action["offset"]), contract)
+    )
     if not own or contract.exchange != SMART or contract.secType not in PEGS_AT:
         return contract
     routed = copy.copy(contract)
@@ -66,29 +68,27 @@ def ib_contract(action: Any, contract: IBContract) -> IBContract:
     return routed
 
 
-def _is_midprice(action: Any) -> bool:
+def _is_midprice(offset: int, contract: IBContract) -> bool:
     """Whether a peg to the mid can go by the smart router, which knows no offset from it."""
-    return action["order_type"] == OrderType.PEG_MID and action["offset"] == 0
+    return offset == 0 and contract.exchange == SMART and contract.secType == "STK"
 
 
-def _peg(order: IBOrder, kind: OrderType, offset: float, contract: IBContract) -> None:
+def _peg(order: IBOrder, kind: OrderType, ticks: int, step: float, contract: IBContract) -> None:
     """Type and offset of a peg, which betters the best price of its side, or leaves the mid."""
+    offset = ticks * step
     if kind == OrderType.PEG_PRIMARY:
         order.orderType, order.auxPrice = "REL", offset
+    elif kind == OrderType.PEG_MID and _is_midprice(ticks, contract):
+        order.orderType = "MIDPRICE"
     elif kind == OrderType.PEG_MID:
-        if offset == 0.0 and contract.exchange == SMART and contract.secType == "STK":
-            order.orderType = "MIDPRICE"
-            return
-        order.orderType = "PEG MID"
+        order.orderType, order.notHeld = "PEG MID", True
         order.midOffsetAtWhole = order.midOffsetAtHalf = offset
-        order.notHeld = True
     else:
-        order.orderType = "PEG BEST"
+        order.orderType, order.notHeld = "PEG BEST", True
         order.minTradeQty = order.minCompeteSize = MIN_PEG_SIZE
-        order.competeAgainstBestOffset = offset if offset else math.inf
-        if not offset:
+        order.competeAgainstBestOffset = offset if ticks else math.inf
+        if not ticks:
             order.midOffsetAtWhole = order.midOffsetAtHalf = 0.0
-        order.notHeld = True
 
 
 def cap_of(order: IBOrder, grid: Grid, sent_tick: int) -> int:
