@@ -12,6 +12,7 @@ from mmquant.core.book import ASK, BID, lots_at, next_ask, next_bid
 from mmquant.core.dtypes import NO_ASK, NO_BID, ROW_KIND
 from mmquant.core.engine import AT_ROW, exchange_step
 from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.matching import shown_within
 
 WATCH_ROWS = 20
 """Most rows a side that can be watched."""
@@ -158,6 +159,12 @@ def tell_row(exchange, tape, row, watch, out, n):
 def look(book, watch, inst, ts, out):
     """Tell what a watcher does not know yet of a book as it stands; returns how many rows."""
     return tell_book(book, watch, inst, ts, out, 0)
+
+
+@kernel
+def available(exchange, owner, inst, side, limit):
+    """Lots that an order of ``side`` of a set could take now at a tick or better."""
+    return shown_within(exchange, owner, inst, side, limit)
 
 
 @kernel

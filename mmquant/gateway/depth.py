@@ -126,6 +126,11 @@ class DepthDesk:
         for key in list(self._streams):
             self._drop_stream(key)
 
+    def refresh(self) -> None:
+        """Tell all books anew: rows that are known are changed, new ones inserted."""
+        for book in self._books.values():
+            self._tell_all(book)
+
     def reset(self, code: int) -> None:
         """Depth is reset (317: told anew) or halted (316: to be subscribed again)."""
         for key, book in list(self._books.items()):

@@ -57,6 +57,7 @@ class Reports:
             order, order.listing, order.side, quantity, float(row["price"]), int(row["liquidity"])
         )
         self._tell(order, execution)
+        self._gateway.faults.on_execution(execution)
 
     def booked(
         self, order: Order, one: Listing, side: int, quantity: float, price: float, liquidity: int
@@ -103,7 +104,8 @@ class Reports:
                     order.tell_open(session, with_commission=True)
                 execution.tell_commission(session)
 
-        delay = self._gateway.faults.commission_delay(order.quirk.commission_ns)
+        late = self._gateway.faults.of_order("late_commission")
+        delay = order.quirk.commission_ns if late is None else late.for_ns
         if delay == 0:
             report()
         else:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmquant.core.dtypes import ActionKind, OrderEvent, Reason
+from mmquant.core.dtypes import ActionKind, OrderEvent, OrderType, Reason, TimeInForce
 from mmquant.gateway.combos import Combos
 from mmquant.gateway.listings import NO_SECURITY
 from mmquant.gateway.order_checks import Terms, refusal, terms_of
 from mmquant.gateway.order_fields import OrderSpec, read_order
 from mmquant.gateway.order_life import CANCELED, Order, Quirk
 from mmquant.gateway.order_reports import Reports
+from mmquant.gateway.reference import Listing
 from mmquant.gateway.session import Handler, Session
 from mmquant.gateway.wire import Fields
 
@@ -89,6 +90,8 @@ class OrderDesk:
             self._refuse(session, spec, one.inst, *terms)
             return
         refused = refusal(self._gateway, spec, one, terms, self.working_on(one.inst), None)
+        if refused is None and self._gateway.faults.of_order("reject") is not None:
+            refused = 201, "Order rejected - reason:refused by a planned fault"
         if refused is not None:
             self._refuse(session, spec, one.inst, *refused)
             return
@@ -130,15 +133,21 @@ class OrderDesk:
             for session in self.of_client(order):
                 session.error(order.order_id, 201, "Order rejected - reason:Too many open orders")
             return
-        slots = len(self._gateway.floor.exchange.peg)
-        self._used += 1
-        order.number = self._slots.pop() + slots * self._used
+        order.number = self._number()
         order.tick = terms.tick
         order.status = "PreSubmitted"
         self.at_exchange[order.number] = order
         self.working.setdefault(order.listing.inst, []).append(order)
-        if self._gateway.faults.delays_order(order):
+        slow = self._gateway.faults.of_order("slow_place")
+        if slow is None:
+            self._transmit(order, terms)
+        else:
             order.status = "PendingSubmit"
+            floor = self._gateway.floor
+            floor.at(floor.now + slow.for_ns, lambda: self._transmit(order, terms))
+
+    def _transmit(self, order: Order, terms: Terms) -> None:
+        order.status = "PreSubmitted"
         answers = self.ask(
             ActionKind.PLACE,
             order,
@@ -154,6 +163,8 @@ class OrderDesk:
             self.tell(order, "PreSubmitted")
         for row in answers:
             self._apply(order, row)
+        if order.live:
+            self._gateway.faults.on_order(order)
 
     def ask(self, kind: ActionKind, order: Order, **fields: int) -> list[np.void]:
         """Send a request for an order to the exchange; returns what it answered at once."""
@@ -175,6 +186,29 @@ class OrderDesk:
             if int(row["order_id"]) != order.number:
                 self.on_answer(row)
         return mine
+
+    def take(self, one: Listing, side: int, tick: int, lots: int) -> list[np.void]:
+        """Take what an instrument shows up to a tick, for a leg; returns what happened."""
+        number = self._number()
+        answers: list[np.void] = []
+        self._answers = answers
+        try:
+            self._gateway.floor.request(
+                ActionKind.PLACE, order_id=number, inst=one.inst, side=side, tick=tick, lots=lots,
+                order_type=int(OrderType.LIMIT), tif=int(TimeInForce.IOC),
+            )  # fmt: skip
+        finally:
+            self._answers = None
+        self._slots.append(number % len(self._gateway.floor.exchange.peg))
+        for row in answers:
+            if int(row["order_id"]) != number:
+                self.on_answer(row)
+        return [row for row in answers if int(row["order_id"]) == number]
+
+    def _number(self) -> int:
+        """A free place at the exchange, as an order id."""
+        self._used += 1
+        return self._slots.pop() + len(self._gateway.floor.exchange.peg) * self._used
 
     def _change(self, session: Session, spec: OrderSpec, old: Order) -> None:
         """A known id again: a change of a live order, or a mistake."""
@@ -260,10 +294,15 @@ class OrderDesk:
             self.combos.cancel(order)
             return
         order.pending_cancel = True
-        if order.quirk.pending_cancel:
+        slow = self._gateway.faults.of_order("slow_cancel")
+        if order.quirk.pending_cancel or slow is not None:
             for session in self.of_client(order):
                 order.tell_status(session, "PendingCancel")
-        self._gateway.faults.on_cancel(order, lambda: self._send_cancel(order))
+        if slow is None:
+            self._send_cancel(order)
+        else:
+            floor = self._gateway.floor
+            floor.at(floor.now + slow.for_ns, lambda: self._send_cancel(order))
 
     def _send_cancel(self, order: Order) -> None:
         if order.live:

@@ -115,6 +115,18 @@ class QuoteDesk:
         self.depth.forget(session)
         self._types.pop(session, None)
 
+    def refresh(self) -> None:
+        """Data come again: tell all lines and books how the market is now."""
+        self.stale = False
+        for line in self._lines.values():
+            self._tell(line)
+        self.depth.refresh()
+
+    def tell_lines(self, code: int, text: str) -> None:
+        """Tell every line of an error."""
+        for session, req_id in self._lines:
+            session.error(req_id, code, text)
+
     def forget_all(self) -> None:
         """End all subscriptions, as a lost connection with loss of data does."""
         for key in list(self._lines):

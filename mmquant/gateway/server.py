@@ -16,7 +16,7 @@ import numpy as np
 
 from mmquant.errors import UsageError
 from mmquant.gateway.accounts import Accounts
-from mmquant.gateway.faults import FaultPlan
+from mmquant.gateway.faults import Faults, WirePlan
 from mmquant.gateway.floor import Floor
 from mmquant.gateway.history import History
 from mmquant.gateway.listings import ReferenceDesk
@@ -54,7 +54,8 @@ class GatewaySettings:
     quirks: int | None = 1
     master_client: int | None = None
     depth_books: int = 3
-    faults: FaultPlan = field(default_factory=FaultPlan)
+    faults: WirePlan = field(default_factory=WirePlan)
+    reuse_s: float = 2.0
 
     def __post_init__(self) -> None:
         if self.speed not in ("1x", "max", "step"):
@@ -70,10 +71,10 @@ class Gateway:
         self.dirty: set[Session] = set()
         self.pace_violations = 0
         self.internal_errors = 0
-        self.faults = self.settings.faults
         self.reference = Reference(market.contracts, market.date)
         self.market = market
         self.floor = Floor(market, self._publish, self._answer)
+        self.faults = Faults(self.settings.faults, self)
         self.accounts = Accounts(self)
         self.history = History(self)
         self.quotes = QuoteDesk(self)
@@ -91,8 +92,8 @@ class Gateway:
         self._runner: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._busy = False
-        self.faults.attach(self)
         self.floor.advance(market.start_ns)
+        self.faults.begin()
 
     @property
     def port(self) -> int:
@@ -167,10 +168,16 @@ class Gateway:
         loop = asyncio.get_running_loop()
         loop.call_later(GREETING_S, lambda: None if session.started else session.abort())
 
-    def started(self, session: Session) -> None:
-        """A client has started its API: greet it, or send it away."""
-        others = [one for one in self.clients() if one is not session]
+    def started(self, session: Session, waited: float = 0.0) -> None:
+        """A client has started its API: greet it, or send it away.
+
+        A connection that was just left takes a moment to end: its id is free ``reuse_s`` later.
+        """
+        others = [one for one in self.clients() if one is not session and one.greeted]
         if any(one.client_id == session.client_id for one in others):
+            if waited < self.settings.reuse_s:
+                self._ask_again(session, waited)
+                return
             session.error(-1, 326, "Unable to connect as the client id is already in use")
             session.close()
             return
@@ -178,10 +185,23 @@ class Gateway:
             session.error(-1, 507, f"No more than {MAX_CLIENTS} clients can be connected")
             session.close()
             return
+        session.greeted = True
         session.send(15, 1, self.settings.account)
         session.send(9, 1, self.orders.next_id(session.client_id or 0))
         self.faults.say_farms(session)
         self._wake.set()
+
+    def _ask_again(self, session: Session, waited: float) -> None:
+        wait = min(0.02, self.settings.reuse_s)
+
+        def again() -> None:
+            if session.open:
+                session.hold(False)
+                self.started(session, waited + wait)
+                self.flush()
+
+        session.hold(True)
+        asyncio.get_running_loop().call_later(wait, again)
 
     def closed(self, session: Session) -> None:
         """A client is gone; its orders stay."""
@@ -203,8 +223,9 @@ class Gateway:
             return
         if self.settings.speed == "1x":
             self.floor.advance(self.now())
-        if not self.faults.incoming(session, kind):
-            return
+        self.faults.incoming(session, kind, lambda: self._serve(session, kind, handler, fields))
+
+    def _serve(self, session: Session, kind: int, handler: Handler, fields: Fields) -> None:
         try:
             handler(session, fields)
         except WireError:

@@ -44,12 +44,13 @@ class Session(asyncio.Protocol):
         self.open = False
         self.paused = False
         self.auto_bind = False
+        self.greeted = False
         self.messages = 0
 
     @property
     def started(self) -> bool:
         """Whether requests are served."""
-        return self.open and self.client_id is not None
+        return self.open and self.greeted
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
@@ -85,6 +86,11 @@ class Session(asyncio.Protocol):
             self.close()
         finally:
             self._gateway.flush()
+
+    def hold(self, held: bool) -> None:
+        """Leave what the client sends unread for now, or read on."""
+        if self._transport is not None and self.open:
+            self._transport.pause_reading() if held else self._transport.resume_reading()
 
     def close(self) -> None:
         """Send what is due, then disconnect."""

@@ -1,4 +1,4 @@
-"""What ib_async finds at a gateway: ``PORT CLIENT_ID``, JSON out; the same facts as conform_ibapi."""
+"""What ib_async finds at a gateway: ``PORT CLIENT_ID``, JSON out, as conform_ibapi does."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def main(port: int, client_id: int) -> None:
     again.cancelOrder(open_trades[0].order)
     until(again, lambda: open_trades[0].orderStatus.status == "Cancelled")
     again.disconnect()
-    print(json.dumps(facts))
+    sys.stdout.write(json.dumps(facts) + "\n")
 
 
 if __name__ == "__main__":

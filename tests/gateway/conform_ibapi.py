@@ -65,14 +65,16 @@ def record(name):
     return method
 
 
-NAMES = (
-    "nextValidId managedAccounts contractDetails contractDetailsEnd tickPrice tickSize "
-    "updateMktDepth updateMktDepthL2 tickByTickBidAsk tickByTickAllLast tickOptionComputation "
-    "securityDefinitionOptionParameter securityDefinitionOptionParameterEnd historicalData "
-    "historicalDataEnd openOrder orderStatus execDetails execDetailsEnd commissionReport error "
-    "commissionAndFeesReport openOrderEnd marketRule position positionEnd accountSummary "
-    "accountSummaryEnd historicalTicksLast completedOrder completedOrdersEnd currentTime"
-).split()
+NAMES = [
+    "nextValidId", "managedAccounts", "contractDetails", "contractDetailsEnd", "tickPrice",
+    "tickSize", "updateMktDepth", "updateMktDepthL2", "tickByTickBidAsk", "tickByTickAllLast",
+    "tickOptionComputation", "securityDefinitionOptionParameter",
+    "securityDefinitionOptionParameterEnd", "historicalData", "historicalDataEnd", "openOrder",
+    "orderStatus", "execDetails", "execDetailsEnd", "commissionReport", "error",
+    "commissionAndFeesReport", "openOrderEnd", "marketRule", "position", "positionEnd",
+    "accountSummary", "accountSummaryEnd", "historicalTicksLast", "completedOrder",
+    "completedOrdersEnd", "currentTime",
+]  # fmt: skip
 for each in NAMES:
     setattr(App, each, record(each))
 
@@ -120,8 +122,8 @@ def market_data(app, facts):
     app.reqSecDefOptParams(2, "AAPL", "", "STK", details.contract.conId)
     chain = app.until("securityDefinitionOptionParameter", lambda i, e, *a: e == "SMART")
     facts["expiries"], facts["strikes"] = sorted(chain[5]), sorted(chain[6])
-    option = contract(secType="OPT", lastTradeDateOrContractMonth=facts["expiries"][0], strike=190.0,
-                      right="C", multiplier="100")  # fmt: skip
+    option = contract(secType="OPT", strike=190.0, right="C", multiplier="100")
+    option.lastTradeDateOrContractMonth = facts["expiries"][0]
     app.reqContractDetails(3, option)
     facts["option"] = app.until("contractDetails")[1].contract.localSymbol
     app.reqMktData(4, stock, "233", False, False, [])
@@ -134,7 +136,7 @@ def market_data(app, facts):
                                        (7, False, "ARCA", "updateMktDepth")):  # fmt: skip
         app.reqMktDepth(req_id, contract(secType="STK", exchange=venue), 5, smart, [])
         rows = [app.until(name, lambda i, *a, r=req_id: i == r) for _ in range(10)]
-        facts[name] = len({(row[3], row[1]) if smart else (row[3], row[1]) for row in rows}) > 1
+        facts[name] = len({tuple(row[1:4]) for row in rows}) > 1
         app.cancelMktDepth(req_id, smart)
     app.reqTickByTickData(8, stock, "BidAsk", 0, False)
     tick = app.until("tickByTickBidAsk")
@@ -151,7 +153,9 @@ def trade(app, facts, stock, order_id):
     app.placeOrder(order_id, stock, order("BUY", 100, "LMT", far))
     status(app, order_id, "Submitted")
     app.placeOrder(order_id, stock, order("BUY", 200, "LMT", round(far - 0.05, 2)))
-    opened = app.until("openOrder", lambda i, c, o, s: i == order_id and float(o.totalQuantity) == 200)
+    opened = app.until(
+        "openOrder", lambda i, c, o, s: i == order_id and float(o.totalQuantity) == 200
+    )
     facts["modified"] = [float(opened[2].totalQuantity), opened[2].lmtPrice]
     cancel(app, order_id)
     status(app, order_id, "Cancelled")
@@ -198,7 +202,9 @@ def main(port, client_id):
     again.connect_as(port, client_id)
     facts["next_id"] = again.until("nextValidId")[0] > last
     again.reqOpenOrders()
-    facts["still_open"] = [args[0] for args in again.until_end("openOrder", "openOrderEnd")] == [last]
+    facts["still_open"] = [args[0] for args in again.until_end("openOrder", "openOrderEnd")] == [
+        last
+    ]
     again.reqExecutions(1, ExecutionFilter())
     facts["executions"] = len(again.until_end("execDetails", "execDetailsEnd")) >= 2
     again.reqPositions()
@@ -208,7 +214,7 @@ def main(port, client_id):
     cancel(again, last)
     status(again, last, "Cancelled")
     again.disconnect()
-    print(json.dumps(facts))
+    sys.stdout.write(json.dumps(facts) + "\n")
 
 
 if __name__ == "__main__":
