@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mmquant.core.dtypes import OrderState
-from mmquant.gateway.faults import FaultPlan
+from mmquant.gateway.faults import Faults, WirePlan
 from tests.brokers.test_conformance import random_market
 from tests.brokers.venues import stock
 from tests.brokers.virtual import Live
@@ -18,12 +19,13 @@ DROPS = 5
 SECONDS = 36.0
 
 
-class Drops(FaultPlan):
+class Drops(Faults):
     """Hangs up at some messages, either way: the one it hangs up at is lost, or is not."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        super().__init__()
-        self.live: Live | None = None
+    def __init__(self, live: Live, rng: np.random.Generator) -> None:
+        super().__init__(WirePlan(), live.gateway)
+        self.live, self.quiet = live, False
+        live.gateway.faults = self
         self.count = 0
         self.next_at = int(rng.integers(40, 120))
         self.rng = rng
@@ -31,17 +33,18 @@ class Drops(FaultPlan):
         self.unchecked = False
         self.mistakes: list[str] = []
 
-    def incoming(self, session: Any, kind: int) -> bool:
-        if self.live is not None and kind == PLACE_ORDER and self.unchecked:
+    def incoming(self, session: Any, kind: int, serve: Callable[[], None]) -> None:
+        if kind == PLACE_ORDER and self.unchecked:
             self._check()
-        return not self._drops_at(session) or bool(self.rng.random() < 0.5)
+        if not self._drops_at(session) or self.rng.random() < 0.5:
+            serve()
 
     def outgoing(self, session: Any, kind: int, body: bytes) -> None:
         if not self._drops_at(session):
             session.put(body)
 
     def _drops_at(self, session: Any) -> bool:
-        if self.live is None or self.drops >= DROPS or not session.started:
+        if self.drops >= DROPS or not session.started:
             return False
         self.count += 1
         if self.count < self.next_at:
@@ -54,7 +57,6 @@ class Drops(FaultPlan):
 
     def _check(self) -> None:
         """Before the first order after a drop: positions and open orders are the gateway's."""
-        assert self.live is not None
         self.unchecked = False
         self.checked += 1
         local = self.live.step.local
@@ -77,11 +79,8 @@ class Drops(FaultPlan):
 
 def run_with_drops(seed: int) -> tuple[Live, Drops]:
     rng = np.random.default_rng(seed)
-    plan = Drops(rng)
-    live = Live(
-        random_market(rng, 1_150), [stock()], seconds=SECONDS, faults=plan, quirks=seed % 3 or None
-    )
-    plan.live = live
+    live = Live(random_market(rng, 1_150), [stock()], seconds=SECONDS, quirks=seed % 3 or None)
+    plan = Drops(live, rng)
     try:
         live.run()
         live.broker.end_ns += 20_000_000_000

@@ -9,7 +9,7 @@ import pytest
 
 from mmquant.brokers.ibkr_executions import Opening, execution_number
 from mmquant.errors import DataError
-from tests.brokers.wire import CON_ID, UNSET, Wire, commission, execution
+from tests.brokers.wire import CON_ID, UNSET, Wire, commission, execution, stocks
 
 
 def test_numbers_are_the_same_for_all_revisions_and_differ_otherwise() -> None:
@@ -99,3 +99,18 @@ def test_what_the_run_began_with_is_one_execution_and_what_led_to_it_none() -> N
     first, second = wire.heard()
     assert (int(first["side"]), int(first["lots"]), float(first["price"])) == (-1, 300, 101.5)
     assert int(second["lots"]) == 100
+
+
+def test_a_combination_is_booked_as_one_and_its_legs_are_not() -> None:
+    wire = Wire(stocks(3))
+    wire.broker.executions.combos[2] = {CON_ID: 1, CON_ID + 1: -1}
+    n = wire.working(17, inst=2)
+    parts = [(28_812_380, "BAG", "BOT", "b.01.01"), (CON_ID, "STK", "BOT", "b.02.01"),
+             (CON_ID + 1, "STK", "SLD", "b.03.01")]  # fmt: skip
+    for con_id, kind, side, exec_id in parts:
+        wire.say(execution(n, 17, exec_id, con_id=con_id, sec_type=kind, side=side, lots=5))
+    (row,) = wire.heard()
+    assert (int(row["inst"]), int(row["lots"])) == (2, 5)
+    position = wire.broker.executions.position
+    held = {CON_ID: 105.0, CON_ID + 1: -5.0}
+    assert [position(inst, held) for inst in range(3)] == [100, 0, 5]

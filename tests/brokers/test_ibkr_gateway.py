@@ -190,7 +190,7 @@ def test_pegs_are_taken(kind: OrderType, offset: int, venue: Callable[..., WireV
     assert [t.event for t in one.news()] == ["CANCEL_ACK"]
 
 
-def test_a_combination_is_traded_as_one(venue: Callable[..., WireVenue]) -> None:
+def test_a_combination_is_sent_with_its_legs(venue: Callable[..., WireVenue]) -> None:
     spread = Contract(
         6, "AAPL", "other", "SMART", multiplier=100.0, negative_prices=True,
         ladders=(Ladder.flat("0.01"),),
@@ -200,13 +200,15 @@ def test_a_combination_is_traded_as_one(venue: Callable[..., WireVenue]) -> None
     again(one, legs={6: [Leg(1, 1), Leg(2, -1)]})
     one.act(PLACE, 17, inst=6, side=BUY, tick=30, lots=2)
     one.advance(10)
-    told = one.news()
-    assert {(t.event, t.inst, t.side, t.lots) for t in told if t.event == "EXECUTION"} == {
-        ("EXECUTION", 6, BUY, 2)
-    }
-    one.act(QUERY, 0)
+    assert [(t.event, t.inst, t.tick, t.lots) for t in one.news()] == [("CONFIRM", 6, 30, 2)]
+    (order,) = (o for o in one.gateway.orders.orders.values() if o.live)
+    legs = [one.gateway.reference.listings[i].con_id for i in (1, 2)]
+    assert [(leg.con_id, leg.ratio, leg.action) for leg in order.spec.legs] == [
+        (legs[0], 1, "BUY"), (legs[1], 1, "SELL"),
+    ]  # fmt: skip
+    one.act(CANCEL, 17)
     one.advance(10)
-    assert one.positions[6] == 2 and one.positions[1] == one.positions[2] == 0
+    assert [t.event for t in one.news()] == ["CANCEL_ACK"]
 
 
 def test_a_book_that_contradicts_itself_is_asked_for_again(

@@ -29,7 +29,7 @@ from mmquant.core.dtypes import (
 )
 from mmquant.data.contracts import Contract, Ladder
 from mmquant.data.tape import make_tape
-from mmquant.gateway.faults import FaultPlan
+from mmquant.gateway.faults import WireFault, WirePlan
 from mmquant.gateway.market import TapeMarket
 from mmquant.gateway.server import Gateway, GatewaySettings
 from mmquant.trading.halves import tape_columns
@@ -215,7 +215,7 @@ class WireVenue(Venue):
         rows: Sequence[Row],
         contracts: Sequence[Contract],
         *,
-        faults: FaultPlan | None = None,
+        faults: Sequence[WireFault] = (),
         quirks: int | None = None,
         depth: bool = True,
         **given: Any,
@@ -224,8 +224,8 @@ class WireVenue(Venue):
         tape = tape_of(rows, contracts)
         market = TapeMarket(tape, tape_columns(tape, Config()))
         settings = GatewaySettings(
-            speed="step", quirks=quirks, messages_per_s=0, faults=faults or FaultPlan(),
-            cash=1e9,
+            speed="step", quirks=quirks, messages_per_s=0,
+            faults=WirePlan(faults=tuple(faults)), cash=1e9,
         )  # fmt: skip
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
@@ -276,6 +276,7 @@ class WireVenue(Venue):
         idle = 0
         while idle < IDLE_PASSES:
             before = self.gateway_messages()
+            self.broker._work(self.broker.clock.now())
             self.broker.link.poll()
             idle = 0 if self.gateway_messages() != before else idle + 1
 
