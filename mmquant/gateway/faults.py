@@ -260,8 +260,8 @@ class Faults:
         elif fault.kind in ("depth_reset", "depth_halt"):
             quotes.depth.reset(317 if fault.kind == "depth_reset" else 316)
         elif fault.kind == "delayed_data":
-            quotes.delayed = True
-            self._later(fault.for_ns, lambda: setattr(quotes, "delayed", False))
+            quotes.delay(True)
+            self._later(fault.for_ns, lambda: quotes.delay(False))
         else:
             quotes.tell_lines(10197, COMPETING)
             quotes.stale = True

@@ -122,6 +122,14 @@ class QuoteDesk:
             self._tell(line)
         self.depth.refresh()
 
+    def delay(self, on: bool) -> None:
+        """All lines get delayed data from now on, or live ones again, and are told so."""
+        self.delayed = on
+        for session, req_id in self._lines:
+            session.send(58, 1, req_id, 3 if on else 1)
+        if not on:
+            self.refresh()
+
     def tell_lines(self, code: int, text: str) -> None:
         """Tell every line of an error."""
         for session, req_id in self._lines:

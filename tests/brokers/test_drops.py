@@ -1,4 +1,4 @@
-"""The socket is dropped while quoting: what we know is the gateway's truth before we quote again."""
+"""The socket is dropped while quoting: we know the gateway's truth before we quote again."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ CHAIN = [*MARKET, *(row for i in range(1, 6) for row in book(0, 300, 310, 20, in
 def venue() -> Iterator[Callable[..., WireVenue]]:
     with ExitStack() as stack:
 
-        def open_one(rows=MARKET, contracts=(stock(),), **given: object) -> WireVenue:
-            one = WireVenue(rows, list(contracts), **given)
+        def open_one(rows=MARKET, contracts=None, **given: object) -> WireVenue:
+            one = WireVenue(rows, list(contracts or [stock()]), **given)
             stack.callback(one.close)
             return one
 
