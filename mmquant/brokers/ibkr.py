@@ -190,12 +190,12 @@ class IBKRBroker:
     def _work(self, now: int) -> None:
         """All that is due whatever the wire says."""
         self.link.reconnect(now)
+        self.link.beat(now)
         self.router.step(now)
         self.feed.settle(now)
         if self.router.up:
             self.truth.step(now)
             self.streams.step(now, self.requests.hot)
-        self.link.beat(now)
         self.link.flush(now)
 
     def _next_ts(self) -> int:

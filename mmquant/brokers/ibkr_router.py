@@ -75,7 +75,9 @@ class Router:
                 self._out.session(Session.UP)
 
     def step(self, now: int) -> None:
-        """What is due: the link's coming back, and orders whose executions are missing."""
+        """What is due: the link's going and coming, and orders whose executions are missing."""
+        if self.up and not self._link.is_up:
+            self._go_down()
         if self._began and self._link.is_up and not self.up and not self._outage:
             self._come_up(data_lost=True)
         for order_id in self._orders.doubts:
