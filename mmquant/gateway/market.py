@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import xarray as xr
@@ -17,20 +16,18 @@ from mmquant.core.black import spot_many
 from mmquant.core.dtypes import RowKind
 from mmquant.core.engine import Tape
 from mmquant.core.option_rows import DELTA, GAMMA, PRICE, ROWS, THETA, VEGA
-from mmquant.data.contracts import Contract, Ladder
+from mmquant.data.contracts import Contract
 from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
+from mmquant.gateway.chain import chain_contracts, friday, ticks_above, ticks_below
+from mmquant.gateway.clock import YEAR_NS, close_ns, eastern
 from mmquant.trading.halves import tape_columns
 
-NEW_YORK = ZoneInfo("America/New_York")
-YEAR_NS = 365.0 * 86_400e9
 BATCH = 2_048
 """Events of the stock that are simulated in one go: some milliseconds of work."""
 STOCK_TICK = 19_000
 """Tick of the first bid: 190.00."""
-STRIKES = 21
-STRIKE_STEP = 2.5
 EXPIRY_DAYS = (30, 93)
 """Days to the two expiries, moved on to their Fridays."""
 GRID_NS = 250_000_000
@@ -118,12 +115,12 @@ class SyntheticMarket:
     ) -> None:
         self._seed, self.start_ns, self._rate = seed, start_ns, rate_scale
         self._model = model
-        start = datetime.datetime.fromtimestamp(start_ns / 1e9, NEW_YORK)
+        start = eastern(start_ns)
         self.date = start.date().isoformat()
-        self._expiry_days = [_friday(start.date(), days) for days in EXPIRY_DAYS]
-        self.contracts: Sequence[Contract] = _contracts(symbol, self._expiry_days)
+        self._expiry_days = [friday(start.date(), days) for days in EXPIRY_DAYS]
+        self.contracts: Sequence[Contract] = chain_contracts(symbol, self._expiry_days)
         options = self.contracts[1:]
-        ends = [_close_ns(datetime.date.fromisoformat(c.expiry)) for c in options]
+        ends = [close_ns(datetime.date.fromisoformat(c.expiry)) for c in options]
         self._end = np.array(ends, np.int64)
         self._strike = np.array([c.strike for c in options])
         self._sign = np.array([1.0 if c.right == "C" else -1.0 for c in options])
@@ -188,8 +185,8 @@ class SyntheticMarket:
         self._level = min(max(self._level, 0.1), 0.8)
         value = self._values(ts)
         half = 0.012 + 0.01 * value[0] + 0.15 * 0.01 * value[3]
-        bid = _ticks_below(np.maximum(value[0] - half, 0.0))
-        ask = np.maximum(_ticks_above(value[0] + half), bid + 1)
+        bid = ticks_below(np.maximum(value[0] - half, 0.0))
+        ask = np.maximum(ticks_above(value[0] + half), bid + 1)
         sizes = rng.integers(1, 40, (2, n))
         rows: list[tuple[int, int, int, int, int, int]] = []
         for k, (side, tick) in enumerate(((1, bid), (-1, ask))):
@@ -223,48 +220,6 @@ class SyntheticMarket:
         for j, level in enumerate(new):
             if level > 0:
                 rows.append((ts, depth, side, level, size + 10 * j, i + 1))
-
-
-def _contracts(symbol: str, expiries: Sequence[datetime.date]) -> list[Contract]:
-    stock = Contract(
-        0, symbol, "equity", "ISLAND", settlement="physical", ladders=(Ladder.flat("0.01"),)
-    )
-    found = [stock]
-    middle = 190.0
-    for expiry in expiries:
-        for k in range(STRIKES):
-            strike = middle + STRIKE_STEP * (k - STRIKES // 2)
-            for right in ("C", "P"):
-                name = f"{symbol:<6}{expiry:%y%m%d}{right}{round(strike * 1000):08d}"
-                found.append(
-                    Contract.option(
-                        len(found), name, venue="CBOE", expiry=expiry.isoformat(), strike=strike,
-                        right=right, tick_class="penny",
-                    )
-                )  # fmt: skip
-    return found
-
-
-def _friday(start: datetime.date, days: int) -> datetime.date:
-    day = start + datetime.timedelta(days)
-    return day + datetime.timedelta((4 - day.weekday()) % 7)
-
-
-def _close_ns(day: datetime.date) -> int:
-    close = datetime.datetime(day.year, day.month, day.day, 16, tzinfo=NEW_YORK)
-    return int(close.timestamp()) * 1_000_000_000
-
-
-def _ticks_below(price: np.ndarray) -> np.ndarray:
-    """Tick at or below each price on the ladder of a penny class."""
-    cents = np.floor(price * 100.0 + 1e-9)
-    return np.where(cents < 300, cents, 300 + (cents - 300) // 5).astype(np.int64)
-
-
-def _ticks_above(price: np.ndarray) -> np.ndarray:
-    """Tick at or above each price on the ladder of a penny class."""
-    cents = np.ceil(price * 100.0 - 1e-9)
-    return np.where(cents <= 300, cents, 300 + np.ceil((cents - 300) / 5)).astype(np.int64)
 
 
 def _stock_columns(rows: np.ndarray) -> dict[str, np.ndarray]:

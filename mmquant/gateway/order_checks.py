@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mmquant.core.dtypes import NO_ASK, NO_BID, OrderType, TimeInForce
+from mmquant.gateway.clock import time_ns
 from mmquant.gateway.order_fields import PEG_BEST, UNSET, OrderSpec
 from mmquant.gateway.reference import Listing
+from mmquant.gateway.wire import UNSET_INT
 
 if TYPE_CHECKING:
     from mmquant.gateway.order_life import Order
@@ -77,6 +77,33 @@ class Terms:
     expire_ns: int = 0
 
 
+def not_simulated(spec: OrderSpec) -> Refusal | None:
+    """An order that asks for what the gateway does not simulate is refused, not taken for less."""
+    m = spec.more
+    asked = {
+        "parentId": m["parent"] != 0,
+        "ocaGroup": m["oca_group"] != "",
+        "displaySize": m["display"] not in (0, UNSET_INT),
+        "hidden": m["hidden"],
+        "allOrNone": m["all_or_none"],
+        "minQty": m["min_qty"] not in (0, UNSET_INT),
+        "discretionaryAmt": m["discretionary"] not in (0.0, UNSET),
+        "goodAfterTime": spec.good_after != "",
+        "algoStrategy": m["algo_strategy"] != "",
+        "hedgeType": m["hedge_type"] != "",
+        "scalePriceIncrement": 0.0 < spec.scale_increment < UNSET,
+        "conditions": bool(spec.conditions),
+        "cashQty": m["cash_qty"] not in (0.0, UNSET),
+        "percentOffset": m["percent_offset"] not in (0.0, UNSET),
+    }
+    names = [name for name, wanted in asked.items() if wanted]
+    if names:
+        return 321, f"Error validating request: the gateway does not simulate {', '.join(names)}"
+    if not 0 < spec.order_id < 2**31 - 1:
+        return 321, f"Error validating request: order id {spec.order_id} is not valid"
+    return None
+
+
 def terms_of(gateway: Gateway, spec: OrderSpec, one: Listing) -> Terms | Refusal:
     """Terms of an order, or the code and text of its error."""
     if spec.action not in ("BUY", "SELL", "SSHORT"):
@@ -88,7 +115,7 @@ def terms_of(gateway: Gateway, spec: OrderSpec, one: Listing) -> Terms | Refusal
         return 321, "Error validating request.-'bN' : cause - Size value should be larger than zero"
     expire = 0
     if spec.tif == "GTD":
-        until = expiry_ns(spec.good_till)
+        until = time_ns(spec.good_till)
         if until is None:
             return (
                 391,
@@ -194,17 +221,3 @@ def _too_far(gateway: Gateway, side: int, one: Listing, tick: int) -> bool:
     if side > 0:
         return ask != NO_ASK and price > (1.0 + most) * one.price(ask) + one.min_tick
     return bid != NO_BID and price < (1.0 - most) * one.price(bid) - one.min_tick
-
-
-def expiry_ns(text: str) -> int | None:
-    """End of a GTD order: ``yyyymmdd hh:mm:ss zone``, or ``yyyymmdd-hh:mm:ss`` in UTC. [ns]"""
-    zone = datetime.UTC if "-" in text[:9] else ZoneInfo("America/New_York")
-    words = text.replace("-", " ", 1).split(None, 2)
-    try:
-        if len(words) == 3:
-            zone = ZoneInfo(words[2])
-        clock = words[1] if len(words) > 1 else "23:59:59"
-        when = datetime.datetime.strptime(f"{words[0]} {clock}", "%Y%m%d %H:%M:%S")
-        return int(when.replace(tzinfo=zone).timestamp()) * 1_000_000_000
-    except (ValueError, IndexError, OverflowError, ZoneInfoNotFoundError):
-        return None

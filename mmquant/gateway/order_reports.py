@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from mmquant.data.commissions import load_commissions
-from mmquant.gateway.order_fields import (
-    OrderSpec,
-    completed_order_fields,
-    open_order_fields,
-)
+from mmquant.gateway.clock import eastern
+from mmquant.gateway.order_echo import completed_order_fields, open_order_fields
+from mmquant.gateway.order_fields import UNSET, OrderSpec
 from mmquant.gateway.order_life import Execution, Order
 from mmquant.gateway.reference import ZONE, Listing
 from mmquant.gateway.session import Handler, Session
@@ -23,7 +19,8 @@ if TYPE_CHECKING:
     from mmquant.gateway.orders import OrderDesk
     from mmquant.gateway.server import Gateway
 
-NEW_YORK = ZoneInfo("America/New_York")
+MAX_EXECUTIONS = 20_000
+"""Executions that are remembered."""
 LIQUIDITY = {1: 1, -1: 2}
 """Interactive Brokers' code of a fill that added or removed liquidity."""
 
@@ -35,6 +32,7 @@ class Reports:
         self._gateway, self._desk = gateway, desk
         self.commissions = load_commissions(gateway.settings.plan, gateway.market.date)
         self.executions: list[Execution] = []
+        self._count = 0
 
     def handlers(self) -> dict[int, Handler]:
         """What is served here, by message id."""
@@ -74,7 +72,15 @@ class Reports:
         )
         order.commission += commission
         realized = self._gateway.accounts.book(one, side, quantity, price, commission)
-        number = len(self.executions) + 1
+        return self.noted(order, one, side, quantity, price, liquidity, commission, realized)
+
+    def noted(
+        self, order: Order, one: Listing | None, side: int, quantity: float, price: float,
+        liquidity: int, commission: float = 0.0, realized: float = UNSET,
+    ) -> Execution:  # fmt: skip
+        """An execution with its id; a combination as a whole has no listing, and is not booked."""
+        self._count += 1
+        number = self._count
         now = self._gateway.floor.now // 1_000_000_000
         execution = Execution(
             order, one, f"{now // 86_400 & 0xFFFFFFFF:08x}.{now & 0xFFFFFFFF:08x}.{number:02d}",
@@ -82,6 +88,8 @@ class Reports:
             LIQUIDITY[1 if liquidity > 0 else -1], commission, realized,
         )  # fmt: skip
         self.executions.append(execution)
+        if len(self.executions) > MAX_EXECUTIONS:
+            del self.executions[: MAX_EXECUTIONS // 10]
         return execution
 
     def _tell(self, order: Order, execution: Execution) -> None:
@@ -114,6 +122,7 @@ class Reports:
     def correct(self, execution: Execution, price: float, quantity: float) -> None:
         """Correct an execution: its id ends in the next number, and the account is put right."""
         order, one = execution.order, execution.listing
+        assert one is not None
         accounts = self._gateway.accounts
         accounts.book(one, -execution.side, execution.quantity, execution.price, 0.0)
         if quantity:
@@ -129,8 +138,7 @@ class Reports:
 
     def time_text(self) -> str:
         """The time as executions have it."""
-        when = datetime.datetime.fromtimestamp(self._gateway.floor.now // 1_000_000_000, NEW_YORK)
-        return f"{when:%Y%m%d %H:%M:%S} {ZONE}"
+        return f"{eastern(self._gateway.floor.now):%Y%m%d %H:%M:%S} {ZONE}"
 
     def what_if(self, session: Session, spec: OrderSpec, one: Listing) -> None:
         """Say what an order would do to the account."""
@@ -182,9 +190,9 @@ class Reports:
             fits = (
                 (client_id in (0, one.order.client_id))
                 and account in ("", self._gateway.settings.account)
-                and symbol in ("", one.listing.symbol)
-                and sec_type in ("", one.listing.sec_type)
-                and exchange in ("", "SMART", *one.listing.exchanges)
+                and symbol in ("", one.symbol)
+                and sec_type in ("", one.sec_type)
+                and exchange in ("", "SMART", *one.venues)
                 and side in ("", {1: "BUY", -1: "SELL"}[one.side], {1: "BOT", -1: "SLD"}[one.side])
                 and since.replace("-", " ")[:17] <= one.time[:17]
             )
