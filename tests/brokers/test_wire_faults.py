@@ -15,7 +15,7 @@ from tests.brokers.venues import stock
 from tests.brokers.virtual import CONFIG, Live
 
 S = 1_000_000_000
-BEGINS, ENDS, SECONDS = 3 * S, 13 * S, 24.0
+BEGINS, ENDS, SECONDS = 3 * S, 10 * S, 16.0
 """Faults befall messages in this part of the market; then there is time to come to rest."""
 
 
@@ -78,7 +78,7 @@ def run(name: str, seed: int) -> Live:
     requote = "replace" if "cancel" in name else "modify"
     config = CONFIG | {"orders": CONFIG["orders"] | {"requote": requote}}
     live = Live(
-        random_market(rng, 750), [stock()], seconds=SECONDS, config=config, faults=FAULTS[name],
+        random_market(rng, 480), [stock()], seconds=SECONDS, config=config, faults=FAULTS[name],
         quirks=1 + seed,
     )  # fmt: skip
     faults = live.gateway.faults
