@@ -62,7 +62,7 @@ class AccountDesk:
 
     def _tell_position(self, session: Session, one: Listing) -> None:
         holding = self._accounts.holdings[one.inst]
-        fields = one.fields("")
+        fields = one.fields(one.primary)
         session.send(61, 3, self._accounts.name, *fields, holding.quantity, holding.average)
 
     def tell_change(self, one: Listing) -> None:

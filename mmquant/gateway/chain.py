@@ -16,7 +16,7 @@ STRIKE_STEP = 2.5
 def chain_contracts(symbol: str, expiries: Sequence[datetime.date]) -> list[Contract]:
     """A stock, then calls and puts of each expiry by strike."""
     stock = Contract(
-        0, symbol, "equity", "ISLAND", settlement="physical", ladders=(Ladder.flat("0.01"),)
+        0, symbol, "equity", "NASDAQ", settlement="physical", ladders=(Ladder.flat("0.01"),)
     )
     found = [stock]
     middle = 190.0

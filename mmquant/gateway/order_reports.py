@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -155,11 +156,20 @@ class Reports:
         )  # fmt: skip
         session.send(*fields)
 
-    def _open_orders(self, session: Session, fields: Fields) -> None:
+    def tell_recovered(self, session: Session) -> None:
+        """Tell a client that comes back of its open orders, before it is greeted."""
+        if any(self._open_of(session)):
+            self._open_orders(session, Fields([]))
+
+    def _open_of(self, session: Session) -> Iterator[Order]:
         for order in self._desk.orders.values():
             if order.live and order.client_id == session.client_id:
-                order.tell_open(session)
-                order.tell_status(session)
+                yield order
+
+    def _open_orders(self, session: Session, fields: Fields) -> None:
+        for order in self._open_of(session):
+            order.tell_open(session)
+            order.tell_status(session)
         session.send(53, 1)
 
     def _all_open_orders(self, session: Session, fields: Fields) -> None:

@@ -73,7 +73,7 @@ class Gateway:
         self.internal_errors = 0
         self.reference = Reference(market.contracts, market.date)
         self.market = market
-        self.floor = Floor(market, self._publish, self._answer)
+        self.floor = Floor(market, self._publish, lambda row: self.orders.venue.on_answer(row))
         self.faults = Faults(self.settings.faults, self)
         self.accounts = Accounts(self)
         self.account_desk = AccountDesk(self)
@@ -185,6 +185,8 @@ class Gateway:
             session.close()
             return
         session.begin()
+        if self.settings.quirks is not None:
+            self.orders.reports.tell_recovered(session)
         session.send(15, 1, self.settings.account)
         session.send(9, 1, self.orders.next_id(session.client_id or 0))
         self.faults.say_farms(session)
@@ -286,9 +288,6 @@ class Gateway:
     def _publish(self, rows: np.ndarray) -> None:
         self.history.note(rows)
         self.quotes.publish(rows)
-
-    def _answer(self, row: np.void) -> None:
-        self.orders.venue.on_answer(row)
 
 
 def _is_loopback(host: str) -> bool:

@@ -105,3 +105,20 @@ def test_combinations_that_are_refused(desk, order, code) -> None:
     legs = ((ids[1], 1, "BUY"), (ids[2], 1, "SELL"))
     client.place(1, **{"quantity": 1, "contract": BAG, "legs": legs, "limit": 1.0, **order})
     assert client.error(1)[3] == str(code)
+
+
+def test_a_combination_is_quoted_from_its_legs(desk) -> None:
+    gateway, client, ids = desk
+    legs = [2, ids[1], 1, "BUY", "SMART", ids[2], 1, "SELL", "SMART"]
+    client.send(1, 11, 5, *BAG, *legs, False, "", False, False, "")
+    client.now()
+    prices = {f[3]: (f[4], f[5]) for f in client.seen if f[0] == "1"}
+    assert prices == {"1": ("4.95", "10"), "2": ("5.1", "10")}
+    gateway.advance(6 * SECOND)
+    prices = {f[3]: (f[4], f[5]) for f in client.now() if f[0] == "1"}
+    assert prices == {"1": ("-1", "0"), "2": ("5.05", "3")}
+    client.send(2, 2, 5)
+    client.send(2, 2, 5)
+    assert errors(client.now()) == [300]
+    client.send(1, 11, 6, *BAG, 1, 99, 1, "BUY", "SMART", False, "", False, False, "")
+    assert client.error(6, 200)

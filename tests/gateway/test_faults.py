@@ -212,7 +212,10 @@ def test_delayed_data_are_marked_as_such(faulty) -> None:
     assert client.until(58)[3] == "3"
     assert client.until(1)[3] == "66"
     client.now()
-    gateway.advance(6 * SECOND)
+    gateway.advance(4 * SECOND + 1)
+    said = client.now()
+    assert [f[3] for f in said if f[0] == "58"] == ["1"]
+    gateway.advance(2 * SECOND)
     assert client.error(5, 10197)
 
 
