@@ -76,7 +76,7 @@ class IBKRBroker:
         self.feed = Feed(self._out, self._grids, rows)
         self.orders = Orders(self._out, self._grids, Identity(run))
         self.executions = Executions(
-            self._out, self.orders, self._grids, self.contracts, self.feed.mid
+            self._out, self.orders, self._grids, self.contracts, self.feed.mid, client_id
         )
         self.truth = Truth(
             self.link, self._out, self.orders, self.executions, len(self.contracts), account
