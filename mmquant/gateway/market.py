@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,19 +125,34 @@ class SyntheticMarket:
         self._end = np.array(ends, np.int64)
         self._strike = np.array([c.strike for c in options])
         self._sign = np.array([1.0 if c.right == "C" else -1.0 for c in options])
-        self._level = 0.25
-        self._quotes = np.zeros((2, len(options)), np.int64)
-        self._sizes = np.zeros((2, len(options)), np.int64)
-        self._spot = 0.01 * STOCK_TICK
+        self._reset()
+
+    def _reset(self) -> None:
+        n = len(self._strike)
+        self._level, self._spot = 0.25, 0.01 * STOCK_TICK
+        self._quotes, self._sizes = np.zeros((2, n), np.int64), np.zeros((2, n), np.int64)
+        self._quoted: deque[tuple[int, float, float]] = deque()
 
     def volatility(self, inst: int, ts: int) -> float:
-        """The surface as last quoted, at an option."""
+        """The surface as last quoted by a time, at an option. Times may not go back."""
         if inst == 0:
             return float("nan")
-        return float(self._surface(ts)[inst - 1])
+        return float(self._surface(ts, *self._known(ts))[inst - 1])
+
+    def prices(self, ts: int) -> np.ndarray:
+        """Model prices of all options by the surface as last quoted. Times may not go back."""
+        prices: np.ndarray = self._values(ts, *self._known(ts))[0]
+        return prices
+
+    def _known(self, ts: int) -> tuple[float, float]:
+        """Level and underlying at the last quoting: rows are made ahead of their time."""
+        while len(self._quoted) > 1 and self._quoted[1][0] <= ts:
+            self._quoted.popleft()
+        return self._quoted[0][1:] if self._quoted else (self._level, self._spot)
 
     def chunks(self) -> Iterator[Chunk]:
         """The stock's rows with the options' among them, without end."""
+        self._reset()
         stock_seed, surface_seed = np.random.SeedSequence(self._seed).spawn(2)
         rng = np.random.Generator(np.random.PCG64(surface_seed))
         grid = self.start_ns
@@ -162,20 +178,21 @@ class SyntheticMarket:
                 grid += GRID_NS
             yield Chunk(_joined(parts), last)
 
-    def _surface(self, ts: int) -> np.ndarray:
+    def _surface(self, ts: int, level: float, spot: float) -> np.ndarray:
         """Volatility of each option: a level that moves, with skew and smile."""
         years = np.maximum(self._end - ts, 60e9) / YEAR_NS
-        money = np.log(self._strike / self._spot) / np.sqrt(years)
-        vol: np.ndarray = self._level * (1.0 - 0.35 * money + 0.5 * money**2 + 0.02 * years)
+        money = np.log(self._strike / spot) / np.sqrt(years)
+        vol: np.ndarray = level * (1.0 - 0.35 * money + 0.5 * money**2 + 0.02 * years)
         return np.clip(vol, 0.05, 2.0)
 
-    def _values(self, ts: int) -> np.ndarray:
+    def _values(self, ts: int, level: float, spot: float) -> np.ndarray:
         """Price and greeks of each option, rows as in GREEKS."""
         n = len(self._strike)
         years = np.maximum(self._end - ts, 60e9) / YEAR_NS
         table = np.empty((ROWS, n))
-        spot, none = np.full(n, self._spot), np.zeros(n)
-        spot_many(self._sign, spot, self._strike, years, self._surface(ts), none, none, table)
+        vol, none = self._surface(ts, level, spot), np.zeros(n)
+        spots = np.full(n, spot)
+        spot_many(self._sign, spots, self._strike, years, vol, none, none, table)
         return table[list(GREEKS)]
 
     def _quote(self, ts: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -183,7 +200,8 @@ class SyntheticMarket:
         n = len(self._strike)
         self._level += 0.05 * (0.25 - self._level) * GRID_NS / 1e9 + 0.0004 * rng.standard_normal()
         self._level = min(max(self._level, 0.1), 0.8)
-        value = self._values(ts)
+        self._quoted.append((ts, self._level, self._spot))
+        value = self._values(ts, self._level, self._spot)
         half = 0.012 + 0.01 * value[0] + 0.15 * 0.01 * value[3]
         bid = ticks_below(np.maximum(value[0] - half, 0.0))
         ask = np.maximum(ticks_above(value[0] + half), bid + 1)

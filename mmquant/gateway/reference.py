@@ -21,10 +21,19 @@ SEC_TYPES = {
     "crypto_perp": "CRYPTO",
     "other": "CFD",
 }
-KNOWN_IDS = {"AAPL": 265598, "SPY": 756733, "MSFT": 272093, "NVDA": 4815747, "TSLA": 76792991}
+KNOWN_IDS = {
+    "AAPL": 265598,
+    "AMZN": 3691937,
+    "SPY": 756733,
+    "MSFT": 272093,
+    "NVDA": 4815747,
+    "TSLA": 76792991,
+}
 """Contract ids of some stocks at Interactive Brokers, so that familiar scripts work."""
 STOCK_EXCHANGES = ("SMART", "NASDAQ", "ISLAND", "ARCA", "BATS", "IBKRATS")
 OPTION_EXCHANGES = ("SMART", "CBOE", "ISE", "IBUSOPT")
+VENUES = {"XNAS": "NASDAQ", "XNYS": "NYSE", "ARCX": "ARCA", "XCBO": "CBOE", "XISE": "ISE"}
+"""Names of venues on tapes, and at Interactive Brokers."""
 DEEP_EXCHANGES = ("NASDAQ", "ISLAND")
 """Venues whose depth names market makers (message 13); that of the others has rows alone (12)."""
 STOCK_ORDERS = (
@@ -223,7 +232,7 @@ def _listing(contract: Contract, date: str, rule_id: int, stocks: dict[str, Cont
         local = f"{under:<6}{expiry[2:]}{contract.right}{strike:08d}"
     elif contract.multiplier != 1.0:
         multiplier = f"{contract.multiplier:g}"
-    venue = contract.venue or "SMART"
+    venue = VENUES.get(contract.venue, contract.venue or "SMART")
     exchanges: tuple[str, ...] = STOCK_EXCHANGES if sec_type == "STK" else OPTION_EXCHANGES
     if sec_type not in ("STK", "OPT"):
         exchanges = (venue,)

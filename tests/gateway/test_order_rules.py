@@ -87,3 +87,18 @@ def test_twenty_orders_work_on_a_side(desk) -> None:
     said = client.now()
     assert errors(said) == [201]
     assert statuses(said, 21) == [("Inactive", "0", "1")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "aux", "price", "status"),
+    [("SNAP MKT", "", 100.01, "Filled"), ("SNAP MKT", 0.02, 99.99, "Submitted"),
+     ("SNAP PRIM", "", 100.00, "Submitted"), ("SNAP MID", "", 100.00, "Submitted"),
+     ("MIDPRICE", "", None, "Submitted")],
+)  # fmt: skip
+def test_prices_that_the_exchange_takes_from_its_book(desk, kind, aux, price, status) -> None:
+    gateway, client = desk()
+    client.place(1, quantity=100, kind=kind, aux=aux)
+    assert statuses(client.now())[-1][0] == status
+    order = gateway.gateway.orders.orders[1, 1]
+    if price is not None:
+        assert gateway.gateway.reference.listings[0].price(order.tick) == price
