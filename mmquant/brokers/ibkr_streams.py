@@ -35,7 +35,8 @@ class Streams:
         self._rows = depth_rows
         self._numbers: dict[tuple[int, str], int] = {}
         self._asked: dict[tuple[int, str], int] = {}
-        self._patience: dict[tuple[int, str], int] = {}
+        self._patience: dict[tuple[int, str], tuple[int, int]] = {}
+        """Of a silent stream: when it was first seen to be, or asked for again, and the pause."""
         self._look_ts = 0
 
     def restart(self) -> None:
@@ -82,9 +83,9 @@ class Streams:
             if WAITING not in cell.stale or key not in self._numbers:
                 self._patience.pop(key, None)
                 continue
-            patience = self._patience.setdefault(key, SILENT_NS)
-            if now - self._asked[key] >= patience:
-                self._patience[key] = min(2 * patience, MOST_SILENT_NS)
+            since, pause = self._patience.setdefault(key, (now, SILENT_NS))
+            if now - since >= pause:
+                self._patience[key] = (now, min(2 * pause, MOST_SILENT_NS))
                 self._feed.lost.add(key)
 
     def _again_at(self, key: tuple[int, str]) -> int:
