@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mmquant.config_sections import Float, PositiveFloat, Section
+from mmquant.config_sections import Float, Int, PositiveFloat, Section
 
 
 class QuoteScreen(Section):
@@ -32,3 +32,24 @@ class QuoteScreen(Section):
     parity_widths: Annotated[Float, Field(ge=0)] = 0.5
     """How far a forward may be outside what bid and ask of call and put allow, in units of that
     interval's width, before the pair is an outlier."""
+
+
+class SurfaceSettings(Section):
+    """How quotes become a surface."""
+
+    screen: QuoteScreen = Field(default_factory=QuoteScreen)
+    rate_per_year: Float | None = None
+    """Interest rate at all terms, continuously compounded; null: that of ``rates_path``, else what
+    box spreads imply where exercise is european, else 0. [1/year]"""
+    rates_path: str | None = None
+    """A file of par yields or overnight rates by date: see the page on surfaces."""
+    overnight_weight: Annotated[Float, Field(ge=0, le=1)] = 0.15
+    """Business time that passes between sessions, in units of that while they trade."""
+    weekend_weight: Annotated[Float, Field(ge=0, le=1)] = 0.05
+    """The same over closures of more than a day."""
+    band_deviations: PositiveFloat = 1.5
+    """Strikes asked for the forward: within so many standard deviations of it."""
+    fewest_strikes: Annotated[Int, Field(ge=3)] = 4
+    """Strikes with bid and ask below which an expiry gets no slice."""
+    deepest_deviations: PositiveFloat = 2.0
+    """Options further in the money than this, in standard deviations, are left out."""

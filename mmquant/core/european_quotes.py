@@ -31,8 +31,8 @@ def add_side(t, at, sign, strike, quote, n, buffers):
 
 @inner_kernel
 def european_expiry(
-    t, first, last, bid, ask, wanted, strike, call, put, american, spot, years, rate, forward, width,
-    european_bid, european_ask, buffers, memory,
+    t, first, last, bid, ask, wanted, strike, call, put, american, spot, years, rate, forward,
+    width, european_bid, european_ask, buffers, memory,
 ):  # fmt: skip
     """One expiry at one time; see european_quotes."""
     n, bids = 0, 0

@@ -17,7 +17,6 @@ from mmquant.core.surface_rows import (
     AGREE,
     DEVIATION,
     DISAGREE,
-    DISCOUNT_ERROR,
     FORWARD,
     HIGHS,
     KEYS,
@@ -189,10 +188,10 @@ def fit_forwards(
     """Forwards of every expiry at times ``begin`` to ``end``, to ``out`` (time, expiry, rows).
 
     ``bid``, ``ask`` [price] and ``usable`` (time, contract): quotes, and 1 for those to use.
-    ``start`` (expiries + 1,): where each expiry's strikes start in ``strike``, ``call`` and ``put``,
-    which say the contract of either side, -1 for none. ``american`` (expiry,); ``spot`` (time,);
-    ``years`` by the calendar and ``rate`` [per year] (time, expiry). ``band``: standard deviations
-    from the money that are asked.
+    ``start`` (expiries + 1,): where each expiry's strikes start in ``strike``, ``call`` and
+    ``put``, which say the contract of either side, -1 for none. ``american`` (expiry,); ``spot``
+    (time,); ``years`` by the calendar and ``rate`` [per year] (time, expiry). ``band``: standard
+    deviations from the money that are asked.
     """
     for t in range(begin, end):
         for e in range(start.size - 1):

@@ -10,7 +10,7 @@ from mmquant.core.mathfn import log
 from mmquant.core.option_rows import OPTION_OK
 from mmquant.core.slice_curve import calendar_slack, knots_of, least_g
 from mmquant.core.slice_fit import fit_slice
-from mmquant.core.slice_rows import SLICE_FEW, SLICE_OK, SLICE_SIZE
+from mmquant.core.slice_rows import SLICE_FEW, SLICE_SIZE
 
 K, BID, MIDDLE, ASK = range(4)
 """Rows of an expiry's points: log-moneyness, and total variances of bid, middle and ask."""
@@ -130,9 +130,7 @@ def fit_moment(
                 t, int(start[e]), int(start[e + 1]), bid, ask, strike, call, put, forward[e],
                 discount[e], points[e],
             )  # fmt: skip
-        fit_alone(
-            int(counts[e]), two, fewest, points[e], none, own[:0], own[e], said[e], work
-        )
+        fit_alone(int(counts[e]), two, fewest, points[e], none, own[:0], own[e], said[e], work)
     before = -1
     for e in range(expiries):
         below = none if before < 0 else rows[before]

@@ -21,6 +21,7 @@ from mmquant.schema.market import (
 from mmquant.schema.options import OPTION_TABLES
 from mmquant.schema.quotes import OPTION_QUOTES, QUOTE_COUNTS
 from mmquant.schema.results import FILLS, ORDERS, PATH, QUOTES, RUN
+from mmquant.schema.surface import SURFACE_TABLES
 from mmquant.schema.validation import check_table
 
 VERSION = 1
@@ -48,6 +49,7 @@ TABLES: dict[str, Table] = {
         *OPTION_TABLES,
         OPTION_QUOTES,
         QUOTE_COUNTS,
+        *SURFACE_TABLES,
     )
 }
 
