@@ -46,13 +46,13 @@ def make_refit(start, strike, call, put) -> Refit:
 
 
 @kernel
-def refit(dirty, bid, ask, years, forward, discount, spot, fewest, ts, fitted, state):
+def refit(dirty, bid, ask, years, forward, rate, discount, spot, fewest, ts, fitted, state):
     """Fit the expiries that are ``dirty`` (expiries,) to the quotes of ``ts``. How many changed.
 
     ``bid``, ``ask`` (1, contracts): European values to use, NaN for the rest. ``years``,
-    ``forward``, ``discount`` (expiries,), NaN for an expiry that has none: it is left without a
-    slice, as is one with fewer than ``fewest`` quotes of two sides. ``spot``: the underlying's
-    price that the forwards belong to. ``fitted``: make_refit().
+    ``forward``, ``rate``, ``discount`` (expiries,), NaN for an expiry that has none: it is left
+    without a slice, as is one with fewer than ``fewest`` quotes of two sides. ``spot``: that
+    of the underlying that the forwards belong to. ``fitted``: make_refit().
     """
     expiries = state.american.size
     for e in range(expiries):
@@ -80,7 +80,7 @@ def refit(dirty, bid, ask, years, forward, discount, spot, fewest, ts, fitted, s
             state.expiry[REACH, e] = -1.0
             changed += 1
         if dirty[e] != 0:
-            set_market(e, years[e], forward[e], discount[e], spot, ts, state)
+            set_market(e, years[e], forward[e], rate[e], spot, ts, state)
             state.expiry_ts[DIRTY_TS, e] = 0
         before = e if knots_of(state.slices[e]) > 0 else before
     return changed

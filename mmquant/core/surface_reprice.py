@@ -32,13 +32,16 @@ from mmquant.core.surface_state import (
     BASE_PRICE,
     BASE_SPOT,
     DELTA,
-    DISCOUNT,
+    EXPIRES_TS,
     FIT_SPOT,
     FIT_TS,
+    FIT_YEARS,
     FORWARD,
     GAMMA,
     MAX_QUOTE_AGE,
+    MAX_VALUE_AGE,
     OLDER_TS,
+    RATE,
     REACH,
     SIGN,
     SPOT,
@@ -51,6 +54,7 @@ from mmquant.core.surface_state import (
     THEO_STALE_QUOTE,
     TOLERANCE,
     UNDERLYING_TS,
+    VALUED_TS,
     VEGA,
     VOL,
     YEARS,
@@ -58,6 +62,8 @@ from mmquant.core.surface_state import (
 )
 
 C, D = 0.3989422804014327, 0.24197072451914337
+YEAR_NS = 31_536_000_000_000_000
+"""365 days."""
 LARGEST_REACH = 0.25
 """Of the spot, whatever the tolerance."""
 LATE = -1
@@ -67,10 +73,10 @@ VOLS, VALUES = 0, 1
 
 @inner_formula
 def rates_of(e, state):
-    """(rate, yield) per year of variance at which discount and forward are those of the expiry."""
-    years, growth = state.expiry[YEARS, e], state.expiry[FORWARD, e] / state.expiry[FIT_SPOT, e]
-    rate = -log(state.expiry[DISCOUNT, e]) / years
-    return rate, rate - log(growth) / years
+    """(rate, yield) at which the forward moves in proportion with the spot."""
+    growth = state.expiry[FORWARD, e] / state.expiry[FIT_SPOT, e]
+    rate = state.expiry[RATE, e]
+    return rate, rate - log(growth) / state.expiry[YEARS, e]
 
 
 @inner_formula
@@ -84,8 +90,8 @@ def anchor_at(e, spot, state):
 
 @inner_formula
 def vol_at(e, strike, anchor, state):
-    """(vol, its first and second derivative by log-moneyness)."""
-    years = state.expiry[YEARS, e]
+    """(vol, its first and second derivative by log-moneyness). They stay as time passes."""
+    years = state.expiry[FIT_YEARS, e]
     w, slope, bend = slice_variance(log_ratio(strike, anchor), state.slices[e])
     vol = math.sqrt(w / years) if w > 0.0 else NAN
     first = 0.5 * slope / (vol * years)
@@ -192,8 +198,10 @@ def proven_reach(tolerance, spot, deviation, carry):
 
 
 @inner_kernel
-def value_expiry(e, state):
+def value_expiry(e, now, state):
     """Value an expiry in full, and find how far delta and gamma then reach."""
+    state.expiry[YEARS, e] = (state.expiry_ts[EXPIRES_TS, e] - now) / YEAR_NS
+    state.expiry_ts[VALUED_TS, e] = now
     spot, tolerance = state.market[SPOT], state.market[TOLERANCE]
     rate, dividend_yield = rates_of(e, state)
     years = state.expiry[YEARS, e]
@@ -252,36 +260,54 @@ def reprice(spot, ts, now, state):
         if why != THEO_OK:
             blank(e, why, state)
             continue
-        if not abs(spot - state.expiry[BASE_SPOT, e]) <= state.expiry[REACH, e]:
-            value_expiry(e, state)
+        near = abs(spot - state.expiry[BASE_SPOT, e]) <= state.expiry[REACH, e]
+        if not near or now - state.expiry_ts[VALUED_TS, e] > state.market_ts[MAX_VALUE_AGE]:
+            value_expiry(e, now, state)
             full += 1
         write_theos(e, spot - state.expiry[BASE_SPOT, e], oldest, state)
     return full
 
 
 @kernel
-def set_market(e, years, forward, discount, spot, ts, state):
+def set_market(e, years, forward, rate, spot, ts, state):
     """Give expiry ``e`` the forward that it has at ``spot``, as of ``ts``. Whether it is sound.
+
+    ``years`` are those from ``ts`` to the expiry, ``rate`` is per year.
 
     What is not leaves the expiry without a slice, and so without theos.
     """
-    good = min(min(years, forward), min(discount, spot)) > 0.0
-    good = good and years + forward + discount + spot < math.inf
+    good = min(min(years, forward), spot) > 0.0 and years + forward + spot + abs(rate) < math.inf
     if not good:
         state.slices[e, 0] = 0.0
-    state.expiry[YEARS, e], state.expiry[FORWARD, e] = years, forward
-    state.expiry[DISCOUNT, e], state.expiry[FIT_SPOT, e] = discount, spot
+    state.expiry[FIT_YEARS, e], state.expiry[FORWARD, e] = years, forward
+    state.expiry[RATE, e], state.expiry[FIT_SPOT, e] = rate, spot
     state.expiry[REACH, e] = -1.0
     state.expiry_ts[FIT_TS, e] = ts
     return good
 
 
 @kernel
-def set_slice(e, row, years, forward, discount, spot, ts, state):
+def set_slice(e, row, years, forward, rate, spot, ts, state):
     """Give expiry ``e`` a slice (SLICE_SIZE,) and its forward; see set_market."""
     for j in range(row.size):
         state.slices[e, j] = row[j]
-    return set_market(e, years, forward, discount, spot, ts, state)
+    return set_market(e, years, forward, rate, spot, ts, state)
+
+
+@kernel
+def revalue_oldest(now, state):
+    """Value in full the expiry for which that was longest ago: for when nothing else is to be done.
+
+    Returns its index, or -1 where none has theos.
+    """
+    oldest, which = now, -1
+    for e in range(state.american.size):
+        if expiry_status(e, now, state) == THEO_OK and state.expiry_ts[VALUED_TS, e] < oldest:
+            oldest, which = state.expiry_ts[VALUED_TS, e], e
+    if which >= 0:
+        value_expiry(which, now, state)
+        write_theos(which, 0.0, now - state.market_ts[MAX_QUOTE_AGE], state)
+    return which
 
 
 @kernel

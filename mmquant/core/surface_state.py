@@ -25,18 +25,20 @@ CONTRACT_ROWS = 11
 BID_TS, ASK_TS, OLDER_TS = range(3)
 """Rows of ``contract_ts``: when each side was last given, and the older one of those there are; 0
 is never."""
-YEARS, FORWARD, DISCOUNT, FIT_SPOT, BASE_SPOT, REACH = range(6)
-"""Rows of ``expiry``: FORWARD is that at a spot of FIT_SPOT. REACH: how far the spot may be from
+FIT_YEARS, FORWARD, RATE, FIT_SPOT, YEARS, BASE_SPOT, REACH = range(7)
+"""Rows of ``expiry``. Of the fit: years to expiry, forward at a spot of FIT_SPOT, interest rate. Of
+the last full valuation: years left, and spot. REACH: how far the spot may be from
 BASE_SPOT before the expiry is valued in full; below 0, it is to be valued whatever the spot."""
-EXPIRY_ROWS = 6
-EXPIRES_TS, FIT_TS, DIRTY_TS = range(3)
-"""Rows of ``expiry_ts``: when it ceases, the moment its slice is of, and when the first quote came
-that the slice does not know; 0 is never."""
+EXPIRY_ROWS = 7
+EXPIRES_TS, FIT_TS, DIRTY_TS, VALUED_TS = range(4)
+"""Rows of ``expiry_ts``: when it ceases, the moment its slice is of, when the first quote came that
+the slice does not know, and when it was valued in full; 0 is never."""
+EXPIRY_TIMES = 4
 SPOT, TOLERANCE, STICKY = range(3)
 """Parts of ``market``: price of the underlying, largest error of a theo between full valuations
 [price], and a code of the smile's move."""
-UNDERLYING_TS, MAX_QUOTE_AGE, MAX_UNDERLYING_AGE, MAX_FIT_AGE = range(4)
-"""Parts of ``market_ts``, ages in ns."""
+UNDERLYING_TS, MAX_QUOTE_AGE, MAX_UNDERLYING_AGE, MAX_FIT_AGE, MAX_VALUE_AGE = range(5)
+"""Parts of ``market_ts``, ages in ns. A valuation older than the last is done anew."""
 
 STICKY_STRIKE, STICKY_DELTA = 0.0, 1.0
 """A strike keeps its volatility when the underlying moves, or a moneyness does."""
@@ -87,7 +89,7 @@ def make_surface_state(
     sign, strike, expiry_of, expires_ts, american, *, tolerance, sticky, ages
 ) -> SurfaceState:
     """State without quotes. ``sign``, ``strike``, ``expiry_of`` (contracts,), the last an index
-    that does not fall; ``expires_ts``, ``american`` (expiries,). ``ages``: the three of market_ts.
+    that does not fall; ``expires_ts``, ``american`` (expiries,). ``ages``: the four of market_ts.
     """
     contracts, expiries = len(sign), len(expires_ts)
     first = np.searchsorted(expiry_of, np.arange(expiries + 1)).astype(np.int64)
@@ -95,7 +97,7 @@ def make_surface_state(
     contract[SIGN], contract[STRIKE] = sign, strike
     expiry = np.full((EXPIRY_ROWS, expiries), np.nan)
     expiry[REACH] = -1.0
-    expiry_ts = np.zeros((3, expiries), np.int64)
+    expiry_ts = np.zeros((EXPIRY_TIMES, expiries), np.int64)
     expiry_ts[EXPIRES_TS] = expires_ts
     largest = int(np.diff(first).max(initial=1))
     return SurfaceState(
@@ -146,7 +148,7 @@ def take_quote(i, bid, ask, bid_ts, ask_ts, state):
     """
     if not 0 <= i < state.status.size:
         return QUOTE_NO_CONTRACT
-    if not (is_price(bid) and is_price(ask)) or bid_ts < 0 or ask_ts < 0:
+    if not (is_price(bid) and is_price(ask)) or ask == 0.0 or bid_ts < 0 or ask_ts < 0:
         return QUOTE_BAD
     old_bid, old_ask = state.contract_ts[BID_TS, i], state.contract_ts[ASK_TS, i]
     if bid_ts < old_bid or ask_ts < old_ask:

@@ -9,12 +9,12 @@ import numpy as np
 from mmquant.core.slice_fit import fit_slice, make_fit_work
 from mmquant.core.slice_rows import SLICE_OK, SLICE_SIZE, make_slice
 from mmquant.core.surface_reprice import set_slice
-from mmquant.core.surface_state import SurfaceState, make_surface_state, take_quotes
+from mmquant.core.surface_state import DIRTY_TS, SurfaceState, make_surface_state, take_quotes
 
 SPOT, RATE, CARRY = 750.0, 0.03, 0.02
 SECOND = 10**9
-EXPIRES = 10**18
-AGES = (60 * SECOND, 5 * SECOND, 120 * SECOND)
+YEAR = 365 * 86_400 * SECOND
+AGES = (60 * SECOND, 5 * SECOND, 120 * SECOND, 3600 * SECOND)
 
 
 def variance(k: np.ndarray, years: float) -> np.ndarray:
@@ -55,7 +55,7 @@ def live_state(
         sign,
         np.concatenate([strike, strike], axis=1).ravel(),
         np.repeat(np.arange(expiries), 2 * strikes),
-        np.full(expiries, EXPIRES),
+        SECOND + np.round(years * YEAR).astype(np.int64),
         np.full(expiries, american),
         tolerance=tolerance,
         sticky=sticky,
@@ -64,8 +64,7 @@ def live_state(
     n = sign.size
     when = np.full(n, SECOND)
     assert take_quotes(np.arange(n), np.ones(n), np.full(n, 1.1), when, when, state) == (0, -1)
-    state.expiry_ts[2] = 0
+    state.expiry_ts[DIRTY_TS] = 0
     for e, row in enumerate(slices_of(years) if fitted else []):
-        discount = math.exp(-RATE * years[e])
-        assert set_slice(e, row, years[e], forward[e], discount, SPOT, SECOND, state)
+        assert set_slice(e, row, years[e], forward[e], RATE, SPOT, SECOND, state)
     return state, years

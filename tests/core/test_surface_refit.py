@@ -56,7 +56,8 @@ class Market:
         return 0.985 * price[None, :], 1.015 * price[None, :]
 
     def fit(self, dirty: list[int], quotes: tuple[np.ndarray, np.ndarray], kernel=refit) -> int:
-        market = (self.years, self.forward, self.discount, SPOT, FEWEST, SECOND + 1)
+        rate = np.full(len(self.years), RATE)
+        market = (self.years, self.forward, rate, self.discount, SPOT, FEWEST, SECOND + 1)
         return kernel(np.array(dirty), *quotes, *market, self.fitted, self.state)
 
 

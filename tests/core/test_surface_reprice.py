@@ -9,13 +9,22 @@ import pytest
 
 from mmquant.core.black import black_price
 from mmquant.core.slice_curve import slice_variance
-from mmquant.core.surface_reprice import LATE, proven_reach, reprice, revalue, set_slice
+from mmquant.core.surface_reprice import (
+    LATE,
+    proven_reach,
+    reprice,
+    revalue,
+    revalue_oldest,
+    set_slice,
+)
 from mmquant.core.surface_state import (
     BASE_SPOT,
     DELTA,
     DIRTY_TS,
     EXPIRES_TS,
+    FORWARD,
     GAMMA,
+    OLDER_TS,
     REACH,
     SIGN,
     STICKY_DELTA,
@@ -29,12 +38,14 @@ from mmquant.core.surface_state import (
     THEO_OLD_SLICE,
     THEO_STALE_QUOTE,
     THEO_STALE_UNDERLYING,
+    VALUED_TS,
     VEGA,
     VOL,
+    YEARS,
     take_quote,
 )
 from tests.core.plain import plain
-from tests.core.surfaces import AGES, CARRY, EXPIRES, RATE, SECOND, SPOT, live_state
+from tests.core.surfaces import AGES, CARRY, RATE, SECOND, SPOT, YEAR, live_state
 
 MOVES = (STICKY_STRIKE, STICKY_DELTA)
 TOLERANCE = 1e-3
@@ -203,11 +214,11 @@ def test_no_theo_without_a_slice_or_a_forward() -> None:
     reprice(SPOT, SECOND, SECOND, state)
     assert all_of(state, 0) == {THEO_NO_SLICE}
     good, _ = live_state()
-    for bad in ((math.nan, SPOT, 1.0, SPOT), (years[0], 0.0, 1.0, SPOT), (years[0], SPOT, 1.0, -1)):
+    for bad in ((math.nan, SPOT, 0.0, SPOT), (years[0], 0.0, 0.0, SPOT), (years[0], SPOT, 0.0, -1)):
         assert not set_slice(0, good.slices[0], *map(float, bad), SECOND, state)
         reprice(SPOT, SECOND, SECOND, state)
         assert all_of(state, 0) == {THEO_NO_SLICE}
-    assert set_slice(0, good.slices[0], years[0], SPOT, 1.0, SPOT, SECOND, state)
+    assert set_slice(0, good.slices[0], years[0], SPOT, 0.0, SPOT, SECOND, state)
     reprice(SPOT, SECOND, SECOND, state)
     assert all_of(state, 0) == {THEO_OK}
 
@@ -243,7 +254,32 @@ def test_plain_python_gives_the_same_bits(american: int) -> None:
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_quotes_of_the_last_day_are_not_taken_for_ever() -> None:
+def test_volatilities_stay_and_time_runs_off() -> None:
+    state, years = live_state()
+    before = theos(state, SPOT)
+    vol = state.contract[VOL].copy()
+    later = SECOND + AGES[3]
+    state.contract_ts[OLDER_TS] = later
+    assert reprice(SPOT, later, later, state) == 0
+    np.testing.assert_array_equal(state.contract[THEO], before)
+    later += 1
+    assert reprice(SPOT, later, later, state) == 4
+    np.testing.assert_array_equal(state.contract[VOL], vol)
+    left = years - (later - SECOND) / YEAR
+    np.testing.assert_allclose(state.expiry[YEARS], left, rtol=1e-12)
+    growth = state.expiry[FORWARD] / SPOT
+    for e in range(4):
+        i = state.first[e] + 7
+        forward, strike = SPOT * growth[e], state.contract[STRIKE, i]
+        expected = black_price(1.0, forward, strike, left[e], vol[i], RATE)
+        assert state.contract[THEO, i] == pytest.approx(expected, rel=1e-9)
+        assert expected < before[i]
+
+
+def test_the_oldest_valuation_is_done_first() -> None:
     state, _ = live_state()
-    reprice(SPOT, EXPIRES, EXPIRES, state)
-    assert set(state.status.tolist()) == {THEO_EXPIRED}
+    reprice(SPOT, SECOND, SECOND, state)
+    state.expiry_ts[VALUED_TS] = [7, 5, 9, 6]
+    order = [revalue_oldest(SECOND, state) for _ in range(5)]
+    assert order == [1, 3, 0, 2, -1]
+    assert (state.expiry_ts[VALUED_TS] == SECOND).all()

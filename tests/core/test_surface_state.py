@@ -64,6 +64,7 @@ def test_a_side_that_goes_away_is_a_change_and_ages_no_more(state) -> None:
         ((24, 1.0, 1.1, SECOND, SECOND), QUOTE_NO_CONTRACT),
         ((0, -1.0, 1.1, SECOND, SECOND), QUOTE_BAD),
         ((0, 1.0, math.inf, SECOND, SECOND), QUOTE_BAD),
+        ((0, 0.0, 0.0, SECOND, SECOND), QUOTE_BAD),
         ((0, 1.0, 1.1, -1, SECOND), QUOTE_BAD),
         ((0, 1.0, 1.2, SECOND - 1, SECOND), QUOTE_LATE),
         ((0, 1.0, 1.2, SECOND, SECOND - 1), QUOTE_LATE),
