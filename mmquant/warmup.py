@@ -51,6 +51,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _mathfn,
         _european_options,
         _american_options,
+        _gateway,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -274,3 +275,17 @@ def _american_options() -> None:
     model = american_dividends.SPOT
     american_dividends.dividend_many(*option, *dividends, model, True, fast, out, status)
     american_escrowed.escrowed_many(*option, *dividends, fast, out, status)
+
+
+def _gateway() -> None:
+    from mmquant.core.dtypes import ActionKind
+    from mmquant.core.market_feed import available
+    from mmquant.gateway.floor import Floor
+    from mmquant.gateway.market import SyntheticMarket
+
+    start = 1_790_000_000_000_000_000
+    floor = Floor(SyntheticMarket(1, start), lambda rows: None, lambda row: None)
+    floor.advance(start + 1_000_000_000)
+    floor.watch_depth(0, 5)
+    available(floor.exchange, 0, 0, 1, floor.touch(0)[2])
+    floor.request(ActionKind.PLACE, order_id=0, side=1, tick=floor.touch(0)[2], lots=1, inst=0)

@@ -18,6 +18,8 @@ MARGIN_STOCK = 0.5
 MARGIN_SHORT_OPTION = 0.2
 """Part of the underlying's value that a short option binds, beside its premium."""
 PNL_NS = 1_000_000_000
+VALUES_NS = 200_000_000
+"""How long after a fill the values of the account are told. [ns]"""
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Accounts:
         self._multi: set[tuple[Session, int]] = set()
         self._pnl: dict[tuple[Session, int], int] = {}
         self._ticking = False
+        self._values_due = False
         self._free: tuple[object, float] = (None, 0.0)
 
     def handlers(self) -> dict[int, Handler]:
@@ -198,6 +201,13 @@ class Accounts:
             self._tell_position(session, one)
         for session in self._updates:
             self._tell_portfolio(session, one)
+        if self._updates and not self._values_due:
+            self._values_due = True
+            self._gateway.floor.at(self._gateway.floor.now + VALUES_NS, self._tell_all_values)
+
+    def _tell_all_values(self) -> None:
+        self._values_due = False
+        for session in self._updates:
             self._tell_values(session)
 
     def _account_updates(self, session: Session, fields: Fields) -> None:

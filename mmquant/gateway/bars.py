@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import random
+import zlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 BASE_S = 5
 """Length of a recorded bar. [s]"""
@@ -14,6 +16,8 @@ KEPT = 17_280
 YEAR_S = 252 * 6.5 * 3600
 PAST_VOLATILITY = 0.25
 """Of the seeded walk before the start, a year."""
+MAX_PAST = 100_000
+"""Bars that the seeded past goes back."""
 
 
 @dataclass
@@ -56,11 +60,13 @@ class Bars:
             self._bars.append(Bar(start, price, price, price, price))
         self._bars[-1].add(price, size)
 
-    def joined(self, starts: Sequence[int], length: int) -> list[Bar]:
-        """Bars of ``length`` from each start; one without prices repeats the close before it."""
+    def joined(self, starts: Sequence[int], length: int, last: float | None = None) -> list[Bar]:
+        """Bars of ``length`` from each start; one without prices repeats the close before it.
+
+        ``last`` is the close before the first; None: bars begin with the first price.
+        """
         found: list[Bar] = []
         at, bars = 0, list(self._bars)
-        last: float | None = None
         for start in starts:
             bar: Bar | None = None
             while at < len(bars) and bars[at].start < start + length:
@@ -88,27 +94,36 @@ def _merged(bar: Bar | None, part: Bar, start: int) -> Bar:
 
 
 def past_bars(
-    key: str, starts: Iterable[int], length: int, price: float, step: float, volumes: bool
+    key: str, first: int, last: int, length: int, begin: int, price: float, step: float
 ) -> list[Bar]:
-    """A seeded walk that ends at ``price``: the same for the same key, bar by bar."""
+    """Bars from ``first`` to ``last`` of a seeded walk that ends with ``price`` at ``begin``. [s]
+
+    The same for the same key, whatever part of it is asked for; none further back than MAX_PAST.
+    """
+    count = -(-(begin - first) // length)
+    if count > MAX_PAST or last < first:
+        return []
+    rng = np.random.Generator(np.random.PCG64([zlib.crc32(key.encode()), length]))
+    draws = rng.standard_normal((count, 4))
     spread = PAST_VOLATILITY * (length / YEAR_S) ** 0.5
+    close = price * np.exp(spread * np.concatenate([[0.0], np.cumsum(draws[:, 0])]))
+    close = np.clip(close, step, 1e7)
+    first_price, last_price = close[1:], close[:-1]
+    wick = 0.5 * spread * last_price
+    high = np.maximum(first_price, last_price) + wick * np.abs(draws[:, 1])
+    low = np.maximum(np.minimum(first_price, last_price) - wick * np.abs(draws[:, 2]), step)
+    prices = [_on(x, step) for x in (first_price, high, low, last_price)]
+    volume = 100.0 * np.ceil(20.0 * np.abs(draws[:, 3]) + 1.0)
     found = []
-    for start in sorted(starts, reverse=True):
-        rng = random.Random(f"{key}:{length}:{start}")
-        close = price
-        first = max(close * (1.0 - spread * rng.gauss(0.0, 1.0)), step)
-        wick = 0.5 * spread * close
-        high = max(first, close) + wick * rng.random()
-        low = max(min(first, close) - wick * rng.random(), step)
-        size = float(100 * rng.randint(1, 200)) if volumes else 0.0
-        bar = Bar(
-            start, _on(first, step), _on(high, step), _on(low, step), _on(close, step), size,
-            size * close, int(size // 100),
-        )  # fmt: skip
-        found.append(bar)
-        price = first
-    return found[::-1]
+    for k in range(count - 1, (begin - last - 1) // length - 1, -1):
+        size = float(volume[k])
+        opened, top, bottom, closed = (float(x[k]) for x in prices)
+        start = first + (count - 1 - k) * length
+        worth = size * closed
+        found.append(Bar(start, opened, top, bottom, closed, size, worth, int(size // 100)))
+    return found
 
 
-def _on(price: float, step: float) -> float:
-    return round(round(price / step) * step, 6)
+def _on(price: np.ndarray, step: float) -> np.ndarray:
+    """Prices on a grid. [currency]"""
+    return np.round(np.round(price / step) * step, 6)

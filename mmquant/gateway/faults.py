@@ -48,6 +48,8 @@ NAMES |= {3: "order_status", 4: "error", 5: "open_order", 11: "execution", 12: "
 NAMES |= {13: "depth", 59: "commission", 61: "position", 99: "tick_by_tick"}
 REQUEST_NAMES: dict[int, What] = dict.fromkeys((5, 6, 7, 16, 61, 62, 76, 99), "query")
 REQUEST_NAMES |= {3: "place", 4: "cancel", 58: "global_cancel"}
+OF_ORDERS = ("order_status", "open_order", "execution", "commission", "position")
+OF_MARKET = ("depth", "tick", "tick_by_tick")
 FARMS = (
     (2104, "Market data farm connection is OK:usfarm"),
     (2106, "HMDS data farm connection is OK:ushmds"),
@@ -134,6 +136,7 @@ class Faults:
         self._reordered: dict[Session, bytes] = {}
         self._held: list[tuple[Session, bytes]] = []
         self._down: WireFault | None = None
+        self._asked = False
         self.quiet = not plan.faults
 
     def begin(self) -> None:
@@ -160,8 +163,8 @@ class Faults:
     def outgoing(self, session: Session, kind: int, body: bytes) -> None:
         """Send a message to a client, with what befalls it on its way."""
         name = NAMES.get(kind, "any")
-        if self._down is not None and name not in ("error", "end"):
-            if self._down.held == "hold" and name not in ("depth", "tick", "tick_by_tick"):
+        if self._down is not None and not self._asked and name in (*OF_ORDERS, *OF_MARKET):
+            if self._down.held == "hold" and name in OF_ORDERS:
                 self._held.append((session, body))
             return
         befallen: dict[str, WireFault] = {x.kind: x for x in self._befall(REPLIES, name)}
@@ -198,7 +201,9 @@ class Faults:
         if "delay_request" in befallen:
             self._later(befallen["delay_request"].for_ns, serve)
         else:
+            self._asked = name == "query"
             serve()
+            self._asked = False
         if "drop_socket_after" in befallen:
             session.abort()
 

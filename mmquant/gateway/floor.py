@@ -8,11 +8,11 @@ from itertools import count
 
 import numpy as np
 
+from mmquant.config import Config
 from mmquant.core.book import ASK, BID, grow_book, make_book
-from mmquant.core.dtypes import ACTION, NO_ASK, NO_BID, ActionKind, FillMode, QueueModel, Status
+from mmquant.core.dtypes import ACTION, NO_ASK, NO_BID, ActionKind, Status
 from mmquant.core.engine import AT_RESPONSE, Tape
 from mmquant.core.exchange import (
-    EXCHANGE_STATE,
     Exchange,
     grow_rings,
     make_exchange,
@@ -22,7 +22,7 @@ from mmquant.core.market_feed import FEED, FEED_FULL, WATCH_ROWS, feed_step, loo
 from mmquant.data.contracts import instrument_rows
 from mmquant.errors import MMQuantError
 from mmquant.gateway.market import Chunk, Market
-from mmquant.trading.halves import DAY_END
+from mmquant.trading.halves import DAY_END, exchange_state
 
 SLOTS = 1_024
 """Orders of an account that may be open at once."""
@@ -47,12 +47,8 @@ class Floor:
         self._chunk = Chunk(_no_rows(), market.start_ns - 1)
         self._next: Chunk | None = next(self._chunks, None)
         instrument = instrument_rows(market.contracts, market.date)
-        state = np.zeros(1, EXCHANGE_STATE)
+        state = exchange_state(Config(), SLOTS, DAY_END)
         state["entry_ns"] = state["response_ns"] = LATENCY_NS
-        state["day_end"] = DAY_END
-        state["queue_model"] = int(QueueModel.RISK_AVERSE)
-        state["peer_fills"] = int(FillMode.PARTIAL)
-        state["slots"] = SLOTS
         self.exchange: Exchange = make_exchange(
             book=make_book(len(instrument), window=1 << 13),
             instrument=instrument,

@@ -107,8 +107,9 @@ class History:
         one, price = self._gateway.reference.listings[inst], self._first_price(inst)
         if not price:
             return 0.0
-        day = self._gateway.market.start_ns // 1_000_000_000 // 86_400 * 86_400 - 86_400
-        return past_bars(str(one.con_id), [day], 86_400, price, one.min_tick, True)[0].close
+        today = self._gateway.market.start_ns // 1_000_000_000 // 86_400 * 86_400
+        day = today - 86_400
+        return past_bars(str(one.con_id), day, day, 86_400, today, price, one.min_tick)[0].close
 
     def forget(self, session: Session) -> None:
         """End all of a client's subscriptions."""
@@ -127,18 +128,20 @@ class History:
         last = (end - 1) // length * length
         starts = range(last - length * (count - 1), last + 1, length)
         begin = self._gateway.market.start_ns // 1_000_000_000 // BASE_S * BASE_S
-        before = [start for start in starts if start + length <= begin]
-        after = [start for start in starts if start + length > begin]
+        edge = begin // length * length
+        after = [start for start in starts if start >= edge]
         price = self._first_price(one.inst)
-        volumes = what == "TRADES"
-        key = str(one.con_id)
-        found = past_bars(key, before, length, price, one.min_tick, volumes) if price else []
+        found: list[Bar] = []
+        if price and starts[0] < edge:
+            end_before = min(starts[-1], edge - length)
+            key, step = str(one.con_id), one.min_tick
+            found = past_bars(key, starts[0], end_before, length, edge, price, step)
         if what == "BID_ASK":
             series = self._past[one.inst].series
-            bids, asks = (series[x].joined(after, length) for x in ("BID", "ASK"))
+            bids, asks = (series[x].joined(after, length, price or None) for x in ("BID", "ASK"))
             pairs = zip(bids, asks, strict=False)
             return found + [Bar(b.start, b.open, a.high, b.low, a.close) for b, a in pairs]
-        return found + self._past[one.inst].series[what].joined(after, length)
+        return found + self._past[one.inst].series[what].joined(after, length, price or None)
 
     def _bars(self, session: Session, fields: Fields) -> None:
         req_id = fields.whole()

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from mmquant.core.dtypes import NO_ASK, NO_BID, OrderType, TimeInForce
 from mmquant.gateway.order_fields import PEG_BEST, UNSET, OrderSpec
 from mmquant.gateway.reference import Listing
+from mmquant.gateway.wire import UNSET_INT
 
 if TYPE_CHECKING:
     from mmquant.gateway.order_life import Order
@@ -75,6 +76,33 @@ class Terms:
     lots: int
     offset: int = 0
     expire_ns: int = 0
+
+
+def not_simulated(spec: OrderSpec) -> Refusal | None:
+    """An order that asks for what the gateway does not simulate is refused, not taken for less."""
+    m = spec.more
+    asked = {
+        "parentId": m["parent"] != 0,
+        "ocaGroup": m["oca_group"] != "",
+        "displaySize": m["display"] not in (0, UNSET_INT),
+        "hidden": m["hidden"],
+        "allOrNone": m["all_or_none"],
+        "minQty": m["min_qty"] not in (0, UNSET_INT),
+        "discretionaryAmt": m["discretionary"] not in (0.0, UNSET),
+        "goodAfterTime": spec.good_after != "",
+        "algoStrategy": m["algo_strategy"] != "",
+        "hedgeType": m["hedge_type"] != "",
+        "scalePriceIncrement": 0.0 < spec.scale_increment < UNSET,
+        "conditions": bool(spec.conditions),
+        "cashQty": m["cash_qty"] not in (0.0, UNSET),
+        "percentOffset": m["percent_offset"] not in (0.0, UNSET),
+    }
+    names = [name for name, wanted in asked.items() if wanted]
+    if names:
+        return 321, f"Error validating request: the gateway does not simulate {', '.join(names)}"
+    if not 0 < spec.order_id < 2**31 - 1:
+        return 321, f"Error validating request: order id {spec.order_id} is not valid"
+    return None
 
 
 def terms_of(gateway: Gateway, spec: OrderSpec, one: Listing) -> Terms | Refusal:

@@ -249,7 +249,7 @@ def _open_order_end(spec: OrderSpec, version: int) -> list[object]:
     out += [m["cancel_parent"]] if version >= 162 else []
     if version >= 170:
         out += [_unset(spec.min_trade), _unset(spec.compete_size)]
-        out += ["Infinite" if spec.compete_offset == float("inf") else _blank(spec.compete_offset)]
+        out += ["Infinity" if spec.compete_offset == float("inf") else _blank(spec.compete_offset)]
         out += [_blank(spec.mid_whole), _blank(spec.mid_half)]
     return out
 
@@ -310,6 +310,7 @@ def completed_order_fields(
     out += [m["oms"], "", filled, UNSET_INT, m["cancel_parent"], "", False, False, 2**63 - 1]
     out += [time, f"{status}"]
     if version >= 170:
-        out += [_unset(spec.min_trade), _unset(spec.compete_size), _blank(spec.compete_offset)]
+        out += [_unset(spec.min_trade), _unset(spec.compete_size)]
+        out += ["Infinity" if spec.compete_offset == float("inf") else _blank(spec.compete_offset)]
         out += [_blank(spec.mid_whole), _blank(spec.mid_half)]
     return out

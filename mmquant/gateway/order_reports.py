@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
 NEW_YORK = ZoneInfo("America/New_York")
+MAX_EXECUTIONS = 20_000
+"""Executions that are remembered."""
 LIQUIDITY = {1: 1, -1: 2}
 """Interactive Brokers' code of a fill that added or removed liquidity."""
 
@@ -35,6 +37,7 @@ class Reports:
         self._gateway, self._desk = gateway, desk
         self.commissions = load_commissions(gateway.settings.plan, gateway.market.date)
         self.executions: list[Execution] = []
+        self._count = 0
 
     def handlers(self) -> dict[int, Handler]:
         """What is served here, by message id."""
@@ -74,7 +77,8 @@ class Reports:
         )
         order.commission += commission
         realized = self._gateway.accounts.book(one, side, quantity, price, commission)
-        number = len(self.executions) + 1
+        self._count += 1
+        number = self._count
         now = self._gateway.floor.now // 1_000_000_000
         execution = Execution(
             order, one, f"{now // 86_400 & 0xFFFFFFFF:08x}.{now & 0xFFFFFFFF:08x}.{number:02d}",
@@ -82,6 +86,8 @@ class Reports:
             LIQUIDITY[1 if liquidity > 0 else -1], commission, realized,
         )  # fmt: skip
         self.executions.append(execution)
+        if len(self.executions) > MAX_EXECUTIONS:
+            del self.executions[: MAX_EXECUTIONS // 10]
         return execution
 
     def _tell(self, order: Order, execution: Execution) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from mmquant.core.dtypes import ActionKind, OrderEvent, OrderType, Reason, TimeInForce
 from mmquant.gateway.combos import Combos
 from mmquant.gateway.listings import NO_SECURITY
-from mmquant.gateway.order_checks import Terms, refusal, terms_of
+from mmquant.gateway.order_checks import Terms, not_simulated, refusal, terms_of
 from mmquant.gateway.order_fields import OrderSpec, read_order
 from mmquant.gateway.order_life import CANCELED, Order, Quirk
 from mmquant.gateway.order_reports import Reports
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
 FIRST_PERM_ID = 1_376_327_500
+MAX_KEPT = 10_000
+"""Ended or refused orders that are remembered, and the most that may be held back."""
 NOT_THE_SAME = "Order being modified does not match original order"
 
 
@@ -38,6 +40,7 @@ class OrderDesk:
         self._used = 0
         self._placed = 0
         self._ids: dict[int, int] = {}
+        self._refused: dict[tuple[int, int], str] = {}
         self._answers: list[np.void] | None = None
 
     def handlers(self) -> dict[int, Handler]:
@@ -62,11 +65,17 @@ class OrderDesk:
     def _place(self, session: Session, fields: Fields) -> None:
         spec = read_order(fields, session.version)
         spec.more["account"] = spec.account or self._gateway.settings.account
+        refused = not_simulated(spec)
+        if refused is not None:
+            session.error(spec.order_id, *refused)
+            return
         client_id = session.client_id or 0
         old = self.orders.get((client_id, spec.order_id))
-        self._ids[client_id] = max(self._ids.get(client_id, 0), min(spec.order_id, 2**31 - 2))
+        self._ids[client_id] = max(self._ids.get(client_id, 0), spec.order_id)
         if spec.account != self._gateway.settings.account:
             session.error(spec.order_id, 321, "Error validating request: Invalid account code")
+        elif (client_id, spec.order_id) in self._refused:
+            session.error(spec.order_id, 103, "Duplicate order id")
         elif old is not None and old.status == "":
             old.spec = spec
             self._new(session, spec, old)
@@ -112,18 +121,32 @@ class OrderDesk:
         perm_id = FIRST_PERM_ID + self._placed
         order = Order(session.client_id or 0, spec.order_id, perm_id, spec, None, quirk)
         self.orders[order.client_id, order.order_id] = order
+        if len(self.orders) > MAX_KEPT:
+            self._forget_oldest()
         return order
+
+    def _forget_oldest(self) -> None:
+        """Forget the order that was placed first of all that have ended."""
+        for key, order in self.orders.items():
+            if order.status and not order.live:
+                del self.orders[key]
+                return
 
     def _refuse(self, session: Session, spec: OrderSpec, inst: int, code: int, text: str) -> None:
         """Refuse a new order: its id is used, as one that has ended."""
         listing = self._gateway.reference.listings[inst]
-        order = self.orders.get((session.client_id or 0, spec.order_id)) or self.register(
-            session, spec
-        )
-        order.listing, order.quantity = listing, spec.quantity
-        order.status = "Cancelled" if code == 202 else "Inactive"
+        key = (session.client_id or 0, spec.order_id)
+        self.orders.pop(key, None)
+        status = "Cancelled" if code == 202 else "Inactive"
+        self._refused[key] = status
+        if len(self._refused) > MAX_KEPT:
+            del self._refused[next(iter(self._refused))]
         session.error(spec.order_id, code, text)
         if code in (201, 202):
+            self._placed += 1
+            quirk = Quirk.draw(None, 0)
+            perm_id = FIRST_PERM_ID + self._placed
+            order = Order(*key, perm_id, spec, listing, quirk, status, spec.quantity)
             order.tell_status(session)
 
     def _send(self, order: Order, terms: Terms) -> None:
@@ -273,8 +296,12 @@ class OrderDesk:
         order_id = fields.whole()
         order = self.orders.get((session.client_id or 0, order_id))
         if order is None:
+            state = self._refused.get((session.client_id or 0, order_id))
             text = f"OrderId {order_id} that needs to be cancelled is not found."
-            session.error(order_id, 10147, text)
+            if state is not None:
+                text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, "
+                text += f"state: {state}."
+            session.error(order_id, 10147 if state is None else 10148, text)
         elif order.status == "":
             order.status = "ApiCancelled"
             order.tell_status(session)
@@ -327,7 +354,7 @@ class OrderDesk:
         event = int(row["event"])
         if event == OrderEvent.EXECUTION:
             self.reports.execute(order, row)
-            if order.leaves <= 0:
+            if order.leaves <= 1e-9:
                 self.release(order)
         elif event == OrderEvent.CONFIRM:
             order.status = "Submitted"

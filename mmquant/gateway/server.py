@@ -32,6 +32,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 MAX_CLIENTS = 32
 GREETING_S = 10.0
 """A connection that has not started its API by then is closed. [s]"""
+PATIENCE_S = 10.0
+"""How long the market at full speed waits for a client that does not read. [s]"""
 SLICE_NS = 20_000_000
 """How far the market runs at full speed before the clients are served."""
 
@@ -166,7 +168,7 @@ class Gateway:
             return
         self.sessions.add(session)
         loop = asyncio.get_running_loop()
-        loop.call_later(GREETING_S, lambda: None if session.started else session.abort())
+        session.patience = loop.call_later(GREETING_S, session.abort)
 
     def started(self, session: Session, waited: float = 0.0) -> None:
         """A client has started its API: greet it, or send it away.
@@ -186,6 +188,8 @@ class Gateway:
             session.close()
             return
         session.greeted = True
+        if session.patience is not None:
+            session.patience.cancel()
         session.send(15, 1, self.settings.account)
         session.send(9, 1, self.orders.next_id(session.client_id or 0))
         self.faults.say_farms(session)
@@ -205,6 +209,8 @@ class Gateway:
 
     def closed(self, session: Session) -> None:
         """A client is gone; its orders stay."""
+        if session.patience is not None:
+            session.patience.cancel()
         self.sessions.discard(session)
         self.dirty.discard(session)
         self.quotes.forget(session)
@@ -248,15 +254,25 @@ class Gateway:
             if not any(one.started for one in self.sessions):
                 self._wake.clear()
                 await self._wake.wait()
-            while any(one.paused for one in self.sessions):
-                self._wake.clear()
-                await self._wake.wait()
+            await self._until_read()
             if self.floor.ended and self.floor.next_due() >= 2**62:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
             self.advance(min(max(self.floor.next_due(), self.floor.now) + SLICE_NS, 2**62))
             await asyncio.sleep(0)
+
+    async def _until_read(self) -> None:
+        """Wait for clients that are behind; one that does not read at all is sent away."""
+        end = time.monotonic() + PATIENCE_S
+        while slow := [one for one in self.sessions if one.paused and one.open]:
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), end - time.monotonic())
+            except TimeoutError:
+                for one in slow:
+                    self.note(f"client {one.client_id} does not read: disconnected")
+                    one.abort()
 
     def _publish(self, rows: np.ndarray) -> None:
         self.history.note(rows)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
 START_API = 71
-MAX_UNSENT = 64 << 20
+MAX_UNSENT = 16 << 20
 """A client that is so many bytes behind is disconnected: it does not read."""
 MAX_VIOLATIONS = 3
 Handler = Callable[["Session", Fields], None]
@@ -46,6 +46,7 @@ class Session(asyncio.Protocol):
         self.auto_bind = False
         self.greeted = False
         self.messages = 0
+        self.patience: asyncio.TimerHandle | None = None
 
     @property
     def started(self) -> bool:
