@@ -38,7 +38,8 @@ def gateway(
 
     from mmquant.gateway.faults import read_plan
     from mmquant.gateway.market import Market, SyntheticMarket, read_market
-    from mmquant.gateway.server import GatewaySettings, serve_forever
+    from mmquant.gateway.run import serve_forever
+    from mmquant.gateway.server import GatewaySettings
 
     if synthetic == (tape is not None):
         raise UsageError("give either a tape or --synthetic", fix="mmquant gateway --synthetic")

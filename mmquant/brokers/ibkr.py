@@ -76,7 +76,7 @@ class IBKRBroker:
         self.feed = Feed(self._out, self._grids, rows)
         self.orders = Orders(self._out, self._grids, Identity(run))
         self.executions = Executions(
-            self._out, self.orders, self._grids, self.contracts, self.feed.mid
+            self._out, self.orders, self._grids, self.contracts, self.feed.mid, client_id
         )
         self.truth = Truth(
             self.link, self._out, self.orders, self.executions, len(self.contracts), account
@@ -190,12 +190,12 @@ class IBKRBroker:
     def _work(self, now: int) -> None:
         """All that is due whatever the wire says."""
         self.link.reconnect(now)
+        self.link.beat(now)
         self.router.step(now)
         self.feed.settle(now)
         if self.router.up:
             self.truth.step(now)
             self.streams.step(now, self.requests.hot)
-        self.link.beat(now)
         self.link.flush(now)
 
     def _next_ts(self) -> int:

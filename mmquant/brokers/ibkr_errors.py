@@ -25,6 +25,8 @@ class Says(Enum):
     TOO_FAST = auto()
     TOO_MANY_LINES = auto()
     NO_LIVE_DATA = auto()
+    COMPETING_SESSION = auto()
+    """There are no data as long as the same user looks at them elsewhere."""
     DATA_LOST = auto()
     """A subscription is dead: ask for it again."""
     BOOK_RESET = auto()
@@ -54,7 +56,8 @@ _CODES: dict[Says, tuple[int, ...]] = {
     Says.ENDED: (202,),
     Says.TOO_FAST: (100,),
     Says.TOO_MANY_LINES: (101, 309, 10190),
-    Says.NO_LIVE_DATA: (354, 10089, 10090, 10167, 10168, 10186, 10189, 10197),
+    Says.NO_LIVE_DATA: (354, 10089, 10090, 10167, 10168, 10186, 10189),
+    Says.COMPETING_SESSION: (10197,),
     Says.DATA_LOST: (316, 10182, 10225),
     Says.BOOK_RESET: (317,),
     Says.FARM_DOWN: (2103, 2105, 2157),

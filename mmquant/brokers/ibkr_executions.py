@@ -88,11 +88,12 @@ class Executions:
         grids: Sequence[Grid],
         contracts: Sequence[Contract],
         mid_of: Callable[[int], float],
+        client_id: int,
     ) -> None:
         self._out, self._orders, self._grids = outbox, orders, grids
         self._currencies = [contract.currency for contract in contracts]
         self._multipliers = [contract.multiplier for contract in contracts]
-        self._mid_of = mid_of
+        self._mid_of, self._client_id = mid_of, client_id
         self.by_contract: dict[int, int] = {}
         """Instrument by IBKR's number of its contract."""
         self.combos: dict[int, Mapping[int, int]] = {}
@@ -110,7 +111,8 @@ class Executions:
 
     def details(self, contract: Any, execution: Any) -> None:
         """An execution, live or as an answer; told unless it was."""
-        mine = self._orders.find(execution.orderRef, execution.permId, execution.orderId)
+        own_id = execution.orderId if execution.clientId == self._client_id else 0
+        mine = self._orders.find(execution.orderRef, execution.permId, own_id)
         inst = self.by_contract.get(contract.conId, -1)
         combo = mine is not None and mine.inst in self.combos
         if contract.secType == "BAG":

@@ -69,6 +69,7 @@ class Planner:
     active: dict[tuple[int, str], int] = field(default_factory=dict)
     seen: dict[tuple[int, str], int] = field(default_factory=dict)
     _swapped: int = 0
+    _looked: int = 0
 
     def __post_init__(self) -> None:
         for stream in (QUOTES, DEPTH, TRADES):
@@ -82,6 +83,7 @@ class Planner:
     def restart(self) -> None:
         """All subscriptions are gone, as after a lost connection."""
         self.active.clear()
+        self._looked = 0
 
     def refused(self, key: tuple[int, str]) -> None:
         """The broker said that it is one too many."""
@@ -91,6 +93,7 @@ class Planner:
 
     def changes(self, now: int, hot: Collection[int] = ()) -> list[Change]:
         """What to begin and to end now; ``hot`` instruments keep their lines, or get one."""
+        self._looked = now
         found: list[Change] = []
         for stream in (QUOTES, DEPTH, TRADES):
             found += self._fill(stream, now, hot)
@@ -100,9 +103,10 @@ class Planner:
         return found
 
     def next_ts(self) -> int:
-        """When there may be something to change; NEVER where all has its line. [ns]"""
-        waits = any(key not in self.active for key in self.wanted)
-        return self._swapped + SWAP_NS if waits else NEVER
+        """When to look again; NEVER where all has its line. [ns]"""
+        if all(key in self.active for key in self.wanted):
+            return NEVER
+        return self._looked + SWAP_NS if self._looked else 0
 
     def too_old(self, now: int) -> Iterable[int]:
         """Instruments without a line for their quotes whose cell has not been seen for long."""

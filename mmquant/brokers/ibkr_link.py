@@ -43,7 +43,7 @@ class Link:
         self._waiter: asyncio.Future[None] | None = None
         self._connecting: asyncio.Task[bool] | None = None
         self._retry_ts, self._pause = NEVER, FIRST_RETRY_NS
-        self._heard_ts = self._asked_ts = 0
+        self._heard_ts = self._asked_ts = self._next_number = 0
         ib.updateEvent += self.wake
 
     @property
@@ -94,6 +94,7 @@ class Link:
 
     def lost(self, why: str) -> None:
         """The connection is gone."""
+        self._next_number = max(self._next_number, self.client._reqIdSeq)
         self.is_up, self.why_down = False, why
         self.pacer.clear()
         self._retry_ts = self.clock.now() + self._pause
@@ -102,8 +103,8 @@ class Link:
     def drop(self, why: str) -> None:
         """Give the connection up."""
         if self.is_up:
-            self.client.disconnect()
             self.lost(why)
+            self.client.disconnect()
 
     def close(self) -> None:
         """End it for good."""
@@ -114,6 +115,10 @@ class Link:
         if self.client.conn.isConnected():
             self.client.disconnect()
             self.run(asyncio.sleep(0))
+
+    def go_on_numbering(self) -> None:
+        """No number is used twice: the broker knows nothing of orders that did not reach it."""
+        self.client.updateReqId(self._next_number)
 
     def beat(self, now: int) -> None:
         """Ask a silent broker for the time, and give up one that says nothing at all."""
@@ -193,6 +198,7 @@ class Link:
             self.why_down = self.why_down or repr(error)
             log.warning("no connection to %s:%s: %r", host, port, error)
             return False
+        self.go_on_numbering()
         now = self.clock.now()
         for _ in range(HELLO_MESSAGES):
             self.pacer.note(now)

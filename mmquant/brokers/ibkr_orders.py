@@ -123,7 +123,7 @@ class Orders:
         self._tell(OrderEvent.CANCEL_ACK, order, Reason.NONE)
 
     def change_never_left(self, order: Tracked) -> None:
-        """A change was taken back before it left, as a cancel follows."""
+        """A change did not come about: the terms are the last ones that were told."""
         order.modifying = False
         if order.told is not None:
             order.tick, order.lots = order.told
@@ -217,8 +217,8 @@ class Orders:
     def found(self, mine: Tracked, is_open: bool) -> None:
         """Answer a question after an order that the broker knows."""
         if is_open:
-            mine.ended = mine.modifying = False
-            mine.acknowledged = True
+            mine.ended, mine.acknowledged = False, True
+            self.change_never_left(mine)
             self._tell(OrderEvent.FOUND_OPEN, mine, Reason.NONE, mine.told)
         else:
             mine.ended = True

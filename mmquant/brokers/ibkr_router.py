@@ -75,7 +75,9 @@ class Router:
                 self._out.session(Session.UP)
 
     def step(self, now: int) -> None:
-        """What is due: the link's coming back, and orders whose executions are missing."""
+        """What is due: the link's going and coming, and orders whose executions are missing."""
+        if self.up and not self._link.is_up:
+            self._go_down()
         if self._began and self._link.is_up and not self.up and not self._outage:
             self._come_up(data_lost=True)
         for order_id in self._orders.doubts:
@@ -216,6 +218,8 @@ class Router:
             self._streams.refused(req_id)
         elif what in (Says.NO_LIVE_DATA, Says.REFUSED):
             self._feed.not_live(inst)
+        elif what is Says.COMPETING_SESSION:
+            self._feed.wait_for(inst)
         elif what is Says.DATA_LOST:
             self._feed.lose(inst, stream)
         elif what is Says.BOOK_RESET:
@@ -231,9 +235,10 @@ class Router:
                 self._come_up(data_lost=what is Says.LINK_BACK_WITHOUT_DATA)
         elif what is Says.FARM_DOWN or code in FARM_OK:
             self._feed.farm(text.rstrip(":").rpartition(":")[2], what is Says.FARM_DOWN)
-        elif what is Says.NO_LIVE_DATA:
+        elif what in (Says.NO_LIVE_DATA, Says.COMPETING_SESSION):
+            tell = self._feed.not_live if what is Says.NO_LIVE_DATA else self._feed.wait_for
             for inst in range(len(self._feed.cells)):
-                self._feed.not_live(inst)
+                tell(inst)
         elif what is Says.CLIENT_ID_IN_USE:
             self._link.why_down = text
         elif what is Says.SOCKET_GONE:

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ib_async import IB, Wrapper
+from ib_async import IB, Client, Wrapper
 from ib_async import __version__ as version
 
 from mmquant.errors import MMQuantError
@@ -55,6 +55,11 @@ TAPPED: dict[str, tuple[str, ...]] = {
     "tickByTickMidPoint": ("reqId", "time", "midPoint"),
 }  # fmt: skip
 """The wrapper's methods that are replaced, with the parameters they have in ib_async 2.1."""
+INSIDE = {
+    Wrapper: ("startReq", "_endReq", "reset"),
+    Client: ("getReqId", "updateReqId", "reset", "sendMsg", "placeOrder", "cancelOrder"),
+}
+"""What else is used of ib_async's inside."""
 MUST_ARRIVE = {3: "orderStatus", 4: "error", 5: "openOrder", 11: "execDetails",
                59: "commissionReport", 61: "position"}  # fmt: skip
 """Messages, by number, that may not be lost in ib_async's decoder, which swallows what fails."""
@@ -74,6 +79,8 @@ def differences() -> list[str]:
         has = tuple(inspect.signature(method).parameters)[1:]
         if has != wanted:
             found.append(f"Wrapper.{name}{has} should be {wanted}")
+    for kind, names in INSIDE.items():
+        found += [f"{kind.__name__}.{n} is missing" for n in names if not hasattr(kind, n)]
     return found
 
 

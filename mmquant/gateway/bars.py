@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from mmquant.gateway.clock import eastern
+from mmquant.gateway.reference import ZONE
 
 BASE_S = 5
 """Length of a recorded bar. [s]"""
@@ -16,6 +20,8 @@ KEPT = 17_280
 YEAR_S = 252 * 6.5 * 3600
 PAST_VOLATILITY = 0.25
 """Of the seeded walk before the start, a year."""
+UNITS = {"S": 1, "D": 86_400, "W": 604_800, "M": 2_592_000, "Y": 31_536_000}
+SIZES = {"sec": 1, "min": 60, "hour": 3_600, "day": 86_400, "week": 604_800, "month": 2_592_000}
 MAX_PAST = 100_000
 """Bars that the seeded past goes back."""
 
@@ -127,3 +133,29 @@ def past_bars(
 def _on(price: np.ndarray, step: float) -> np.ndarray:
     """Prices on a grid. [currency]"""
     return np.round(np.round(price / step) * step, 6)
+
+
+def seconds_of(size: str) -> int | None:
+    """Length of a bar size such as ``5 mins``; None where it is none. [s]"""
+    words = size.lower().split()
+    if len(words) != 2 or not words[0].isdecimal() or len(words[0]) > 3:
+        return None
+    unit = SIZES.get(words[1].rstrip("s") if words[1] != "secs" else "sec")
+    return int(words[0]) * unit if unit and int(words[0]) else None
+
+
+def duration_of(text: str) -> int | None:
+    """Length of a duration such as ``1 D``; None where it is none. [s]"""
+    words = text.upper().split()
+    if len(words) != 2 or not words[0].isdecimal() or len(words[0]) > 7 or words[1] not in UNITS:
+        return None
+    return int(words[0]) * UNITS[words[1]]
+
+
+def shown_date(second: int, epoch: bool, length: int) -> str:
+    """Date of a bar as it was asked for; bars of days have no time."""
+    if epoch and length < 86_400:
+        return str(second)
+    if length >= 86_400:
+        return f"{datetime.datetime.fromtimestamp(second, datetime.UTC):%Y%m%d}"
+    return f"{eastern(second * 1_000_000_000):%Y%m%d %H:%M:%S} {ZONE}"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LOOK_NS = 10_000_000
 """How often the books of the legs are looked at. [ns]"""
+MAX_WORKING = 100
+NO_ROOM = "Order rejected - reason:too many combinations are open"
 RISKLESS = "Order rejected - reason:Riskless combination orders are not allowed."
 CENT = 0.01
 
@@ -53,6 +55,8 @@ class Combos:
         """A new combination."""
         legs = self._legs(spec)
         refused = self._refusal(spec, legs)
+        if refused is None and (self._desk.has_no_room() or len(self._working) >= MAX_WORKING):
+            refused = 201, NO_ROOM
         order = self._desk.register(session, spec)
         order.quantity = spec.quantity
         if refused is not None:
@@ -67,7 +71,7 @@ class Combos:
         order.status = "Submitted"
         self._working[order] = legs
         for leg in legs:
-            self._desk.working.setdefault(leg.listing.inst, []).append(order)
+            self._desk.venue.working.setdefault(leg.listing.inst, []).append(order)
         self._desk.tell(order)
         self._work(order)
 
@@ -113,7 +117,7 @@ class Combos:
         if _is_riskless(legs):
             return 201, RISKLESS
         for leg in legs:
-            for order in self._desk.working_on(leg.listing.inst):
+            for order in self._desk.venue.working_on(leg.listing.inst):
                 if leg.listing.is_option and order is not old and self._against(order, leg):
                     return 201, BOTH_SIDES
         extra: dict[int, float] = {}
@@ -182,24 +186,26 @@ class Combos:
         cost = 0.0
         fills = []
         for leg, tick in zip(legs, ticks, strict=True):
-            rows = self._desk.take(leg.listing, leg.side, tick, leg.ratio * sets)
+            rows = self._desk.venue.take(leg.listing, leg.side, tick, leg.ratio * sets)
             for row in rows:
                 if row["event"] == OrderEvent.EXECUTION:
                     fills.append((leg, int(row["lots"]), float(row["price"])))
                     cost += leg.side * int(row["lots"]) * float(row["price"])
         order.filled += sets
         order.value += order.side * cost
-        order.last_price = order.side * cost / sets
+        order.last_price = round(order.side * cost / sets, 10)
         order.status = "Filled" if order.leaves <= 0 else "Submitted"
         reports = self._desk.reports
-        executions = [
+        whole = reports.noted(order, None, order.side, sets, order.last_price, -1)
+        legs_executed = [
             reports.booked(order, leg.listing, leg.side, leg.listing.quantity(lots), price, -1)
             for leg, lots, price in fills
         ]
         self._desk.tell(order)
-        for execution in executions:
-            for session in self._desk.of_client(order):
+        for session in self._desk.of_client(order):
+            for execution in (whole, *legs_executed):
                 execution.tell(session)
+        for execution in legs_executed:
             reports.report_later(order, execution)
 
     def _end(self, order: Order, status: str) -> None:
@@ -212,7 +218,7 @@ class Combos:
 
     def _forget(self, order: Order) -> None:
         for leg in self._working.pop(order, []):
-            self._desk.working[leg.listing.inst].remove(order)
+            self._desk.venue.working[leg.listing.inst].remove(order)
 
 
 def _is_riskless(legs: list[WorkedLeg]) -> bool:

@@ -229,6 +229,7 @@ class Faults:
 
     def _revision(self, execution: Execution, fault: WireFault) -> Callable[[], None]:
         one = execution.listing
+        assert one is not None
         price = execution.price + fault.price_ticks * one.min_tick
         lots = execution.quantity + one.quantity(fault.lots)
         if fault.kind == "bust":
@@ -265,8 +266,8 @@ class Faults:
         elif fault.kind in ("depth_reset", "depth_halt"):
             quotes.depth.reset(317 if fault.kind == "depth_reset" else 316)
         elif fault.kind == "delayed_data":
-            quotes.delayed = True
-            self._later(fault.for_ns, lambda: setattr(quotes, "delayed", False))
+            quotes.delay(True)
+            self._later(fault.for_ns, lambda: quotes.delay(False))
         else:
             quotes.tell_lines(10197, COMPETING)
             quotes.stale = True

@@ -73,6 +73,7 @@ class Floor:
     def next_due(self) -> int:
         """When the next row or timer is due, as far as is known."""
         due = self._timers[0][0] if self._timers else 2**62
+        due = min(due, int(self.exchange.state[0]["next_expiry"]))
         row = int(self.exchange.state[0]["row"])
         times = self._chunk.tape.exch_ts
         if row < len(times):

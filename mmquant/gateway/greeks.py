@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import math
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from mmquant.core.black import spot_many
 from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.implied_vol import implied_vol
 from mmquant.core.option_rows import DELTA, GAMMA, OPTION_OK, PRICE, ROWS, THETA, VEGA
+from mmquant.gateway.clock import YEAR_NS, close_ns
 from mmquant.gateway.reference import ContractQuery, Listing
 from mmquant.gateway.session import Handler, Session
 from mmquant.gateway.wire import Fields
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
 BID, ASK, LAST, MODEL, CUSTOM = 10, 11, 12, 13, 53
-NEW_YORK = ZoneInfo("America/New_York")
-YEAR_NS = 365.0 * 86_400e9
 VEGA_UNIT, THETA_UNIT = 0.01, 1.0 / 365.0
 """Interactive Brokers' vega is per point of volatility, its theta per day."""
 Told = tuple[float, float, float, float, float, float, float, float]
@@ -70,8 +68,7 @@ class Greeks:
 
     def _years(self, one: Listing) -> float:
         day = datetime.date.fromisoformat(one.contract.expiry)
-        close = datetime.datetime(day.year, day.month, day.day, 16, tzinfo=NEW_YORK).timestamp()
-        return max(close * 1e9 - self._gateway.floor.now, 60e9) / YEAR_NS
+        return max(close_ns(day) - self._gateway.floor.now, 60e9) / YEAR_NS
 
     def _volatility(self, one: Listing, price: float, spot: float) -> float:
         """Implied volatility; NaN where the price has none."""

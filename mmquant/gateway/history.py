@@ -7,24 +7,29 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.market_feed import TOUCH, TRADE
-from mmquant.gateway.bars import BASE_S, Bar, Bars, past_bars
-from mmquant.gateway.order_checks import expiry_ns
-from mmquant.gateway.reference import ZONE, ContractQuery, Listing
+from mmquant.gateway.bars import (
+    BASE_S,
+    UNITS,
+    Bar,
+    Bars,
+    duration_of,
+    past_bars,
+    seconds_of,
+    shown_date,
+)
+from mmquant.gateway.clock import time_ns
+from mmquant.gateway.reference import ContractQuery, Listing
 from mmquant.gateway.session import Handler, Session
 from mmquant.gateway.wire import Fields
 
 if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
-NEW_YORK = ZoneInfo("America/New_York")
-UNITS = {"S": 1, "D": 86_400, "W": 604_800, "M": 2_592_000, "Y": 31_536_000}
-SIZES = {"sec": 1, "min": 60, "hour": 3_600, "day": 86_400, "week": 604_800, "month": 2_592_000}
 SERIES = ("TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK")
 MAX_BARS = 5_000
 TICKS_KEPT = 5_000
@@ -156,8 +161,8 @@ class History:
         one = self._gateway.quotes.one_listing(session, req_id, query)
         if one is None:
             return
-        length, span = _seconds(size), _duration(duration)
-        end_ns = expiry_ns(end_text) if end_text else self._gateway.floor.now
+        length, span = seconds_of(size), duration_of(duration)
+        end_ns = time_ns(end_text) if end_text else self._gateway.floor.now
         if length is None or span is None or end_ns is None or what not in SERIES:
             what_is = f"bar size {size!r}, duration {duration!r}, end {end_text!r}, {what!r}"
             session.error(req_id, 321, f"Error validating request: {what_is}")
@@ -173,10 +178,10 @@ class History:
         end = min(end_ns, self._gateway.floor.now) // 1_000_000_000 + 1
         bars = self._found(one, what, end, length, count)
         epoch = date_format == 2
-        out: list[object] = [17, req_id, _date(bars[0].start if bars else end, False, 1)]
-        out += [_date(end, False, 1), len(bars)]
+        out: list[object] = [17, req_id, shown_date(bars[0].start if bars else end, False, 1)]
+        out += [shown_date(end, False, 1), len(bars)]
         for bar in bars:
-            out += [_date(bar.start, epoch, length), bar.open, bar.high, bar.low, bar.close]
+            out += [shown_date(bar.start, epoch, length), bar.open, bar.high, bar.low, bar.close]
             out += [bar.volume if what == "TRADES" else -1, bar.average, bar.count or -1]
         session.send(*out)
         if keep:
@@ -238,7 +243,7 @@ class History:
                 bar.average, bar.count,
             )  # fmt: skip
         else:
-            date = _date(bar.start, stream.epoch, stream.length)
+            date = shown_date(bar.start, stream.epoch, stream.length)
             stream.session.send(
                 90, req_id, bar.count, date, bar.open, bar.close, bar.high, bar.low, bar.average,
                 bar.volume,
@@ -269,8 +274,8 @@ class History:
         one = self._gateway.quotes.one_listing(session, req_id, query)
         if one is None:
             return
-        start = expiry_ns(start_text) if start_text else None
-        end = expiry_ns(end_text) if end_text else self._gateway.floor.now + 1
+        start = time_ns(start_text) if start_text else None
+        end = time_ns(end_text) if end_text else self._gateway.floor.now + 1
         if what not in ("TRADES", "BID_ASK", "MIDPOINT") or not 0 < count <= MAX_TICKS:
             session.error(req_id, 321, f"Error validating request: {count} ticks of {what!r}")
             return
@@ -292,29 +297,3 @@ class History:
                 out += [second, 0, 0.5 * (x[0] + x[1]), 0]
         message = {"TRADES": 98, "BID_ASK": 97, "MIDPOINT": 96}[what]
         session.send(message, req_id, len(rows), *out, True)
-
-
-def _seconds(size: str) -> int | None:
-    """Length of a bar size such as ``5 mins``; None where it is none. [s]"""
-    words = size.lower().split()
-    if len(words) != 2 or not words[0].isdecimal() or len(words[0]) > 3:
-        return None
-    unit = SIZES.get(words[1].rstrip("s") if words[1] != "secs" else "sec")
-    return int(words[0]) * unit if unit and int(words[0]) else None
-
-
-def _duration(text: str) -> int | None:
-    """Length of a duration such as ``1 D``; None where it is none. [s]"""
-    words = text.upper().split()
-    if len(words) != 2 or not words[0].isdecimal() or len(words[0]) > 7 or words[1] not in UNITS:
-        return None
-    return int(words[0]) * UNITS[words[1]]
-
-
-def _date(second: int, epoch: bool, length: int) -> str:
-    """Date of a bar as it was asked for; bars of days have no time."""
-    if epoch and length < 86_400:
-        return str(second)
-    if length >= 86_400:
-        return f"{datetime.datetime.fromtimestamp(second, datetime.UTC):%Y%m%d}"
-    return f"{datetime.datetime.fromtimestamp(second, NEW_YORK):%Y%m%d %H:%M:%S} {ZONE}"

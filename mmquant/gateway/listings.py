@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
 NO_SECURITY = "No security definition has been found for the request"
-LETTERS = {"ISLAND": "Q", "NASDAQ": "Q", "ARCA": "P", "CBOE": "C", "ISE": "I", "IBKRATS": "u"}
+LETTERS = {
+    "ISLAND": "Q",
+    "NASDAQ": "Q",
+    "ARCA": "P",
+    "BATS": "Z",
+    "CBOE": "C",
+    "ISE": "I",
+    "IBKRATS": "u",
+}
 
 
 class ReferenceDesk:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import xarray as xr
@@ -17,20 +17,18 @@ from mmquant.core.black import spot_many
 from mmquant.core.dtypes import RowKind
 from mmquant.core.engine import Tape
 from mmquant.core.option_rows import DELTA, GAMMA, PRICE, ROWS, THETA, VEGA
-from mmquant.data.contracts import Contract, Ladder
+from mmquant.data.contracts import Contract
 from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
+from mmquant.gateway.chain import chain_contracts, friday, ticks_above, ticks_below
+from mmquant.gateway.clock import YEAR_NS, close_ns, eastern
 from mmquant.trading.halves import tape_columns
 
-NEW_YORK = ZoneInfo("America/New_York")
-YEAR_NS = 365.0 * 86_400e9
 BATCH = 2_048
 """Events of the stock that are simulated in one go: some milliseconds of work."""
 STOCK_TICK = 19_000
 """Tick of the first bid: 190.00."""
-STRIKES = 21
-STRIKE_STEP = 2.5
 EXPIRY_DAYS = (30, 93)
 """Days to the two expiries, moved on to their Fridays."""
 GRID_NS = 250_000_000
@@ -118,28 +116,43 @@ class SyntheticMarket:
     ) -> None:
         self._seed, self.start_ns, self._rate = seed, start_ns, rate_scale
         self._model = model
-        start = datetime.datetime.fromtimestamp(start_ns / 1e9, NEW_YORK)
+        start = eastern(start_ns)
         self.date = start.date().isoformat()
-        self._expiry_days = [_friday(start.date(), days) for days in EXPIRY_DAYS]
-        self.contracts: Sequence[Contract] = _contracts(symbol, self._expiry_days)
+        self._expiry_days = [friday(start.date(), days) for days in EXPIRY_DAYS]
+        self.contracts: Sequence[Contract] = chain_contracts(symbol, self._expiry_days)
         options = self.contracts[1:]
-        ends = [_close_ns(datetime.date.fromisoformat(c.expiry)) for c in options]
+        ends = [close_ns(datetime.date.fromisoformat(c.expiry)) for c in options]
         self._end = np.array(ends, np.int64)
         self._strike = np.array([c.strike for c in options])
         self._sign = np.array([1.0 if c.right == "C" else -1.0 for c in options])
-        self._level = 0.25
-        self._quotes = np.zeros((2, len(options)), np.int64)
-        self._sizes = np.zeros((2, len(options)), np.int64)
-        self._spot = 0.01 * STOCK_TICK
+        self._reset()
+
+    def _reset(self) -> None:
+        n = len(self._strike)
+        self._level, self._spot = 0.25, 0.01 * STOCK_TICK
+        self._quotes, self._sizes = np.zeros((2, n), np.int64), np.zeros((2, n), np.int64)
+        self._quoted: deque[tuple[int, float, float]] = deque()
 
     def volatility(self, inst: int, ts: int) -> float:
-        """The surface as last quoted, at an option."""
+        """The surface as last quoted by a time, at an option. Times may not go back."""
         if inst == 0:
             return float("nan")
-        return float(self._surface(ts)[inst - 1])
+        return float(self._surface(ts, *self._known(ts))[inst - 1])
+
+    def prices(self, ts: int) -> np.ndarray:
+        """Model prices of all options by the surface as last quoted. Times may not go back."""
+        prices: np.ndarray = self._values(ts, *self._known(ts))[0]
+        return prices
+
+    def _known(self, ts: int) -> tuple[float, float]:
+        """Level and underlying at the last quoting: rows are made ahead of their time."""
+        while len(self._quoted) > 1 and self._quoted[1][0] <= ts:
+            self._quoted.popleft()
+        return self._quoted[0][1:] if self._quoted else (self._level, self._spot)
 
     def chunks(self) -> Iterator[Chunk]:
         """The stock's rows with the options' among them, without end."""
+        self._reset()
         stock_seed, surface_seed = np.random.SeedSequence(self._seed).spawn(2)
         rng = np.random.Generator(np.random.PCG64(surface_seed))
         grid = self.start_ns
@@ -165,20 +178,21 @@ class SyntheticMarket:
                 grid += GRID_NS
             yield Chunk(_joined(parts), last)
 
-    def _surface(self, ts: int) -> np.ndarray:
+    def _surface(self, ts: int, level: float, spot: float) -> np.ndarray:
         """Volatility of each option: a level that moves, with skew and smile."""
         years = np.maximum(self._end - ts, 60e9) / YEAR_NS
-        money = np.log(self._strike / self._spot) / np.sqrt(years)
-        vol: np.ndarray = self._level * (1.0 - 0.35 * money + 0.5 * money**2 + 0.02 * years)
+        money = np.log(self._strike / spot) / np.sqrt(years)
+        vol: np.ndarray = level * (1.0 - 0.35 * money + 0.5 * money**2 + 0.02 * years)
         return np.clip(vol, 0.05, 2.0)
 
-    def _values(self, ts: int) -> np.ndarray:
+    def _values(self, ts: int, level: float, spot: float) -> np.ndarray:
         """Price and greeks of each option, rows as in GREEKS."""
         n = len(self._strike)
         years = np.maximum(self._end - ts, 60e9) / YEAR_NS
         table = np.empty((ROWS, n))
-        spot, none = np.full(n, self._spot), np.zeros(n)
-        spot_many(self._sign, spot, self._strike, years, self._surface(ts), none, none, table)
+        vol, none = self._surface(ts, level, spot), np.zeros(n)
+        spots = np.full(n, spot)
+        spot_many(self._sign, spots, self._strike, years, vol, none, none, table)
         return table[list(GREEKS)]
 
     def _quote(self, ts: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -186,10 +200,11 @@ class SyntheticMarket:
         n = len(self._strike)
         self._level += 0.05 * (0.25 - self._level) * GRID_NS / 1e9 + 0.0004 * rng.standard_normal()
         self._level = min(max(self._level, 0.1), 0.8)
-        value = self._values(ts)
+        self._quoted.append((ts, self._level, self._spot))
+        value = self._values(ts, self._level, self._spot)
         half = 0.012 + 0.01 * value[0] + 0.15 * 0.01 * value[3]
-        bid = _ticks_below(np.maximum(value[0] - half, 0.0))
-        ask = np.maximum(_ticks_above(value[0] + half), bid + 1)
+        bid = ticks_below(np.maximum(value[0] - half, 0.0))
+        ask = np.maximum(ticks_above(value[0] + half), bid + 1)
         sizes = rng.integers(1, 40, (2, n))
         rows: list[tuple[int, int, int, int, int, int]] = []
         for k, (side, tick) in enumerate(((1, bid), (-1, ask))):
@@ -223,48 +238,6 @@ class SyntheticMarket:
         for j, level in enumerate(new):
             if level > 0:
                 rows.append((ts, depth, side, level, size + 10 * j, i + 1))
-
-
-def _contracts(symbol: str, expiries: Sequence[datetime.date]) -> list[Contract]:
-    stock = Contract(
-        0, symbol, "equity", "ISLAND", settlement="physical", ladders=(Ladder.flat("0.01"),)
-    )
-    found = [stock]
-    middle = 190.0
-    for expiry in expiries:
-        for k in range(STRIKES):
-            strike = middle + STRIKE_STEP * (k - STRIKES // 2)
-            for right in ("C", "P"):
-                name = f"{symbol:<6}{expiry:%y%m%d}{right}{round(strike * 1000):08d}"
-                found.append(
-                    Contract.option(
-                        len(found), name, venue="CBOE", expiry=expiry.isoformat(), strike=strike,
-                        right=right, tick_class="penny",
-                    )
-                )  # fmt: skip
-    return found
-
-
-def _friday(start: datetime.date, days: int) -> datetime.date:
-    day = start + datetime.timedelta(days)
-    return day + datetime.timedelta((4 - day.weekday()) % 7)
-
-
-def _close_ns(day: datetime.date) -> int:
-    close = datetime.datetime(day.year, day.month, day.day, 16, tzinfo=NEW_YORK)
-    return int(close.timestamp()) * 1_000_000_000
-
-
-def _ticks_below(price: np.ndarray) -> np.ndarray:
-    """Tick at or below each price on the ladder of a penny class."""
-    cents = np.floor(price * 100.0 + 1e-9)
-    return np.where(cents < 300, cents, 300 + (cents - 300) // 5).astype(np.int64)
-
-
-def _ticks_above(price: np.ndarray) -> np.ndarray:
-    """Tick at or above each price on the ladder of a penny class."""
-    cents = np.ceil(price * 100.0 - 1e-9)
-    return np.where(cents <= 300, cents, 300 + np.ceil((cents - 300) / 5)).astype(np.int64)
 
 
 def _stock_columns(rows: np.ndarray) -> dict[str, np.ndarray]:

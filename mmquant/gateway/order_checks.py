@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mmquant.core.dtypes import NO_ASK, NO_BID, OrderType, TimeInForce
+from mmquant.gateway.clock import time_ns
 from mmquant.gateway.order_fields import PEG_BEST, UNSET, OrderSpec
 from mmquant.gateway.reference import Listing
 from mmquant.gateway.wire import UNSET_INT
@@ -116,7 +115,7 @@ def terms_of(gateway: Gateway, spec: OrderSpec, one: Listing) -> Terms | Refusal
         return 321, "Error validating request.-'bN' : cause - Size value should be larger than zero"
     expire = 0
     if spec.tif == "GTD":
-        until = expiry_ns(spec.good_till)
+        until = time_ns(spec.good_till)
         if until is None:
             return (
                 391,
@@ -222,17 +221,3 @@ def _too_far(gateway: Gateway, side: int, one: Listing, tick: int) -> bool:
     if side > 0:
         return ask != NO_ASK and price > (1.0 + most) * one.price(ask) + one.min_tick
     return bid != NO_BID and price < (1.0 - most) * one.price(bid) - one.min_tick
-
-
-def expiry_ns(text: str) -> int | None:
-    """End of a GTD order: ``yyyymmdd hh:mm:ss zone``, or ``yyyymmdd-hh:mm:ss`` in UTC. [ns]"""
-    zone = datetime.UTC if "-" in text[:9] else ZoneInfo("America/New_York")
-    words = text.replace("-", " ", 1).split(None, 2)
-    try:
-        if len(words) == 3:
-            zone = ZoneInfo(words[2])
-        clock = words[1] if len(words) > 1 else "23:59:59"
-        when = datetime.datetime.strptime(f"{words[0]} {clock}", "%Y%m%d %H:%M:%S")
-        return int(when.replace(tzinfo=zone).timestamp()) * 1_000_000_000
-    except (ValueError, IndexError, OverflowError, ZoneInfoNotFoundError):
-        return None

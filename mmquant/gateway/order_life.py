@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmquant.data.commissions import OrderCharge
-from mmquant.gateway.order_fields import UNSET, OrderSpec, open_order_fields
+from mmquant.gateway.order_echo import open_order_fields
+from mmquant.gateway.order_fields import UNSET, OrderSpec
 from mmquant.gateway.reference import Listing
 from mmquant.gateway.wire import number
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 LIVE = ("PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel")
 CANCELED = "Order Canceled - reason:"
+RIGHT = 5
+"""Place of the right among the fields of a contract; openOrder has "?" where there is none."""
 BAG_ID = 28_812_380
 """Contract id under which combinations are told."""
 
@@ -92,7 +95,9 @@ class Order:
     def contract_fields(self) -> tuple[object, ...]:
         """The eleven fields of its contract."""
         if self.listing is not None:
-            return self.listing.fields(self.spec.query.exchange or "SMART")
+            found = list(self.listing.fields(self.spec.query.exchange or "SMART"))
+            found[RIGHT] = found[RIGHT] or "?"
+            return tuple(found)
         q = self.spec.query
         return (BAG_ID, q.symbol, "BAG", "", 0.0, "", "", q.exchange, q.currency, q.symbol, "COMB")
 
@@ -133,10 +138,10 @@ class Order:
 
 @dataclass
 class Execution:
-    """One execution as last corrected."""
+    """One execution as last corrected; ``listing`` is None for a combination as a whole."""
 
     order: Order
-    listing: Listing
+    listing: Listing | None
     key: str
     time: str
     side: int
@@ -155,13 +160,29 @@ class Execution:
         """Its id; the digits behind the last point count corrections."""
         return f"{self.key}.{self.revision:02d}"
 
+    @property
+    def symbol(self) -> str:
+        """Symbol of what was traded."""
+        return self.order.spec.query.symbol if self.listing is None else self.listing.symbol
+
+    @property
+    def sec_type(self) -> str:
+        """Kind of what was traded."""
+        return "BAG" if self.listing is None else self.listing.sec_type
+
+    @property
+    def venues(self) -> tuple[str, ...]:
+        """Exchanges at which it is traded."""
+        return () if self.listing is None else self.listing.exchanges
+
     def tell(self, session: Session, req_id: int = -1) -> None:
         """Send execDetails."""
         order, one = self.order, self.listing
-        venue = one.primary or one.exchanges[-1]
+        venue = order.spec.query.exchange if one is None else one.primary or one.exchanges[-1]
+        contract = order.contract_fields() if one is None else one.fields(venue)
         more = (False,) if session.version >= 178 else ()
         session.send(
-            11, req_id, order.order_id, *one.fields(venue), self.exec_id, self.time,
+            11, req_id, order.order_id, *contract, self.exec_id, self.time,
             order.spec.account, venue, "BOT" if self.side > 0 else "SLD", self.quantity,
             number(self.price), order.perm_id, order.client_id, 0, self.cumulative, self.average,
             order.spec.ref, "", "", order.spec.model, self.liquidity, *more,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from mmquant.data.commissions import load_commissions
-from mmquant.gateway.order_fields import (
-    OrderSpec,
-    completed_order_fields,
-    open_order_fields,
-)
+from mmquant.gateway.clock import eastern
+from mmquant.gateway.order_echo import completed_order_fields, open_order_fields
+from mmquant.gateway.order_fields import UNSET, OrderSpec
 from mmquant.gateway.order_life import Execution, Order
 from mmquant.gateway.reference import ZONE, Listing
 from mmquant.gateway.session import Handler, Session
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from mmquant.gateway.orders import OrderDesk
     from mmquant.gateway.server import Gateway
 
-NEW_YORK = ZoneInfo("America/New_York")
 MAX_EXECUTIONS = 20_000
 """Executions that are remembered."""
 LIQUIDITY = {1: 1, -1: 2}
@@ -77,6 +73,13 @@ class Reports:
         )
         order.commission += commission
         realized = self._gateway.accounts.book(one, side, quantity, price, commission)
+        return self.noted(order, one, side, quantity, price, liquidity, commission, realized)
+
+    def noted(
+        self, order: Order, one: Listing | None, side: int, quantity: float, price: float,
+        liquidity: int, commission: float = 0.0, realized: float = UNSET,
+    ) -> Execution:  # fmt: skip
+        """An execution with its id; a combination as a whole has no listing, and is not booked."""
         self._count += 1
         number = self._count
         now = self._gateway.floor.now // 1_000_000_000
@@ -120,6 +123,7 @@ class Reports:
     def correct(self, execution: Execution, price: float, quantity: float) -> None:
         """Correct an execution: its id ends in the next number, and the account is put right."""
         order, one = execution.order, execution.listing
+        assert one is not None
         accounts = self._gateway.accounts
         accounts.book(one, -execution.side, execution.quantity, execution.price, 0.0)
         if quantity:
@@ -135,8 +139,7 @@ class Reports:
 
     def time_text(self) -> str:
         """The time as executions have it."""
-        when = datetime.datetime.fromtimestamp(self._gateway.floor.now // 1_000_000_000, NEW_YORK)
-        return f"{when:%Y%m%d %H:%M:%S} {ZONE}"
+        return f"{eastern(self._gateway.floor.now):%Y%m%d %H:%M:%S} {ZONE}"
 
     def what_if(self, session: Session, spec: OrderSpec, one: Listing) -> None:
         """Say what an order would do to the account."""
@@ -153,11 +156,20 @@ class Reports:
         )  # fmt: skip
         session.send(*fields)
 
-    def _open_orders(self, session: Session, fields: Fields) -> None:
+    def tell_recovered(self, session: Session) -> None:
+        """Tell a client that comes back of its open orders, before it is greeted."""
+        if any(self._open_of(session)):
+            self._open_orders(session, Fields([]))
+
+    def _open_of(self, session: Session) -> Iterator[Order]:
         for order in self._desk.orders.values():
             if order.live and order.client_id == session.client_id:
-                order.tell_open(session)
-                order.tell_status(session)
+                yield order
+
+    def _open_orders(self, session: Session, fields: Fields) -> None:
+        for order in self._open_of(session):
+            order.tell_open(session)
+            order.tell_status(session)
         session.send(53, 1)
 
     def _all_open_orders(self, session: Session, fields: Fields) -> None:
@@ -188,9 +200,9 @@ class Reports:
             fits = (
                 (client_id in (0, one.order.client_id))
                 and account in ("", self._gateway.settings.account)
-                and symbol in ("", one.listing.symbol)
-                and sec_type in ("", one.listing.sec_type)
-                and exchange in ("", "SMART", *one.listing.exchanges)
+                and symbol in ("", one.symbol)
+                and sec_type in ("", one.sec_type)
+                and exchange in ("", "SMART", *one.venues)
                 and side in ("", {1: "BUY", -1: "SELL"}[one.side], {1: "BOT", -1: "SLD"}[one.side])
                 and since.replace("-", " ")[:17] <= one.time[:17]
             )

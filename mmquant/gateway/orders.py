@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmquant.core.dtypes import ActionKind, OrderEvent, OrderType, Reason, TimeInForce
+from mmquant.core.dtypes import ActionKind, OrderEvent, Reason
 from mmquant.gateway.combos import Combos
 from mmquant.gateway.listings import NO_SECURITY
+from mmquant.gateway.order_changes import Changes, not_cancellable
 from mmquant.gateway.order_checks import Terms, not_simulated, refusal, terms_of
 from mmquant.gateway.order_fields import OrderSpec, read_order
 from mmquant.gateway.order_life import CANCELED, Order, Quirk
 from mmquant.gateway.order_reports import Reports
-from mmquant.gateway.reference import Listing
 from mmquant.gateway.session import Handler, Session
+from mmquant.gateway.venue import Venue
 from mmquant.gateway.wire import Fields
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 FIRST_PERM_ID = 1_376_327_500
 MAX_KEPT = 10_000
 """Ended or refused orders that are remembered, and the most that may be held back."""
-NOT_THE_SAME = "Order being modified does not match original order"
+NO_ROOM = "Order rejected - reason:too many orders are open"
 
 
 class OrderDesk:
@@ -33,20 +34,16 @@ class OrderDesk:
         self._gateway = gateway
         self.reports = Reports(gateway, self)
         self.combos = Combos(gateway, self)
+        self.changes = Changes(gateway, self)
         self.orders: dict[tuple[int, int], Order] = {}
-        self.at_exchange: dict[int, Order] = {}
-        self.working: dict[int, list[Order]] = {}
-        self._slots = list(range(len(gateway.floor.exchange.peg) - 1, -1, -1))
-        self._used = 0
+        self.venue = Venue(gateway.floor, self.apply)
         self._placed = 0
         self._ids: dict[int, int] = {}
-        self._refused: dict[tuple[int, int], str] = {}
-        self._answers: list[np.void] | None = None
+        self.refused: dict[tuple[int, int], str] = {}
 
     def handlers(self) -> dict[int, Handler]:
         """What this desk and its reports serve, by message id."""
-        own = {3: self._place, 4: self._cancel, 58: self._cancel_all}
-        return own | self.reports.handlers()
+        return {3: self._place} | self.changes.handlers() | self.reports.handlers()
 
     def next_id(self, client_id: int) -> int:
         """The first order id that a client has not used."""
@@ -57,10 +54,6 @@ class OrderDesk:
         master = self._gateway.settings.master_client
         ids = {order.client_id, master}
         return [one for one in self._gateway.clients() if one.client_id in ids]
-
-    def working_on(self, inst: int) -> list[Order]:
-        """Live orders that trade an instrument, as legs of combinations too."""
-        return [order for order in self.working.get(inst, ()) if order.live]
 
     def _place(self, session: Session, fields: Fields) -> None:
         spec = read_order(fields, session.version)
@@ -74,13 +67,13 @@ class OrderDesk:
         self._ids[client_id] = max(self._ids.get(client_id, 0), spec.order_id)
         if spec.account != self._gateway.settings.account:
             session.error(spec.order_id, 321, "Error validating request: Invalid account code")
-        elif (client_id, spec.order_id) in self._refused:
+        elif (client_id, spec.order_id) in self.refused:
             session.error(spec.order_id, 103, "Duplicate order id")
         elif old is not None and old.status == "":
             old.spec = spec
             self._new(session, spec, old)
         elif old is not None:
-            self._change(session, spec, old)
+            self.changes.change(session, spec, old)
         else:
             self._new(session, spec, None)
 
@@ -98,7 +91,9 @@ class OrderDesk:
         if not isinstance(terms, Terms):
             self._refuse(session, spec, one.inst, *terms)
             return
-        refused = refusal(self._gateway, spec, one, terms, self.working_on(one.inst), None)
+        refused = refusal(self._gateway, spec, one, terms, self.venue.working_on(one.inst), None)
+        if refused is None and self.has_no_room():
+            refused = 201, NO_ROOM
         if refused is None and self._gateway.faults.of_order("reject") is not None:
             refused = 201, "Order rejected - reason:refused by a planned fault"
         if refused is not None:
@@ -113,6 +108,10 @@ class OrderDesk:
         if not spec.transmit:
             return
         self._send(order, terms)
+
+    def has_no_room(self) -> bool:
+        """Whether too many orders are open, or held back, for one more."""
+        return self.venue.is_full or len(self.orders) > 2 * MAX_KEPT
 
     def register(self, session: Session, spec: OrderSpec) -> Order:
         """Give a new order its ids."""
@@ -138,9 +137,9 @@ class OrderDesk:
         key = (session.client_id or 0, spec.order_id)
         self.orders.pop(key, None)
         status = "Cancelled" if code == 202 else "Inactive"
-        self._refused[key] = status
-        if len(self._refused) > MAX_KEPT:
-            del self._refused[next(iter(self._refused))]
+        self.refused[key] = status
+        if len(self.refused) > MAX_KEPT:
+            del self.refused[next(iter(self.refused))]
         session.error(spec.order_id, code, text)
         if code in (201, 202):
             self._placed += 1
@@ -151,16 +150,9 @@ class OrderDesk:
 
     def _send(self, order: Order, terms: Terms) -> None:
         assert order.listing is not None
-        if not self._slots:
-            order.status = "Inactive"
-            for session in self.of_client(order):
-                session.error(order.order_id, 201, "Order rejected - reason:Too many open orders")
-            return
-        order.number = self._number()
         order.tick = terms.tick
         order.status = "PreSubmitted"
-        self.at_exchange[order.number] = order
-        self.working.setdefault(order.listing.inst, []).append(order)
+        self.venue.enter(order, order.listing)
         slow = self._gateway.faults.of_order("slow_place")
         if slow is None:
             self._transmit(order, terms)
@@ -171,7 +163,7 @@ class OrderDesk:
 
     def _transmit(self, order: Order, terms: Terms) -> None:
         order.status = "PreSubmitted"
-        answers = self.ask(
+        answers = self.venue.ask(
             ActionKind.PLACE,
             order,
             tick=terms.tick,
@@ -185,177 +177,17 @@ class OrderDesk:
         if order.quirk.via_presubmitted or fills:
             self.tell(order, "PreSubmitted")
         for row in answers:
-            self._apply(order, row)
+            self.apply(order, row)
         if order.live:
             self._gateway.faults.on_order(order)
 
-    def ask(self, kind: ActionKind, order: Order, **fields: int) -> list[np.void]:
-        """Send a request for an order to the exchange; returns what it answered at once."""
-        assert order.listing is not None
-        answers: list[np.void] = []
-        self._answers = answers
-        try:
-            self._gateway.floor.request(
-                kind,
-                order_id=order.number,
-                inst=order.listing.inst,
-                side=order.side,
-                **fields,
-            )
-        finally:
-            self._answers = None
-        mine = [row for row in answers if int(row["order_id"]) == order.number]
-        for row in answers:
-            if int(row["order_id"]) != order.number:
-                self.on_answer(row)
-        return mine
-
-    def take(self, one: Listing, side: int, tick: int, lots: int) -> list[np.void]:
-        """Take what an instrument shows up to a tick, for a leg; returns what happened."""
-        number = self._number()
-        answers: list[np.void] = []
-        self._answers = answers
-        try:
-            self._gateway.floor.request(
-                ActionKind.PLACE, order_id=number, inst=one.inst, side=side, tick=tick, lots=lots,
-                order_type=int(OrderType.LIMIT), tif=int(TimeInForce.IOC),
-            )  # fmt: skip
-        finally:
-            self._answers = None
-        self._slots.append(number % len(self._gateway.floor.exchange.peg))
-        for row in answers:
-            if int(row["order_id"]) != number:
-                self.on_answer(row)
-        return [row for row in answers if int(row["order_id"]) == number]
-
-    def _number(self) -> int:
-        """A free place at the exchange, as an order id."""
-        self._used += 1
-        return self._slots.pop() + len(self._gateway.floor.exchange.peg) * self._used
-
-    def _change(self, session: Session, spec: OrderSpec, old: Order) -> None:
-        """A known id again: a change of a live order, or a mistake."""
-        if old.status == "Filled":
-            session.error(spec.order_id, 104, "Cannot modify a filled order.")
-            return
-        if not old.live:
-            session.error(spec.order_id, 103, "Duplicate order id")
-            return
-        if old.status == "PendingSubmit" or old.pending_cancel:
-            text = "Unable to modify this order as it is still being processed."
-            session.error(spec.order_id, 2102, text)
-            return
-        one = old.listing
-        same = spec.action == old.spec.action and spec.order_type == old.spec.order_type
-        if one is None:
-            self.combos.change(session, spec, old) if same else session.error(
-                spec.order_id, 105, NOT_THE_SAME
-            )
-            return
-        if not same or one not in self._gateway.reference.find(spec.query):
-            session.error(spec.order_id, 105, NOT_THE_SAME)
-            return
-        terms = terms_of(self._gateway, spec, one)
-        refused = (
-            refusal(self._gateway, spec, one, terms, self.working_on(one.inst), old)
-            if isinstance(terms, Terms)
-            else terms
-        )
-        if refused is not None:
-            session.error(spec.order_id, *refused)
-            return
-        assert isinstance(terms, Terms)
-        self._send_change(old, spec, terms)
-
-    def _send_change(self, old: Order, spec: OrderSpec, terms: Terms) -> None:
-        answers = self.ask(
-            ActionKind.MODIFY, old, tick=terms.tick, lots=terms.lots, tif=int(terms.tif)
-        )
-        refused = [row for row in answers if row["event"] == OrderEvent.MODIFY_REJECT]
-        if refused:
-            for row in answers:
-                if row["event"] != OrderEvent.MODIFY_REJECT:
-                    self._apply(old, row)
-            code, text = 201, "Order rejected - reason:the exchange refused it"
-            if not old.live:
-                code, text = 104, "Cannot modify a filled order."
-            for session in self.of_client(old):
-                session.error(old.order_id, code, text)
-            return
-        ended = any(row["event"] == OrderEvent.CANCEL_ACK for row in answers)
-        if not ended:
-            old.spec, old.tick, old.quantity = spec, terms.tick, spec.quantity
-            old.told_working = False
-            if old.quirk.via_presubmitted and not old.filled:
-                self.tell(old, "PreSubmitted")
-        for row in answers:
-            self._apply(old, row)
-
-    def _cancel(self, session: Session, fields: Fields) -> None:
-        fields.skip(1)
-        order_id = fields.whole()
-        order = self.orders.get((session.client_id or 0, order_id))
-        if order is None:
-            state = self._refused.get((session.client_id or 0, order_id))
-            text = f"OrderId {order_id} that needs to be cancelled is not found."
-            if state is not None:
-                text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, "
-                text += f"state: {state}."
-            session.error(order_id, 10147 if state is None else 10148, text)
-        elif order.status == "":
-            order.status = "ApiCancelled"
-            order.tell_status(session)
-            session.error(order_id, 202, CANCELED)
-        elif not order.live:
-            text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, "
-            session.error(order_id, 10148, f"{text}state: {order.status}.")
-        elif order.pending_cancel or order.status == "PendingSubmit":
-            text = "Cancel attempted when order is not in a cancellable state.  Order permId ="
-            session.error(order_id, 161, f"{text}{order.perm_id}")
-        else:
-            self.cancel(order)
-
-    def cancel(self, order: Order) -> None:
-        """Cancel a live order."""
-        if order.listing is None:
-            self.combos.cancel(order)
-            return
-        order.pending_cancel = True
-        slow = self._gateway.faults.of_order("slow_cancel")
-        if order.quirk.pending_cancel or slow is not None:
-            for session in self.of_client(order):
-                order.tell_status(session, "PendingCancel")
-        if slow is None:
-            self._send_cancel(order)
-        else:
-            floor = self._gateway.floor
-            floor.at(floor.now + slow.for_ns, lambda: self._send_cancel(order))
-
-    def _send_cancel(self, order: Order) -> None:
-        if order.live:
-            for row in self.ask(ActionKind.CANCEL, order):
-                self._apply(order, row)
-
-    def _cancel_all(self, session: Session, fields: Fields) -> None:
-        for order in list(self.orders.values()):
-            if order.live and not order.pending_cancel:
-                self.cancel(order)
-
-    def on_answer(self, row: np.void) -> None:
-        """What the exchange says of an order."""
-        if self._answers is not None:
-            self._answers.append(row)
-            return
-        order = self.at_exchange.get(int(row["order_id"]))
-        if order is not None:
-            self._apply(order, row)
-
-    def _apply(self, order: Order, row: np.void) -> None:
+    def apply(self, order: Order, row: np.void) -> None:
+        """Act on what the exchange said of an order."""
         event = int(row["event"])
         if event == OrderEvent.EXECUTION:
             self.reports.execute(order, row)
             if order.leaves <= 1e-9:
-                self.release(order)
+                self.venue.leave(order)
         elif event == OrderEvent.CONFIRM:
             order.status = "Submitted"
             if not order.told_working:
@@ -369,6 +201,8 @@ class OrderDesk:
             self.end(order, "Inactive", 201, f"Order rejected - reason:{_why(row)}")
         elif event == OrderEvent.CANCEL_REJECT:
             order.pending_cancel = False
+            for session in self.of_client(order):
+                session.error(order.order_id, 10148, not_cancellable(order.order_id, order.status))
 
     def _expire(self, order: Order, row: np.void) -> None:
         if order.spec.tif == "FOK":
@@ -383,20 +217,13 @@ class OrderDesk:
         """Tell that an order has ended unfilled, and why."""
         order.status = status
         order.pending_cancel = False
-        self.release(order)
+        self.venue.leave(order)
         for session in self.of_client(order):
             if status == "Inactive":
                 order.tell_open(session)
             order.tell_status(session)
             if code:
                 session.error(order.order_id, code, text)
-
-    def release(self, order: Order) -> None:
-        """Give an order's place at the exchange back."""
-        if self.at_exchange.pop(order.number, None) is not None:
-            assert order.listing is not None
-            self._slots.append(order.number % len(self._gateway.floor.exchange.peg))
-            self.working[order.listing.inst].remove(order)
 
     def tell(self, order: Order, status: str = "") -> None:
         """Send openOrder and orderStatus to those who are told of the order."""

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.market_feed import DEPTH_ROW, HALTED, TOUCH, TRADE
+from mmquant.gateway.combo_quotes import ComboQuotes
 from mmquant.gateway.depth import DUPLICATE, DepthDesk
 from mmquant.gateway.greeks import Greeks
+from mmquant.gateway.lines import (
+    ASK,
+    ASK_SIZE,
+    BID,
+    BID_SIZE,
+    CLOSE,
+    DELAYED,
+    HIGH,
+    LAST,
+    LAST_SIZE,
+    LOW,
+    OPEN,
+    VOLUME,
+    Day,
+    Line,
+)
 from mmquant.gateway.listings import LETTERS, NO_SECURITY
 from mmquant.gateway.reference import ContractQuery, Listing
 from mmquant.gateway.session import Handler, Session
@@ -21,41 +37,10 @@ if TYPE_CHECKING:
 
 STOCK_NS, OPTION_NS = 250_000_000, 100_000_000
 """Time between two updates of a stock and of an option. [ns]"""
-BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE, HIGH, LOW, VOLUME, CLOSE, OPEN = (
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14,
-)  # fmt: skip
-DELAYED = {BID: 66, ASK: 67, LAST: 68, BID_SIZE: 69, ASK_SIZE: 70, LAST_SIZE: 71, HIGH: 72,
-           LOW: 73, VOLUME: 74, CLOSE: 75, OPEN: 76}  # fmt: skip
 NOT_LIVE = "Requested market data is not subscribed.Displaying delayed market data."
 NOT_SUBSCRIBED = (
     "Requested market data is not subscribed.Check API status by selecting the Account menu"
 )
-
-
-@dataclass
-class Day:
-    """What a day of an instrument adds up to."""
-
-    last: float = 0.0
-    last_size: float = 0.0
-    last_s: int = 0
-    high: float = 0.0
-    low: float = 0.0
-    open: float = 0.0
-    close: float = 0.0
-    volume: float = 0.0
-    turnover: float = 0.0
-
-
-@dataclass
-class Line:
-    """One client's line of market data; ``told`` is what it knows, by tick type."""
-
-    session: Session
-    req_id: int
-    listing: Listing
-    generic: frozenset[str]
-    told: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 class QuoteDesk:
@@ -64,6 +49,7 @@ class QuoteDesk:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self.depth = DepthDesk(gateway)
+        self.combos = ComboQuotes(gateway)
         self.greeks = Greeks(gateway)
         self.days = [Day() for _ in gateway.reference.listings]
         self._lines: dict[tuple[Session, int], Line] = {}
@@ -113,6 +99,7 @@ class QuoteDesk:
         for key in [key for key in self._lines if key[0] is session]:
             self._drop(key)
         self.depth.forget(session)
+        self.combos.forget(session)
         self._types.pop(session, None)
 
     def refresh(self) -> None:
@@ -121,6 +108,14 @@ class QuoteDesk:
         for line in self._lines.values():
             self._tell(line)
         self.depth.refresh()
+
+    def delay(self, on: bool) -> None:
+        """All lines get delayed data from now on, or live ones again, and are told so."""
+        self.delayed = on
+        for session, req_id in self._lines:
+            session.send(58, 1, req_id, 3 if on else 1)
+        if not on:
+            self.refresh()
 
     def tell_lines(self, code: int, text: str) -> None:
         """Tell every line of an error."""
@@ -132,24 +127,29 @@ class QuoteDesk:
         for key in list(self._lines):
             self._drop(key)
         self.depth.forget_all()
+        self.combos.forget(None)
 
     def _subscribe(self, session: Session, fields: Fields) -> None:
         fields.skip(1)
         req_id = fields.whole()
         query = ContractQuery.read(fields)
-        if query.sec_type == "BAG":
-            fields.skip(4 * fields.count(20))
+        legs = self.combos.read_legs(fields) if query.sec_type == "BAG" else None
         if fields.flag():
             fields.skip(3)
         generic, snapshot = fields.text(), fields.flag()
-        listing = self.one_listing(session, req_id, query)
-        if listing is None:
+        listing = None if legs else self.one_listing(session, req_id, query)
+        if listing is None and legs is None:
             return
-        if (session, req_id) in self._lines:
+        if (session, req_id) in self._lines or (session, req_id) in self.combos.lines:
             session.error(req_id, 322, DUPLICATE)
             return
-        if len(self._lines) >= self._gateway.settings.lines and not snapshot:
+        used = len(self._lines) + len(self.combos.lines)
+        if used >= self._gateway.settings.lines and not snapshot:
             session.error(req_id, 101, "Max number of tickers has been reached")
+            return
+        if listing is None:
+            assert legs is not None
+            self.combos.subscribe(session, req_id, legs, snapshot)
             return
         wanted = frozenset(x.split(":")[0] for x in generic.replace(" ", "").split(",") if x)
         line = Line(session, req_id, listing, wanted)
@@ -181,7 +181,7 @@ class QuoteDesk:
         req_id = fields.whole()
         if (session, req_id) in self._lines:
             self._drop((session, req_id))
-        else:
+        elif not self.combos.drop((session, req_id)):
             session.error(req_id, 300, f"Can't find EId with tickerId:{req_id}")
 
     def _drop(self, key: tuple[Session, int]) -> None:
@@ -223,10 +223,9 @@ class QuoteDesk:
         if inst in self._due:
             return
         self._due.add(inst)
-        option = self._gateway.reference.listings[inst].is_option
-        every = OPTION_NS if option else STOCK_NS
-        now = self._gateway.floor.now
-        self._gateway.floor.at((now // every + 1) * every, lambda: self._tell_lines(inst))
+        every = OPTION_NS if self._gateway.reference.listings[inst].is_option else STOCK_NS
+        due = (self._gateway.floor.now // every + 1) * every
+        self._gateway.floor.at(due, lambda: self._tell_lines(inst))
 
     def _tell_lines(self, inst: int) -> None:
         self._due.discard(inst)
@@ -239,10 +238,9 @@ class QuoteDesk:
         """Tell a line what it does not know yet."""
         one, day = line.listing, self.days[line.listing.inst]
         bid, bid_lots, ask, ask_lots = self._gateway.floor.touch(one.inst)
-        low = (-1.0 if bid == NO_BID else one.price(bid), one.quantity(bid_lots))
-        high = (-1.0 if ask == NO_ASK else one.price(ask), one.quantity(ask_lots))
-        self._tell_price(line, BID, BID_SIZE, low)
-        self._tell_price(line, ASK, ASK_SIZE, high)
+        low, high = (-1.0 if t in (NO_BID, NO_ASK) else one.price(t) for t in (bid, ask))
+        self._tell_price(line, BID, BID_SIZE, (low, one.quantity(bid_lots)))
+        self._tell_price(line, ASK, ASK_SIZE, (high, one.quantity(ask_lots)))
         if day.last:
             self._tell_price(line, LAST, LAST_SIZE, (day.last, day.last_size))
             self._tell_price(line, HIGH, -1, (day.high, 0.0))
@@ -289,7 +287,6 @@ class QuoteDesk:
         if "236" in line.generic and one.sec_type == "STK":
             line.session.send(45, 6, line.req_id, 46, 3.0)
         vol = self._gateway.market.volatility(1, self._gateway.floor.now)
-        if "106" in line.generic and one.sec_type == "STK" and vol == vol:
-            line.session.send(45, 6, line.req_id, 24, vol)
-        if "104" in line.generic and one.sec_type == "STK" and vol == vol:
-            line.session.send(45, 6, line.req_id, 23, vol)
+        for asked, kind in (("106", 24), ("104", 23)):
+            if asked in line.generic and one.sec_type == "STK" and vol == vol:
+                line.session.send(45, 6, line.req_id, kind, vol)

@@ -21,11 +21,20 @@ SEC_TYPES = {
     "crypto_perp": "CRYPTO",
     "other": "CFD",
 }
-KNOWN_IDS = {"AAPL": 265598, "SPY": 756733, "MSFT": 272093, "NVDA": 4815747, "TSLA": 76792991}
+KNOWN_IDS = {
+    "AAPL": 265598,
+    "AMZN": 3691937,
+    "SPY": 756733,
+    "MSFT": 272093,
+    "NVDA": 4815747,
+    "TSLA": 76792991,
+}
 """Contract ids of some stocks at Interactive Brokers, so that familiar scripts work."""
-STOCK_EXCHANGES = ("SMART", "ISLAND", "NASDAQ", "ARCA", "IBKRATS")
+STOCK_EXCHANGES = ("SMART", "NASDAQ", "ISLAND", "ARCA", "BATS", "IBKRATS")
 OPTION_EXCHANGES = ("SMART", "CBOE", "ISE", "IBUSOPT")
-DEEP_EXCHANGES = ("ISLAND",)
+VENUES = {"XNAS": "NASDAQ", "XNYS": "NYSE", "ARCX": "ARCA", "XCBO": "CBOE", "XISE": "ISE"}
+"""Names of venues on tapes, and at Interactive Brokers."""
+DEEP_EXCHANGES = ("NASDAQ", "ISLAND")
 """Venues whose depth names market makers (message 13); that of the others has rows alone (12)."""
 STOCK_ORDERS = (
     "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AVGCOST,COND,CONDORDER,DAY,FOK,GAT,GTC,GTD,IOC,LMT,MIDPX,MKT,"
@@ -85,6 +94,7 @@ class Listing:
     exchanges: tuple[str, ...]
     rule_id: int
     rows: tuple[tuple[int, int, int, int], ...]
+    lot: tuple[int, int]
     under_id: int = 0
     under_symbol: str = ""
     _prices: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
@@ -105,15 +115,15 @@ class Listing:
         return self.contract.strike or 0.0
 
     @property
-    def units(self) -> float:
-        """Units of the underlying, or shares, in one lot times the multiplier."""
-        num, den = self.contract.lot_fraction()
-        return self.contract.multiplier * num / den
-
-    @property
     def trading_class(self) -> str:
         """Class in which it trades."""
-        return self.symbol if self.is_option else {"ISLAND": "NMS"}.get(self.primary, self.symbol)
+        return (
+            self.symbol
+            if self.is_option
+            else "NMS"
+            if self.primary in DEEP_EXCHANGES
+            else self.symbol
+        )
 
     @property
     def min_tick(self) -> float:
@@ -151,13 +161,13 @@ class Listing:
 
     def lots(self, quantity: float) -> int | None:
         """Lots of a quantity, None where it is no whole number of them."""
-        num, den = self.contract.lot_fraction()
+        num, den = self.lot
         lots = quantity * den / num
         return round(lots) if abs(lots) < 2**31 and abs(lots - round(lots)) < 1e-9 else None
 
     def quantity(self, lots: float) -> float:
         """Quantity of a number of lots."""
-        num, den = self.contract.lot_fraction()
+        num, den = self.lot
         return lots * num / den
 
     def fields(self, exchange: str = "SMART") -> tuple[object, ...]:
@@ -222,13 +232,13 @@ def _listing(contract: Contract, date: str, rule_id: int, stocks: dict[str, Cont
         local = f"{under:<6}{expiry[2:]}{contract.right}{strike:08d}"
     elif contract.multiplier != 1.0:
         multiplier = f"{contract.multiplier:g}"
-    venue = contract.venue or "SMART"
+    venue = VENUES.get(contract.venue, contract.venue or "SMART")
     exchanges: tuple[str, ...] = STOCK_EXCHANGES if sec_type == "STK" else OPTION_EXCHANGES
     if sec_type not in ("STK", "OPT"):
         exchanges = (venue,)
     elif venue not in exchanges and venue != "SIM":
         exchanges = (*exchanges, venue)
-    primary = "ISLAND" if sec_type == "STK" and venue in ("SIM", "SMART") else venue
+    primary = "NASDAQ" if sec_type == "STK" and venue in ("SIM", "SMART") else venue
     known = stocks.get(under)
     return Listing(
         inst=contract.id,
@@ -244,6 +254,7 @@ def _listing(contract: Contract, date: str, rule_id: int, stocks: dict[str, Cont
         exchanges=exchanges,
         rule_id=rule_id,
         rows=tuple(contract.ladder(date).rows()),
+        lot=contract.lot_fraction(),
         under_id=con_id_of(SEC_TYPES[known.kind], under) if sec_type == "OPT" and known else 0,
         under_symbol=under if sec_type == "OPT" else "",
     )

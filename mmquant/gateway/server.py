@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import ipaddress
 import logging
-import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from mmquant.errors import UsageError
+from mmquant.gateway.account_desk import AccountDesk
 from mmquant.gateway.accounts import Accounts
+from mmquant.gateway.basics import BasicDesk
+from mmquant.gateway.clock import eastern
 from mmquant.gateway.faults import Faults, WirePlan
 from mmquant.gateway.floor import Floor
 from mmquant.gateway.history import History
@@ -28,7 +27,6 @@ from mmquant.gateway.session import Handler, Session
 from mmquant.gateway.wire import Fields, WireError
 
 log = logging.getLogger(__name__)
-NEW_YORK = ZoneInfo("America/New_York")
 MAX_CLIENTS = 32
 GREETING_S = 10.0
 """A connection that has not started its API by then is closed. [s]"""
@@ -75,25 +73,24 @@ class Gateway:
         self.internal_errors = 0
         self.reference = Reference(market.contracts, market.date)
         self.market = market
-        self.floor = Floor(market, self._publish, self._answer)
+        self.floor = Floor(market, self._publish, lambda row: self.orders.venue.on_answer(row))
         self.faults = Faults(self.settings.faults, self)
         self.accounts = Accounts(self)
+        self.account_desk = AccountDesk(self)
         self.history = History(self)
         self.quotes = QuoteDesk(self)
         self.orders = OrderDesk(self)
         self._handlers: dict[int, Handler] = {}
-        for desk in (ReferenceDesk(self), self.accounts, self.history, self.quotes, self.orders):
+        desks = (BasicDesk(self), ReferenceDesk(self), self.account_desk, self.history, self.quotes)
+        for desk in (*desks, self.orders):
             self._handlers |= desk.handlers()
-        self._handlers |= {8: self._next_ids, 49: self._current_time, 17: self._managed}
-        self._handlers |= dict.fromkeys((12, 13, 14, 90), _nothing)
-        self._handlers |= {15: self._auto_bind, 80: self._families, 104: self._user}
         self._server: asyncio.Server | None = None
         self._origin_ns = market.start_ns
         self._monotonic = time.monotonic_ns()
         self._timer: asyncio.TimerHandle | None = None
         self._runner: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self._busy = False
+        self.failed = asyncio.Event()
         self.floor.advance(market.start_ns)
         self.faults.begin()
 
@@ -148,13 +145,13 @@ class Gateway:
         while self.dirty:
             self.dirty.pop().flush()
 
-    def note(self, what: str) -> None:
-        """Say something to whoever runs the gateway."""
-        log.warning(what)
+    def resumed(self) -> None:
+        """A client reads again."""
+        self._wake.set()
 
     def clock_text(self) -> str:
         """The time as the handshake has it."""
-        return _eastern(self.now()).strftime("%Y%m%d %H:%M:%S EST")
+        return eastern(self.now()).strftime("%Y%m%d %H:%M:%S EST")
 
     def clients(self) -> list[Session]:
         """Sessions that have started, in order of their ids."""
@@ -187,12 +184,13 @@ class Gateway:
             session.error(-1, 507, f"No more than {MAX_CLIENTS} clients can be connected")
             session.close()
             return
-        session.greeted = True
-        if session.patience is not None:
-            session.patience.cancel()
+        session.begin()
+        if self.settings.quirks is not None:
+            self.orders.reports.tell_recovered(session)
         session.send(15, 1, self.settings.account)
         session.send(9, 1, self.orders.next_id(session.client_id or 0))
         self.faults.say_farms(session)
+        session.serve_early()
         self._wake.set()
 
     def _ask_again(self, session: Session, waited: float) -> None:
@@ -214,12 +212,8 @@ class Gateway:
         self.sessions.discard(session)
         self.dirty.discard(session)
         self.quotes.forget(session)
-        self.accounts.forget(session)
+        self.account_desk.forget(session)
         self.history.forget(session)
-
-    def resumed(self) -> None:
-        """A client reads again."""
-        self._wake.set()
 
     def serve(self, session: Session, kind: int, fields: Fields) -> None:
         """Answer one request at the market's time of its arrival."""
@@ -243,7 +237,8 @@ class Gateway:
 
     def _tick(self) -> None:
         """Bring the market up to now, and come back when something is due."""
-        self.advance(self.now())
+        if not self._advance_safely(self.now()):
+            return
         due = self.floor.next_due() - self.now()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(min(max(due / 1e9, 0.0002), 0.05), self._tick)
@@ -259,8 +254,24 @@ class Gateway:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            self.advance(min(max(self.floor.next_due(), self.floor.now) + SLICE_NS, 2**62))
+            due = max(self.floor.next_due(), self.floor.now)
+            if not self._advance_safely(min(due + SLICE_NS, 2**62)):
+                return
             await asyncio.sleep(0)
+
+    def _advance_safely(self, until: int) -> bool:
+        """Advance; where the market fails, send all clients away and listen no more."""
+        try:
+            self.advance(until)
+        except Exception:
+            log.exception("the market failed: the gateway closes")
+            self.failed.set()
+            for session in list(self.sessions):
+                session.abort()
+            if self._server is not None:
+                self._server.close()
+            return False
+        return True
 
     async def _until_read(self) -> None:
         """Wait for clients that are behind; one that does not read at all is sent away."""
@@ -271,64 +282,12 @@ class Gateway:
                 await asyncio.wait_for(self._wake.wait(), end - time.monotonic())
             except TimeoutError:
                 for one in slow:
-                    self.note(f"client {one.client_id} does not read: disconnected")
+                    log.warning("client %s does not read: disconnected", one.client_id)
                     one.abort()
 
     def _publish(self, rows: np.ndarray) -> None:
         self.history.note(rows)
         self.quotes.publish(rows)
-
-    def _answer(self, row: np.void) -> None:
-        self.orders.on_answer(row)
-
-    def _next_ids(self, session: Session, fields: Fields) -> None:
-        session.send(9, 1, self.orders.next_id(session.client_id or 0))
-
-    def _current_time(self, session: Session, fields: Fields) -> None:
-        session.send(49, 1, self.now() // 1_000_000_000)
-
-    def _managed(self, session: Session, fields: Fields) -> None:
-        session.send(15, 1, self.settings.account)
-
-    def _families(self, session: Session, fields: Fields) -> None:
-        session.send(78, 1, self.settings.account, "")
-
-    def _user(self, session: Session, fields: Fields) -> None:
-        session.send(107, fields.whole(), "")
-
-    def _auto_bind(self, session: Session, fields: Fields) -> None:
-        fields.skip(1)
-        session.auto_bind = fields.flag()
-        if session.auto_bind and session.client_id != 0:
-            session.error(-1, 327, "Only the default client (0) can auto bind orders")
-
-
-async def serve_forever(
-    market: Market,
-    settings: GatewaySettings,
-    *,
-    host: str,
-    port: int,
-    public: bool,
-    ready: Callable[[int], None],
-) -> None:
-    """Serve until SIGINT or SIGTERM; ``ready`` is called with the port."""
-    gateway = Gateway(market, settings)
-    await gateway.start(port, host, public=public)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(name, stopped.set)
-        except NotImplementedError:  # Windows
-            break
-    ready(gateway.port)
-    await stopped.wait()
-    await gateway.stop()
-
-
-def _eastern(ns: int) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(ns // 1_000_000_000, NEW_YORK)
 
 
 def _is_loopback(host: str) -> bool:
@@ -338,7 +297,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _nothing(session: Session, fields: Fields) -> None:
-    """Requests that need no answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,10 +23,13 @@ from mmquant.gateway.wire import (
 if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
+log = logging.getLogger(__name__)
 START_API = 71
 MAX_UNSENT = 16 << 20
 """A client that is so many bytes behind is disconnected: it does not read."""
 MAX_VIOLATIONS = 3
+MAX_EARLY = 100
+"""Messages that may wait for a client id to become free."""
 Handler = Callable[["Session", Fields], None]
 
 
@@ -45,7 +49,7 @@ class Session(asyncio.Protocol):
         self.paused = False
         self.auto_bind = False
         self.greeted = False
-        self.messages = 0
+        self._early: list[tuple[int, Fields]] = []
         self.patience: asyncio.TimerHandle | None = None
 
     @property
@@ -135,7 +139,7 @@ class Session(asyncio.Protocol):
         if self._unsent and self.open and self._transport is not None:
             self._transport.write(bytes(self._unsent))
             if self._transport.get_write_buffer_size() > MAX_UNSENT:
-                self._gateway.note(f"client {self.client_id} does not read: disconnected")
+                log.warning("client %s does not read: disconnected", self.client_id)
                 self.abort()
         self._unsent.clear()
 
@@ -145,6 +149,11 @@ class Session(asyncio.Protocol):
             return
         fields = Fields(split(body))
         kind = fields.whole()
+        if self.client_id is not None and not self.greeted:
+            self._early.append((kind, fields))
+            if len(self._early) > MAX_EARLY:
+                raise WireError("too many messages before the API has started", fix="wait for it")
+            return
         if self.client_id is None:
             if kind != START_API:
                 raise WireError("the API is not started", fix="send START_API first")
@@ -154,7 +163,25 @@ class Session(asyncio.Protocol):
                 raise WireError("the client id is negative", fix="use 0 or more")
             self._gateway.started(self)
             return
-        self.messages += 1
+        self._serve(kind, fields)
+
+    def begin(self) -> None:
+        """The API has started."""
+        self.greeted = True
+        if self.patience is not None:
+            self.patience.cancel()
+
+    def serve_early(self) -> None:
+        """Serve what came before the API had started."""
+        early, self._early = self._early, []
+        try:
+            for kind, fields in early:
+                self._serve(kind, fields)
+        except WireError as error:
+            self.error(-1, 320, f"Error reading request: {error}")
+            self.close()
+
+    def _serve(self, kind: int, fields: Fields) -> None:
         if self._in_pace():
             self._gateway.serve(self, kind, fields)
 

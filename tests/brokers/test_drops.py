@@ -1,4 +1,4 @@
-"""The socket is dropped while quoting: what we know is the gateway's truth before we quote again."""
+"""The socket is dropped while quoting: we know the gateway's truth before we quote again."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmquant.core.dtypes import OrderState
+from mmquant.core.dtypes import ActionKind, OrderState, Session
 from mmquant.gateway.faults import Faults, WirePlan
 from tests.brokers.test_conformance import random_market
 from tests.brokers.venues import stock
 from tests.brokers.virtual import Live
 
-PLACE_ORDER = 3
 DROPS = 5
 SECONDS = 36.0
+PLACE = int(ActionKind.PLACE)
+UNSURE = (int(OrderState.SENT), int(OrderState.UNKNOWN))
+Truth = tuple[dict[int, int], float]
+"""What is left of each open order, and the position."""
 
 
 class Drops(Faults):
@@ -24,18 +27,12 @@ class Drops(Faults):
 
     def __init__(self, live: Live, rng: np.random.Generator) -> None:
         super().__init__(WirePlan(), live.gateway)
-        self.live, self.quiet = live, False
+        self.quiet = False
         live.gateway.faults = self
-        self.count = 0
-        self.next_at = int(rng.integers(40, 120))
+        self.count, self.drops, self.next_at = 0, 0, int(rng.integers(40, 120))
         self.rng = rng
-        self.drops = self.checked = 0
-        self.unchecked = False
-        self.mistakes: list[str] = []
 
     def incoming(self, session: Any, kind: int, serve: Callable[[], None]) -> None:
-        if kind == PLACE_ORDER and self.unchecked:
-            self._check()
         if not self._drops_at(session) or self.rng.random() < 0.5:
             serve()
 
@@ -51,48 +48,88 @@ class Drops(Faults):
             return False
         self.count, self.next_at = 0, int(self.rng.integers(30, 250))
         self.drops += 1
-        self.unchecked = True
         session.abort()
         return True
 
-    def _check(self) -> None:
-        """Before the first order after a drop: positions and open orders are the gateway's."""
-        self.unchecked = False
-        self.checked += 1
-        local = self.live.step.local
+
+class Watch:
+    """The live loop's step; when all has been answered, what we know is compared with the truth.
+
+    An order that the broker does not know stays UNKNOWN until it is asked after again, and nothing
+    new is sent before that.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self._live, self._step = live, live.step
+        self.truths: list[Truth] = []
+        self.checked, self.waits = 0, False
+        self.mistakes: list[str] = []
+        outbox = live.broker.inner._out
+        session = outbox.session
+
+        def noted(code: Session, inst: int = -1) -> None:
+            if code == Session.RESYNCED:
+                self.truths.append(self._true())
+            session(code, inst)
+
+        outbox.session = noted  # type: ignore[method-assign]
+        live.loop.step = self  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._step, name)
+
+    def __call__(self, *given: Any) -> tuple[int, int, int, int, int]:
+        before = int(self._step.local.set[0]["link"])
+        result = self._step(*given)
+        if before and not self._step.local.set[0]["link"]:
+            self.checked += 1
+            true, known = self.truths[-1], self._known()
+            self.waits = True
+            if known != true:
+                self.mistakes.append(f"{known} is {true}")
+        if self.waits and any(self._step.actions["kind"][: max(result[0], 0)] == PLACE):
+            self.waits = False
+            if self._live.unknown():
+                self.mistakes.append("a new order while one was unknown")
+        return result
+
+    def _known(self) -> Truth:
+        local = self._step.local
         slots = local.live[0, : int(local.set[0]["live"])]
-        orders = [local.order[s] for s in slots if local.order[s]["state"] != OrderState.SENT]
-        known = {int(o["order_id"]): int(o["lots"] - o["filled"]) for o in orders}
-        ending = {int(o["order_id"]) for o in orders if o["state"] == OrderState.CANCELLING}
-        identity = self.live.broker.inner.orders.identity
-        true = {
+        orders = [local.order[s] for s in slots if local.order[s]["state"] not in UNSURE]
+        left = {int(o["order_id"]): int(o["lots"] - o["filled"]) for o in orders}
+        return left, float(self._live.position())
+
+    def _true(self) -> Truth:
+        identity = self._live.broker.inner.orders.identity
+        left = {
             identity.order_id(order.spec.ref): round(order.leaves)
-            for order in self.live.gateway.orders.orders.values()
+            for order in self._live.gateway.orders.orders.values()
             if order.live
         }
-        # A cancel that follows the answers is at the exchange before its acknowledgement is here.
-        if {i: n for i, n in known.items() if i in true or i not in ending} != true:
-            self.mistakes.append(f"open orders: {known} are {true}")
-        if self.live.position() != self.live.true_position():
-            self.mistakes.append(f"position {self.live.position()}: {self.live.true_position()}")
+        return left, self._live.true_position()
 
 
-def run_with_drops(seed: int) -> tuple[Live, Drops]:
+def run_with_drops(seed: int) -> tuple[Live, Drops, Watch]:
     rng = np.random.default_rng(seed)
     live = Live(random_market(rng, 1_150), [stock()], seconds=SECONDS, quirks=seed % 3 or None)
-    plan = Drops(live, rng)
+    drops, watch = Drops(live, rng), Watch(live)
     try:
         live.run()
-        live.broker.end_ns += 20_000_000_000
-        live.venue.pause(lambda: live.broker.inner.router.up)
     finally:
         live.venue.close()
-    return live, plan
+    return live, drops, watch
 
 
-def assert_true(live: Live, plan: Drops) -> None:
-    assert plan.mistakes == []
-    assert plan.drops > 0 and plan.checked > 0
+def assert_true(live: Live, drops: Drops, watch: Watch) -> None:
+    assert watch.mistakes == []
+    assert drops.drops > 0 and watch.checked > 0
+    told = [(ts, what[1]) for ts, what in live.broker.heard if what[0] == "SESSION"]
+    downs = [ts for ts, code in told if code == Session.DOWN]
+    answered = [ts for ts, code in told if code == Session.RESYNCED]
+    for down in downs:
+        back = min((ts for ts in answered if ts > down), default=live.broker.end_ns)
+        assert not [ts for ts in live.broker.placed if down < ts < back], "nothing new before that"
     assert live.broker.inner.router.lost_messages == []
     refs = [order.spec.ref for order in live.gateway.orders.orders.values()]
     assert len(refs) == len(set(refs)), "no order was sent twice"
@@ -109,6 +146,6 @@ def test_the_socket_is_dropped_while_quoting(seed: int) -> None:
 def test_the_socket_is_dropped_100_times() -> None:
     drops = seed = 0
     while drops < 100:
-        live, plan = run_with_drops(1_000 + seed)
-        assert_true(live, plan)
-        drops, seed = drops + plan.checked, seed + 1
+        live, plan, watch = run_with_drops(1_000 + seed)
+        assert_true(live, plan, watch)
+        drops, seed = drops + plan.drops, seed + 1

@@ -52,6 +52,13 @@ def test_executions_of_others_in_our_instruments_are_told_without_an_order() -> 
     assert [(e[0], e[1]) for e in wire.events()] == [("EXECUTION", 0)]
 
 
+def test_another_clients_order_of_the_same_number_is_not_ours() -> None:
+    wire = Wire()
+    n = wire.working()
+    wire.say(execution(n, 0, ref="theirs", client=5, perm=99))
+    assert [e[:2] for e in wire.events()] == [("EXECUTION", 0)]
+
+
 def test_prices_between_ticks_and_sizes_that_are_no_lots() -> None:
     wire = Wire()
     n = wire.working()

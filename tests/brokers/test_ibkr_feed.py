@@ -111,7 +111,7 @@ def test_a_reset_book_is_empty_and_stale_until_it_comes_again() -> None:
     assert wire.events() == [("DEPTH", 0, 1, 9_998, 100), ("DATA_FRESH", 0)]
 
 
-@pytest.mark.parametrize("how", ["type 3", "type 2", "delayed tick", "354", "10197", "10197 all"])
+@pytest.mark.parametrize("how", ["type 3", "type 2", "delayed tick", "354", "354 all"])
 def test_what_is_not_live_is_never_quoted_on(how: str) -> None:
     wire, line = wired()
     wire.say(tick_price(line, BID, 99.99, 300), tick_price(line, ASK, 100.01, 200))
@@ -128,6 +128,20 @@ def test_what_is_not_live_is_never_quoted_on(how: str) -> None:
     assert "DATA_FRESH" not in [e[0] for e in wire.events()]
     wire.say([58, 1, line, 1])
     assert wire.events() == [("DATA_FRESH", 0)]
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_competing_session_stales_until_live_data_come_again(everywhere: bool) -> None:
+    wire, line = wired()
+    wire.say(tick_price(line, BID, 99.99, 300), tick_price(line, ASK, 100.01, 200))
+    wire.heard()
+    wire.say(error(-1 if everywhere else line, 10197, "No market data during competing session"))
+    assert wire.events() == [("DATA_STALE", 0)]
+    wire.say(tick_price(line, 66, 99.98, 300))
+    wire.say([58, 1, line, 1])
+    assert "DATA_FRESH" not in [e[0] for e in wire.events()]
+    wire.say(tick_price(line, BID, 99.97, 300))
+    assert wire.events()[-1] == ("DATA_FRESH", 0)
 
 
 def test_a_broken_farm_stales_until_it_is_back_and_data_come() -> None:

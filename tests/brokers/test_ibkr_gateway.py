@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmquant.brokers.ibkr_contracts import Leg
+from mmquant.brokers.ibkr_lines import Budget
 from mmquant.core.dtypes import ActionKind, OrderType
 from mmquant.data.contracts import Contract, Ladder, option_ladder
 from mmquant.errors import DataError, MMQuantError, UsageError
@@ -25,8 +26,8 @@ CHAIN = [*MARKET, *(row for i in range(1, 6) for row in book(0, 300, 310, 20, in
 def venue() -> Iterator[Callable[..., WireVenue]]:
     with ExitStack() as stack:
 
-        def open_one(rows=MARKET, contracts=(stock(),), **given: object) -> WireVenue:
-            one = WireVenue(rows, list(contracts), **given)
+        def open_one(rows=MARKET, contracts=None, **given: object) -> WireVenue:
+            one = WireVenue(rows, list(contracts or [stock()]), **given)
             stack.callback(one.close)
             return one
 
@@ -44,23 +45,9 @@ def again(venue: WireVenue, **more: object) -> None:
 
 def test_contracts_are_found_with_few_questions(venue: Callable[..., WireVenue]) -> None:
     one = venue(CHAIN, CONTRACTS)
-    asked = [name for name in _requests(one) if name == 9]
-    assert len(asked) <= 2, "one for the stock, one for all options of an expiry and right"
+    assert one.served[9] == 2, "one for the stock, one for all options of an expiry and right"
     listed = one.gateway.reference.listings
     assert [t.ib.conId for t in one.broker.traded if t is not None] == [x.con_id for x in listed]
-
-
-def _requests(venue: WireVenue) -> list[int]:
-    seen: list[int] = []
-    serve = venue.gateway.serve
-
-    def noted(session, kind, fields):
-        seen.append(kind)
-        serve(session, kind, fields)
-
-    venue.gateway.serve = noted
-    again(venue)
-    return seen
 
 
 @pytest.mark.parametrize(
@@ -209,6 +196,14 @@ def test_a_combination_is_sent_with_its_legs(venue: Callable[..., WireVenue]) ->
     one.act(CANCEL, 17)
     one.advance(10)
     assert [t.event for t in one.news()] == ["CANCEL_ACK"]
+    one.act(PLACE, 18, inst=6, side=BUY, tick=60, lots=2)
+    one.advance(10)
+    filled = [t for t in one.news() if t.event == "EXECUTION"]
+    assert [(t.inst, t.order, t.side, t.lots) for t in filled] == [(6, 18, BUY, 2)]
+    assert filled[0].price == pytest.approx(0.5, abs=1e-9)
+    one.act(QUERY, 0)
+    one.advance(10)
+    assert [one.positions[i] for i in (1, 2, 6)] == [0, 0, 2]
 
 
 def test_a_book_that_contradicts_itself_is_asked_for_again(
@@ -224,6 +219,24 @@ def test_a_book_that_contradicts_itself_is_asked_for_again(
     one.advance(1_100)
     assert one.sessions[-1] == "DATA_FRESH"
     assert one.shown()[0, 1, 19_000] == 500
+
+
+def test_a_chain_takes_turns_on_few_lines_and_each_cell_keeps_its_time(
+    venue: Callable[..., WireVenue],
+) -> None:
+    one = venue(CHAIN, CONTRACTS, budget=Budget(lines=3))
+    cells, most = one.broker.feed.cells, 0
+    for _ in range(200):
+        one.advance(100)
+        most = max(most, sum(s == "quotes" for _, s in one.broker.feed.lines.values()))
+        times = [cell.ts for cell in cells[1:]]
+    assert most == 3 and all(times), "all were seen"
+    assert len(set(times)) > 2 and min(times) > one.now - 12_000_000_000
+    assert one.served[1] - one.served[2] == 3, "what is over is ended"
+    assert {(i, 300, 20) for i in range(1, 6)} == {
+        (inst, tick, lots) for (inst, side, tick), lots in one.shown().items()
+        if inst and side == BUY and tick == 300
+    }  # fmt: skip
 
 
 def test_no_message_is_lost_while_nobody_waits() -> None:

@@ -41,9 +41,7 @@ def test_a_whole_chain_takes_turns_within_the_budget() -> None:
         assert {(0, DEPTH), (0, TRADES), (0, QUOTES)} <= active
         unseen = [i for i in range(1, CELLS + 1) if (i, QUOTES) not in active]
         if now > 10**12 + 10**11:
-            longest_unseen = max(
-                [longest_unseen, *(now - planner.seen[i, QUOTES] for i in unseen)]
-            )
+            longest_unseen = max([longest_unseen, *(now - planner.seen[i, QUOTES] for i in unseen)])
         now += 50_000_000
     assert min(looked_at[i] for i in range(1, CELLS + 1)) > 3
     assert swaps * SWAP_NS <= 4_000 * 50_000_000, "no more than one change of cells at a time"

@@ -26,6 +26,15 @@ def test_the_decoder_looks_methods_up_at_each_call() -> None:
     assert "self.wrapper.priceSizeTick(" in inspect.getsource(Decoder.priceSizeTick)
 
 
+def test_what_else_is_used_of_its_inside_is_there() -> None:
+    ib = ib_async.IB()
+    assert ib.wrapper._futures == {} and ib.client._reqIdSeq == 0
+    source = inspect.getsource(type(ib.client)._onSocketDisconnected)
+    assert source.index("wrapper.connectionClosed()") < source.index("self.reset()"), (
+        "the last number in use is read when the connection is closed"
+    )
+
+
 def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ib_async.Wrapper, "orderStatus", lambda self, other: None)
     with pytest.raises(MMQuantError, match="orderStatus"):

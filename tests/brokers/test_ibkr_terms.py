@@ -1,4 +1,4 @@
-"""From actions to orders on the wire, for each type; and back from what the gateway makes of them."""
+"""From actions to orders on the wire, for each type, and in what order they leave."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def placed(wire: Wire, **fields: object) -> list[str]:
         (OrderType.PEG_BEST, {"offset": 1}, "PEG BEST", "100.0", "", "IBKRATS"),
     ],
 )
-def test_types(
-    kind: OrderType, fields: dict, name: str, limit: str, aux: str, venue: str
-) -> None:
+def test_types(kind: OrderType, fields: dict, name: str, limit: str, aux: str, venue: str) -> None:
     sent = placed(Wire(), order_type=kind, **fields)
     assert (sent[KIND], sent[LIMIT]) == (name, limit)
     assert sent[EXCHANGE] == venue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 import mmquant as mm
 from mmquant.brokers.ibkr import IBKRBroker
-from mmquant.core.dtypes import OrderState
+from mmquant.core.dtypes import ActionKind, MsgKind, OrderState
 from mmquant.live.inbox import Inbox
 from mmquant.live.kill import KillSwitch
 from mmquant.live.loop import LiveLoop
@@ -34,7 +35,8 @@ CONFIG: dict[str, Any] = {
 class VirtualBroker:
     """An IBKRBroker whose waiting lets the gateway's market live on, and nothing else.
 
-    ``plan`` are times of the market [ns] and what happens then.
+    ``plan`` are times of the market [ns] and what happens then; ``heard`` the sessions and order
+    events with their times, ``placed`` when new orders were sent.
     """
 
     simulated = True
@@ -42,6 +44,8 @@ class VirtualBroker:
     def __init__(self, venue: WireVenue, end_ns: int) -> None:
         self.venue, self.end_ns = venue, end_ns
         self.plan: list[tuple[int, Callable[[], None]]] = []
+        self.heard: list[tuple[int, tuple[str, int]]] = []
+        self.placed: list[int] = []
         self.start_ts = venue.broker.start_ts
 
     @property
@@ -61,6 +65,7 @@ class VirtualBroker:
         while True:
             block = self._settled()
             if block is not None or self.now >= until:
+                self._note(block)
                 return block
             due = min(until, self.venue.gateway.floor.next_due(), self.inner._next_ts())
             if self.plan:
@@ -70,6 +75,8 @@ class VirtualBroker:
                 self.plan.pop(0)[1]()
 
     def send(self, actions: np.ndarray, n: int, ts: int) -> None:
+        kinds = [int(kind) for kind in actions["kind"][:n]]
+        self.placed += [ts] * kinds.count(int(ActionKind.PLACE))
         self.inner.send(actions, n, ts)
         self.venue.drain()
 
@@ -78,6 +85,13 @@ class VirtualBroker:
 
     def more_after(self, ts: int) -> bool:
         return self.now < self.end_ns
+
+    def _note(self, block: np.ndarray | None) -> None:
+        for row in block if block is not None else ():
+            if row["kind"] == int(MsgKind.SESSION):
+                self.heard.append((int(row["ts"]), ("SESSION", int(row["reason"]))))
+            elif row["kind"] == int(MsgKind.ORDER):
+                self.heard.append((int(row["ts"]), ("ORDER", int(row["event"]))))
 
     def _settled(self) -> np.ndarray | None:
         """What has come once all bytes have arrived, or None."""
@@ -89,7 +103,7 @@ class VirtualBroker:
 
 
 class Live:
-    """A live loop over rows of a market; ``mistakes`` are what it must never do."""
+    """A live loop over rows of a market; ``befell``: how often each fault happened, by its id."""
 
     def __init__(
         self,
@@ -101,6 +115,7 @@ class Live:
         **given: Any,
     ) -> None:
         self.venue = WireVenue(rows, contracts, **given)
+        self.befell: Counter[int] = Counter()
         tape = tape_of(rows, contracts)
         settings = mm.Config.from_dict(config or CONFIG)
         session = open_session(settings, tape)

@@ -74,6 +74,7 @@ class Wire:
         client._serverVersion = client.decoder.serverVersion = VERSION
         client._accounts = [ACCOUNT]
         client.updateReqId(NUMBERS)
+        link.go_on_numbering()
         self.broker.ib.wrapper.clientId = link.client_id
         link.is_up = True
         link._heard_ts = link.clock.now()
@@ -224,11 +225,14 @@ def execution(
     con_id: int = CON_ID,
     when: str = "20231114 22:13:20 UTC",
     sec_type: str = "STK",
+    client: int = 1,
+    perm: int | None = None,
 ) -> list[Any]:
     reference = f"mm:{RUN}:{order_id}" if ref is None else ref
+    perm = 7_000_000 + number if perm is None else perm
     return [
         11, request, number, con_id, "S0", sec_type, "", 0, "", "", "ISLAND", "USD", "S0", "NMS",
-        exec_id, when, ACCOUNT, "ISLAND", side, lots, price, 7_000_000 + number, 1, 0, lots, price,
+        exec_id, when, ACCOUNT, "ISLAND", side, lots, price, perm, client, 0, lots, price,
         reference, "", "", "", added, 0,
     ]  # fmt: skip
 

@@ -10,6 +10,7 @@ import pytest
 from mmquant.gateway.local import LocalGateway
 from mmquant.gateway.market import Market, SyntheticMarket
 from mmquant.gateway.server import GatewaySettings
+from tests.gateway.market_rows import HandMarket
 from tests.gateway.wire_client import WireClient
 
 START_NS = 1_790_000_000_000_000_000
@@ -38,3 +39,16 @@ def connect() -> Iterator[Callable[..., WireClient]]:
             return stack.enter_context(WireClient(gateway.port, **options))
 
         yield connect_one
+
+
+@pytest.fixture
+def desk(open_gateway, connect):
+    """A gateway over the market by hand with some rows more, and a client."""
+
+    def open_desk(*rows, **settings):
+        gateway = open_gateway(market=HandMarket(*rows), **settings)
+        client = connect(gateway)
+        client.now()
+        return gateway, client
+
+    return open_desk

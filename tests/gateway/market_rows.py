@@ -15,7 +15,7 @@ DEPTH, TRADE, STATUS = int(RowKind.DEPTH), int(RowKind.TRADE), int(RowKind.STATU
 EXPIRY = "2026-12-18"
 CENTS = (Ladder.flat("0.01"),)
 CONTRACTS = [
-    Contract(0, "AAPL", "equity", "ISLAND", settlement="physical", ladders=CENTS),
+    Contract(0, "AAPL", "equity", "NASDAQ", settlement="physical", ladders=CENTS),
     *(
         Contract.option(
             i + 1, f"AAPL  261218{right}{strike:05d}000", venue="CBOE", expiry=EXPIRY,

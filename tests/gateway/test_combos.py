@@ -30,7 +30,10 @@ def test_a_spread_is_taken_at_its_limit(desk) -> None:
     client.place(1, quantity=4, limit=5.10, contract=BAG, legs=legs)
     said = client.now()
     assert statuses(said)[-1] == ("Filled", "4", "0")
-    assert fills(said) == [("BOT", "4", "7.1"), ("SLD", "4", "2")]
+    assert fills(said) == [("BOT", "4", "5.1"), ("BOT", "4", "7.1"), ("SLD", "4", "2")]
+    whole = next(f for f in said if f[0] == "11")
+    assert whole[5] == "BAG"
+    assert len({f[2] for f in said if f[0] == "11"}) == 1
     assert float(next(f for f in said if f[0] == "3" and f[2] == "Filled")[5]) == pytest.approx(
         5.10
     )
@@ -60,7 +63,7 @@ def test_selling_a_spread_takes_the_other_sides(desk) -> None:
     legs = ((ids[1], 1, "BUY"), (ids[2], 2, "SELL"))
     client.place(1, "SELL", quantity=2, limit=2.90, contract=BAG, legs=legs)
     said = client.now()
-    assert fills(said) == [("SLD", "2", "7"), ("BOT", "4", "2.05")]
+    assert fills(said) == [("SLD", "2", "2.9"), ("SLD", "2", "7"), ("BOT", "4", "2.05")]
     assert statuses(said)[-1] == ("Filled", "2", "0")
 
 
@@ -102,3 +105,20 @@ def test_combinations_that_are_refused(desk, order, code) -> None:
     legs = ((ids[1], 1, "BUY"), (ids[2], 1, "SELL"))
     client.place(1, **{"quantity": 1, "contract": BAG, "legs": legs, "limit": 1.0, **order})
     assert client.error(1)[3] == str(code)
+
+
+def test_a_combination_is_quoted_from_its_legs(desk) -> None:
+    gateway, client, ids = desk
+    legs = [2, ids[1], 1, "BUY", "SMART", ids[2], 1, "SELL", "SMART"]
+    client.send(1, 11, 5, *BAG, *legs, False, "", False, False, "")
+    client.now()
+    prices = {f[3]: (f[4], f[5]) for f in client.seen if f[0] == "1"}
+    assert prices == {"1": ("4.95", "10"), "2": ("5.1", "10")}
+    gateway.advance(6 * SECOND)
+    prices = {f[3]: (f[4], f[5]) for f in client.now() if f[0] == "1"}
+    assert prices == {"1": ("-1", "0"), "2": ("5.05", "3")}
+    client.send(2, 2, 5)
+    client.send(2, 2, 5)
+    assert errors(client.now()) == [300]
+    client.send(1, 11, 6, *BAG, 1, 99, 1, "BUY", "SMART", False, "", False, False, "")
+    assert client.error(6, 200)

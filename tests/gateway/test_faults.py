@@ -39,7 +39,7 @@ def test_a_lost_acknowledgement_leaves_a_live_order(faulty) -> None:
     assert client.now() == []
     client.send(5, 1)
     assert client.until(3)[2] == "Submitted"
-    assert len(gateway.gateway.orders.at_exchange) == 1
+    assert len(gateway.gateway.orders.venue.orders) == 1
 
 
 def test_a_lost_request_never_reaches_the_exchange(faulty) -> None:
@@ -47,7 +47,7 @@ def test_a_lost_request_never_reaches_the_exchange(faulty) -> None:
     client.place(1, limit=99.5)
     client.place(2, limit=99.4)
     assert {f[1] for f in client.now() if f[0] == "3"} == {"2"}
-    assert len(gateway.gateway.orders.at_exchange) == 1
+    assert len(gateway.gateway.orders.venue.orders) == 1
 
 
 def test_messages_come_twice_late_and_in_another_order(faulty) -> None:
@@ -212,7 +212,10 @@ def test_delayed_data_are_marked_as_such(faulty) -> None:
     assert client.until(58)[3] == "3"
     assert client.until(1)[3] == "66"
     client.now()
-    gateway.advance(6 * SECOND)
+    gateway.advance(4 * SECOND + 1)
+    said = client.now()
+    assert [f[3] for f in said if f[0] == "58"] == ["1"]
+    gateway.advance(2 * SECOND)
     assert client.error(5, 10197)
 
 
@@ -226,7 +229,7 @@ def test_a_dropped_socket_does_not_touch_the_orders(faulty, connect) -> None:
     gateway.call(lambda: gateway.gateway.faults.cause(WireFault(kind="socket_drop")))
     gateway.advance(1)
     assert again.closed()
-    assert len(gateway.gateway.orders.at_exchange) == 1
+    assert len(gateway.gateway.orders.venue.orders) == 1
 
 
 def test_chances_are_those_of_the_seed(faulty) -> None:

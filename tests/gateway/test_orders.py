@@ -8,7 +8,7 @@ import pytest
 from ib_async.decoder import Decoder
 
 from mmquant.gateway.order_life import Quirk
-from tests.gateway.market_rows import DEPTH, SECOND, STATUS, TRADE, HandMarket
+from tests.gateway.market_rows import DEPTH, SECOND, TRADE, HandMarket
 from tests.gateway.wire_client import STOCK
 
 
@@ -33,19 +33,6 @@ def option(inst):
 
     one = CONTRACTS[inst]
     return (0, "AAPL", "OPT", "20261218", one.strike, one.right, "100", "SMART", "", "USD", "", "")
-
-
-@pytest.fixture
-def desk(open_gateway, connect):
-    """A gateway over the market by hand with some rows more, and a client."""
-
-    def open_desk(*rows, **settings):
-        gateway = open_gateway(market=HandMarket(*rows), **settings)
-        client = connect(gateway)
-        client.now()
-        return gateway, client
-
-    return open_desk
 
 
 def test_a_limit_order_works_is_changed_and_cancelled(desk) -> None:
@@ -135,87 +122,6 @@ def test_what_is_not_transmitted_is_silent_until_it_is(desk) -> None:
     assert errors(said) == [202]
 
 
-def test_a_refused_change_leaves_the_order_as_it_was(desk) -> None:
-    _, client = desk()
-    client.place(1, limit=99.5)
-    client.now()
-    client.place(1, limit=99.505)
-    client.place(1, "SELL", limit=101.0)
-    client.place(1, limit=150.0)
-    said = client.now()
-    assert errors(said) == [110, 105, 202]
-    assert statuses(said) == []
-    client.send(5, 1)
-    opened = client.until(5)
-    assert (opened[14], opened[16]) == ("100", "99.5")
-    assert client.until(3)[2] == "Submitted"
-
-
-@pytest.mark.parametrize(
-    ("order", "code"),
-    [({"limit": 99.505}, 110), ({"limit": 120.0}, 202), ({"limit": ""}, 110),
-     ({"kind": "WHAT"}, 321), ({"kind": "STP", "aux": 99.0}, 387), ({"tif": "SOON"}, 321),
-     ({"quantity": 0, "limit": 99.0}, 321), ({"quantity": 1e9, "limit": 99.0}, 201),
-     ({"account": "DU7", "limit": 99.0}, 321), ({"action": "HOLD", "limit": 99.0}, 321),
-     ({"contract": (1, *STOCK[1:]), "limit": 99.0}, 200)],
-)  # fmt: skip
-def test_orders_that_are_refused(desk, order, code) -> None:
-    gateway, client = desk()
-    client.place(1, **order)
-    said = client.now()
-    assert errors(said) == [code]
-    ended = {201: "Inactive", 202: "Cancelled"}.get(code)
-    assert [s[0] for s in statuses(said)] == ([ended] if ended else [])
-    assert gateway.gateway.orders.at_exchange == {}
-
-
-def test_what_is_not_simulated_is_refused(desk) -> None:
-    from tests.gateway.wire_client import order_message
-
-    _, client = desk()
-    for i, (at, value) in enumerate(((28, 7), (22, "group"), (31, 10), (49, True))):
-        fields = order_message(178, i + 1, limit=99.0)
-        fields[at] = value
-        client.send(*fields)
-        assert "does not simulate" in client.error(i + 1, 321)[4]
-
-
-def test_a_halted_stock_takes_no_orders(desk) -> None:
-    gateway, client = desk((5, 0, STATUS, 0, 0, 1))
-    client.send(1, 11, 5, *STOCK, False, "", False, False, "")
-    client.now()
-    gateway.advance(6 * SECOND)
-    assert [f[4:] for f in client.now() if f[0] == "45"] == [["1"]] or client.seen[-2][-1] == "1"
-    client.place(1, limit=99.0)
-    assert client.error(1, 154)
-
-
-def test_two_sides_of_an_option_are_refused_account_wide(desk, connect) -> None:
-    gateway, first = desk()
-    second = connect(gateway, client_id=2)
-    first.place(1, quantity=1, limit=2.0, contract=option(2))
-    assert statuses(first.now()) == [("Submitted", "0", "1")]
-    second.place(1, "SELL", quantity=1, limit=2.05, contract=option(2))
-    error = second.error(1, 201)
-    assert "both sides of the same US Option contract" in error[4]
-    first.send(4, 1, 1, "")
-    first.error(1, 202)
-    second.place(2, "SELL", quantity=1, limit=2.05, contract=option(2))
-    assert statuses(second.now(), 2) == [("Submitted", "0", "1")]
-    first.place(2, quantity=100, limit=99.0)
-    first.place(3, "SELL", quantity=100, limit=101.0)
-    assert [s[0] for i in (2, 3) for s in statuses(first.now(), i)][:1] == ["Submitted"]
-
-
-def test_twenty_orders_work_on_a_side(desk) -> None:
-    _, client = desk()
-    for i in range(1, 22):
-        client.place(i, quantity=1, limit=99.0)
-    said = client.now()
-    assert errors(said) == [201]
-    assert statuses(said, 21) == [("Inactive", "0", "1")]
-
-
 def test_a_global_cancel_ends_the_orders_of_all(desk, connect) -> None:
     gateway, first = desk()
     second = connect(gateway, client_id=2)
@@ -225,7 +131,7 @@ def test_a_global_cancel_ends_the_orders_of_all(desk, connect) -> None:
     second.send(58, 1)
     second.until(3, lambda f: f[2] == "Cancelled")
     assert statuses(first.now()) == [("Cancelled", "0", "100")]
-    assert gateway.gateway.orders.at_exchange == {}
+    assert gateway.gateway.orders.venue.orders == {}
 
 
 def test_orders_belong_to_the_client_that_sent_them(desk, connect) -> None:
@@ -337,3 +243,14 @@ def test_orders_of_each_version(open_gateway, connect, version) -> None:
     assert (order_id, contract.conId, state.status) == (2, 265598, "Submitted")
     assert (order.orderType, order.lmtPrice, order.totalQuantity) == ("PEG BEST", 99.0, 100)
     assert gateway.gateway.internal_errors == 0
+
+
+def test_a_client_that_comes_back_is_told_of_its_orders_first(open_gateway, connect) -> None:
+    gateway = open_gateway(market=HandMarket(), quirks=1)
+    client = connect(gateway)
+    client.place(1, limit=99.0)
+    client.now()
+    client.socket.close()
+    again = connect(gateway)
+    first = [f[0] for f in again.seen if f[0] in ("5", "3", "53", "15", "9")]
+    assert first == ["5", "3", "53", "15", "9"]
