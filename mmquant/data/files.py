@@ -20,6 +20,15 @@ BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSErro
 """What zipfile raises on damaged archives, by where the damage is."""
 
 
+RECORDING = "recording.json"
+"""The file that tells that a folder is a recorder's."""
+
+
+def is_recording(path: str | Path) -> bool:
+    """Whether a path is the folder of a recording."""
+    return (Path(path) / RECORDING).is_file()
+
+
 def existing(path: str | Path) -> Path:
     """The path of a file that is there. Raises DataError."""
     path = Path(path)

@@ -7,12 +7,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmquant.data.files import is_recording
 from mmquant.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMATS = ("lean", "cboe", "parquet", "zarr")
+FORMATS = ("lean", "cboe", "parquet", "zarr", "recording")
 """Formats that ``read_option_quotes`` knows; each is a module of this package with ``read``."""
 WRITTEN = (".parquet", ".zarr")
 """Ends of names that ``write_option_quotes`` knows."""
@@ -31,7 +32,8 @@ def read_option_quotes(
     Parameters
     ----------
     path : a folder of Lean's with ``option`` and ``equity`` in it, or one of its option zips; a
-        quote table of Cboe's (csv, csv.gz or zip); a Parquet file or Zarr folder of our own.
+        quote table of Cboe's (csv, csv.gz or zip); a Parquet file or Zarr folder of our own; the
+        folder of a recorder.
     underlying, date : which of several underlyings and days in a folder, such as "GOOG" and
         "2015-12-24"; for one file they must be the ones in it.
     format : one of FORMATS, where the path does not tell.
@@ -74,6 +76,8 @@ def format_of(path: Path) -> str:
     if not path.exists():
         raise DataError("there is no such file or folder", where=str(path), fix="check the path")
     if path.is_dir():
+        if is_recording(path):
+            return "recording"
         if name.endswith(".zarr") or (path / "zarr.json").is_file() or (path / ".zgroup").is_file():
             return "zarr"
         if (path / "option").is_dir():
