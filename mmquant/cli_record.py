@@ -26,10 +26,8 @@ def record(
     from mmquant.live.recorder import Recorder
     from mmquant.live.recording_session import RecordingSession
 
-    with (
-        console.status_line() as show,
-        RecordingSession(Config.load(config, sets=sets), out) as one,
-    ):
+    settings = Config.load(config, sets=sets)
+    with console.status_line() as show, RecordingSession(settings, out) as one:
         console.note(f"recording into {one.folder}")
 
         def status(recorder: Recorder) -> None:

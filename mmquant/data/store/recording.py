@@ -1,8 +1,8 @@
-"""A folder of recorded market data: tables in parts, each part written so that a kill loses little.
+"""A folder of recorded market data: tables in parts, and a kill loses little of them.
 
-``tape/000001.parquet`` and the like. The part that grows is an Arrow stream (``.growing``): what was
-flushed can be read whatever happens next. At its end it is written as Parquet and takes its name by
-a rename.
+``tape/000001.parquet`` and the like. The part that grows is an Arrow stream (``.growing``): what
+was flushed can be read whatever happens next. At its end it is written as Parquet and takes its
+name by a rename.
 """
 
 from __future__ import annotations
