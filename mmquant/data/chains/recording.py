@@ -64,7 +64,9 @@ def read(
     if not mine.any():
         raise DataError(f"no quotes of {symbol} were recorded yet", where=str(path))
     ts = ticks["ts"][mine]
-    grid = np.arange(-(-int(ts[0]) // EVERY_NS), int(ts[-1]) // EVERY_NS + 2) * EVERY_NS
+    grid = np.arange(-(-int(ts[0]) // EVERY_NS), int(ts[-1]) // EVERY_NS + 1) * EVERY_NS
+    if not grid.size:
+        raise DataError("less than a second was recorded yet", where=str(path))
     spans = gaps_of(read_table(path, GAPS).rows, len(header.contracts), int(grid[-1]) + 1)
     sides = [
         [_series(ticks, one.id, kinds, grid, spans[one.id])
