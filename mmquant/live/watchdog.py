@@ -7,6 +7,7 @@ death. What it needs to know comes through the pipe first, not by the command li
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import subprocess
@@ -26,7 +27,13 @@ LAST_CHANCE_S = 3.0
 LOCK_S = 5.0
 WORK_S = 45.0
 """A watchdog that was called has done its work by then, or never will."""
-BEAT, BYE = b".", b"q"
+BEAT, BYE, CALL = b".", b"q", b"c"
+ENDS = {
+    "over": "is over",
+    "called": "has ended, and orders may be open",
+    "died": "died",
+    "silent": "stands still",
+}
 VERIFIED, OPEN, NOT_NEEDED = 0, 4, 0
 
 
@@ -63,6 +70,7 @@ class Watchdog:
 
     def call(self) -> bool:
         """Let it cancel what is open; the run's socket must be closed. Whether that is verified."""
+        self._say(CALL)
         self._hang_up()
         return self._process.returncode == VERIFIED
 
@@ -87,7 +95,7 @@ class Watchdog:
 
 
 def watch(pipe: IO[bytes], silence_s: float) -> str:
-    """How a run ends: ``over``, ``died`` or ``silent``."""
+    """How a run ends, as in ENDS."""
     number = pipe.fileno()
     while True:
         ready, _, _ = select.select([number], [], [], silence_s)
@@ -98,6 +106,8 @@ def watch(pipe: IO[bytes], silence_s: float) -> str:
             return "died"
         if BYE in heard:
             return "over"
+        if CALL in heard:
+            return "called"
 
 
 def act(end: str, folder: RunFolder, address: Address) -> int:
@@ -110,8 +120,8 @@ def act(end: str, folder: RunFolder, address: Address) -> int:
     elif not _hold(folder):
         _say("watchdog: the run was started again, and looks after its orders")
         return VERIFIED
-    _say(f"watchdog: the run {end.replace('silent', 'stands still')}: its orders are cancelled")
-    found = sweep(address, own_id=end == "died", say=_say)
+    _say(f"watchdog: the run {ENDS[end]}: its orders are cancelled")
+    found = sweep(address, own_id=end != "silent", say=_say)
     folder.let_go()
     if found.verified:
         _say(f"watchdog: nothing is open ({found.cancelled} cancelled)")
@@ -143,6 +153,7 @@ def _say(text: str) -> None:
 
 def main() -> int:
     """Read the orders, watch, and act."""
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)  # It tells of each cancel.
     pipe = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
     line = b""
     while not line.endswith(b"\n"):
