@@ -49,7 +49,7 @@ class Watchdog:
             "timeout_s": timeout_s,
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self._next_beat = 0.0
+        self._next_beat, self._stood_down = 0.0, False
 
     @property
     def pid(self) -> int:
@@ -75,7 +75,7 @@ class Watchdog:
             ready = False
         if not ready:
             self._process.kill()
-            self._process.wait()
+            self._process.communicate()
             raise MMQuantError(
                 "the watchdog did not start",
                 where=str(self._order["folder"]),
@@ -94,7 +94,7 @@ class Watchdog:
 
     def stand_down(self) -> None:
         """The run is over, and nothing of it is open: the watchdog ends."""
-        self._write(STAND_DOWN)
+        self._stood_down = self._write(STAND_DOWN)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,
@@ -105,6 +105,8 @@ class Watchdog:
             return
         process.stdin.close()
         process.stdout.close()
+        if self._stood_down:
+            process.wait()
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Wait until its process has ended; 0: nothing is open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main() -> None:
         ib.connect("127.0.0.1", port, clientId=5)
         place(ib, f"mm:{folder.name}:", [185.0, 185.5, 186.0])
         assert dog.beat()
-        print("placed", flush=True)
+        os.write(1, b"placed\n")
         sys.stdin.read()
 
 

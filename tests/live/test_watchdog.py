@@ -81,18 +81,18 @@ def test_what_a_killed_run_left_is_cancelled_and_nothing_else(
     other.connect("127.0.0.1", gateway.port, clientId=6)
     place(other, "by hand ", [184.0])
     folder = tmp_path / "dying"
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.live.dying_run", str(folder), str(gateway.port), "60"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert run.stdout is not None and run.stderr is not None
-    assert run.stdout.readline() == b"placed\n", run.stderr.read()
-    assert live_references(gateway) == [
-        "by hand 1", "mm:dying:1", "mm:dying:2", "mm:dying:3",
-    ]  # fmt: skip
-    run.send_signal(how)
-    run.stderr.read()  # The watchdog has it too: it ends with the watchdog.
-    assert run.wait() == -how
+    ) as run:  # fmt: skip
+        assert run.stdout is not None and run.stderr is not None
+        assert run.stdout.readline() == b"placed\n", run.stderr.read()
+        assert live_references(gateway) == [
+            "by hand 1", "mm:dying:1", "mm:dying:2", "mm:dying:3",
+        ]  # fmt: skip
+        run.send_signal(how)
+        run.stderr.read()  # The watchdog has it too: it ends with the watchdog.
+        assert run.wait() == -how
     assert live_references(gateway) == ["by hand 1"]
     told = (folder / "watchdog.log").read_text()
     assert "the run has died" in told and "verified" in told
