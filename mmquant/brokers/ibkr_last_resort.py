@@ -15,7 +15,7 @@ from ib_async import IB, Trade
 
 from mmquant.brokers.ibkr_orders import Identity
 
-CONNECT_S, ANSWER_S = 4.0, 3.0
+CONNECT_S, ANSWER_S = 2.0, 3.0
 AGAIN_S = 0.25
 """Pause between two tries, and between two looks."""
 OWN_S = 10.0
@@ -46,15 +46,18 @@ class LastResort:
         self._own = False
         self._asked_all = False
 
-    async def cancel_all(self, give_up_s: float) -> bool:
-        """Cancel until the broker says that nothing of the run is open; whether it has said so."""
+    async def cancel_all(self, give_up_s: float, *, number_taken: bool) -> bool:
+        """Cancel until the broker says that nothing of the run is open; whether it has said so.
+
+        ``number_taken``: the run's socket may be open still, so another number is tried at once.
+        """
         loop = asyncio.get_running_loop()
         begin = loop.time()
         empty = 0
         while empty < LOOKS and loop.time() < begin + give_up_s:
             late = loop.time() >= begin + OWN_S
             try:
-                if self._ib is None and not await self._connect(spare=late):
+                if self._ib is None and not await self._connect(spare=late or number_taken):
                     empty = 0
                 else:
                     left = await self._round(everything=late)

@@ -64,7 +64,8 @@ def act(end: End, folder: RunFolder, resort: LastResort, note: Callable[[str], N
             note("the run was started again: its orders are its own business")
             return True
     try:
-        verified = asyncio.run(resort.cancel_all(GIVE_UP_S))
+        hangs = end == End.HANGS
+        verified = asyncio.run(resort.cancel_all(GIVE_UP_S, number_taken=hangs))
     finally:
         folder.let_go()
     if not verified:

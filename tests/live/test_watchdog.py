@@ -107,7 +107,6 @@ def test_a_run_that_hangs_keeps_its_number_so_the_whole_account_is_cancelled(
     monkeypatch: pytest.MonkeyPatch,
     loop: asyncio.AbstractEventLoop,
 ) -> None:
-    monkeypatch.setattr(ibkr_last_resort, "OWN_S", 0.0)
     monkeypatch.setattr(ibkr_last_resort, "CONNECT_S", 0.7)
     hung = IB()
     hung.connect("127.0.0.1", gateway.port, clientId=5)
@@ -130,7 +129,7 @@ class Resort:
     def __init__(self, verified: bool) -> None:
         self.calls, self._verified = 0, verified
 
-    async def cancel_all(self, give_up_s: float) -> bool:
+    async def cancel_all(self, give_up_s: float, *, number_taken: bool) -> bool:
         self.calls += 1
         return self._verified
 
