@@ -41,6 +41,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
 # A shift can be negative: -0.05 is no option.
 app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
+app.command("live")(cli_live.live)
 app.add_typer(cli_calibrate.app, name="calibrate")
 app.add_typer(cli_journal.app, name="journal")
 app.command("kill")(cli_journal.kill)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mmquant import console
-from mmquant.cli_options import Debug, Json
+from mmquant.cli_options import NONE, ConfigFile, Debug, Json, Sets
+from mmquant.errors import UsageError
 
 
 def hand(
@@ -41,3 +42,56 @@ def hand(
     result = {"file": str(file), "what": what, "symbol": symbol, "value": value, "for_s": for_s}
     shown = " ".join(str(x) for x in (what, symbol, value) if x not in ("", None))
     console.emit(result, f"{file}: {shown}", as_json=as_json)
+
+
+def live(
+    config: ConfigFile,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Send orders to IBKR's paper account.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Decide and journal, but send nothing (the default).")
+    ] = False,
+    real: Annotated[
+        bool, typer.Option("--live", help="Send orders to the live account of the configuration.")
+    ] = False,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of the run; else OUTPUT.DIR/NAME-MODE-DATE."),
+    ] = None,
+    sets: Sets = NONE,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Quote at Interactive Brokers until Ctrl-C or SIGTERM; then cancel all, and verify that."""
+    from mmquant.config import Config
+    from mmquant.live.modes import CONFIRMATION, Mode, check_settings
+    from mmquant.live.runner import LiveRun
+
+    if paper + dry_run + real > 1:
+        raise UsageError("give one of --paper, --dry-run and --live", fix="leave the others out")
+    mode = Mode.LIVE if real else Mode.PAPER if paper else Mode.DRY_RUN
+    settings = Config.load(config, sets=sets)
+    confirmed = ""
+    if mode is Mode.LIVE:
+        check_settings(settings, mode, CONFIRMATION)
+        confirmed = console.ask(f"This trades real money. Type {CONFIRMATION} to go on: ")
+    with console.status_line() as show:
+        one = LiveRun(
+            settings, mode=mode, confirmed=confirmed, folder=run,
+            on_status=lambda status: show(f"{mode} | {status.line()}"),
+        )  # fmt: skip
+        console.note(f"{mode} run in {one.folder.path}")
+        if one.recovered is not None:
+            console.note(
+                f"it goes on: {one.recovered.messages} messages of its journal were replayed"
+            )
+        one.run()
+    last = one.status()
+    result = {
+        "run": str(one.folder.path), "mode": str(mode), "verified_closed": one.verified,
+        "killed": one.loop.switch.killed, "pnl": last.pnl, "fees": last.fees, "fills": last.fills,
+        "messages": last.messages_day, "order_ratio": last.order_ratio,
+        "positions": ", ".join(f"{x.symbol} {x.position:+g}" for x in last.instruments if x.position),
+    }  # fmt: skip
+    console.emit(result, console.table(result), "all orders are closed, verified", as_json=as_json)

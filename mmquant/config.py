@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from mmquant import config_sources as sources
+from mmquant.config_ibkr import InteractiveBrokersConfig
 from mmquant.config_quoting import QuotingConfig, SignalsConfig
 from mmquant.config_risk import RiskConfig
 from mmquant.config_sections import (
@@ -56,6 +57,7 @@ class Config(Section):
     risk: RiskConfig = RiskConfig()
     hand: HandConfig = HandConfig()
     journal: JournalConfig = JournalConfig()
+    ibkr: InteractiveBrokersConfig = InteractiveBrokersConfig()
     report: ReportConfig = ReportConfig()
     output: OutputConfig = OutputConfig()
 
@@ -105,6 +107,7 @@ class Config(Section):
         Raises ConfigError for an unknown key, or a value that does not fit.
         """
         data = self.as_dict()
+        data["ibkr"]["account"] = self.ibkr.account
         for key, value in values.items():
             *sections, last = key.split(".")
             at = data
@@ -156,9 +159,9 @@ class Config(Section):
 
     @property
     def config_digest(self) -> str:
-        """sha256 of all settings that can change a result: all but ``report``, ``output``
-        and ``journal``."""
-        settings = self.model_dump(mode="json", exclude={"report", "output", "journal"})
+        """sha256 of all settings that can change a result: all but ``report``, ``output``,
+        ``journal`` and ``ibkr``."""
+        settings = self.model_dump(mode="json", exclude={"report", "output", "journal", "ibkr"})
         text = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -125,6 +125,41 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def ask(question: str) -> str:
+    """What a person types; empty where nobody can."""
+    if not sys.stdin.isatty():
+        return ""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], None]]:
+    """A line on a terminal that is written anew; elsewhere one every ten seconds."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield _plain_status()
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as line:
+        yield lambda text: line.update(Text(text), refresh=True)
+
+
+def _plain_status() -> Callable[[str], None]:
+    last = -PLAIN_EVERY_S
+
+    def show(text: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PLAIN_EVERY_S:
+            last = now
+            note(text)
+
+    return show
+
+
 @contextmanager
 def progress(title: str) -> Iterator[Step]:
     """A bar on a terminal; elsewhere a plain line every ten seconds."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ib_async import IB
+from ib_async import IB, util
 
 from mmquant.brokers import ibkr_taps
 from mmquant.brokers.ibkr_clock import Clock
 from mmquant.brokers.ibkr_contracts import Leg, Traded
+from mmquant.brokers.ibkr_dry import DryRequests
 from mmquant.brokers.ibkr_executions import Executions, Opening
 from mmquant.brokers.ibkr_feed import DEPTH, QUOTES, TRADES, Feed
 from mmquant.brokers.ibkr_finder import Finder
 from mmquant.brokers.ibkr_lines import Budget, Planner
 from mmquant.brokers.ibkr_link import Link
 from mmquant.brokers.ibkr_orders import Identity, Orders
-from mmquant.brokers.ibkr_reconcile import Truth
+from mmquant.brokers.ibkr_privacy import hide_in_logs
+from mmquant.brokers.ibkr_reconcile import ALL, Truth
 from mmquant.brokers.ibkr_requests import Requests
 from mmquant.brokers.ibkr_router import Router
 from mmquant.brokers.ibkr_rows import Grid, Outbox
@@ -45,6 +48,7 @@ class IBKRBroker:
     depth : instruments whose whole book is subscribed to; the others have their best prices.
     trades : instruments whose trades come one by one.
     legs : of instruments that are combinations, their legs.
+    dry : send no order: each is answered here as by a venue where it rests and is never filled.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class IBKRBroker:
         legs: Mapping[int, Sequence[Leg]] | None = None,
         opening: Path | None = None,
         budget: Budget | None = None,
+        dry: bool = False,
         clock: Clock | None = None,
         ib: IB | None = None,
     ) -> None:
@@ -82,7 +87,8 @@ class IBKRBroker:
             self.link, self._out, self.orders, self.executions, len(self.contracts), account
         )
         self.traded: list[Traded | None] = [None] * len(self.contracts)
-        self.requests = Requests(self.link, self.clock, self.orders, self._grids, self.traded)
+        given = (self.link, self.clock, self.orders, self._grids, self.traded)
+        self.requests = DryRequests(self._out, *given) if dry else Requests(*given)
         self.requests.account = account
         wanted = [(i, DEPTH) for i in sorted(depth)] + [(i, TRADES) for i in sorted(trades)]
         steady = [(i, QUOTES) for i in sorted({*depth, *trades})]
@@ -116,12 +122,13 @@ class IBKRBroker:
 
     def _open(self) -> None:
         accounts = self.ib.client.getAccounts()
+        hide_in_logs(accounts)
         if not self.account and len(accounts) == 1:
             self.account = self.requests.account = accounts[0]
         elif self.account not in accounts:
             raise UsageError(
-                f"account {self.account!r} is not one of {', '.join(accounts)}",
-                fix="name the account to trade",
+                f"the account to trade is not one of the {len(accounts)} of this login",
+                fix="name one of them (ibkr.account)",
             )
         self.traded[:] = self.finder.find()
         for inst, traded in enumerate(self.traded):
@@ -192,6 +199,7 @@ class IBKRBroker:
         self.link.reconnect(now)
         self.link.beat(now)
         self.router.step(now)
+        self.requests.step(now)
         self.feed.settle(now)
         if self.router.up:
             self.truth.step(now)
@@ -204,20 +212,44 @@ class IBKRBroker:
             due += [self.truth.next_ts(), self.streams.next_ts()]
         return min(due)
 
+    def open_orders(self) -> set[int]:
+        """Numbers of the run's orders that work now, by the broker's own list.
+
+        Raises MMQuantError where the broker does not tell it all.
+        """
+        done = self.truth.done
+        self.truth.ask(ALL)
+        self._asked(lambda: self.truth.done > done)
+        return self.truth.open_ids
+
     def _holdings(self) -> Opening:
         """What the account holds now. Raises MMQuantError where the broker does not tell it all."""
         found: list[Opening] = []
         self.truth.ask_holdings(found.append)
+        self._asked(lambda: bool(found))
+        return found[0]
+
+    def _asked(self, answered: Callable[[], bool]) -> None:
+        """Wait until a question is answered."""
         for _ in range(MOST_WAITS):
             now = self.clock.now()
             self.truth.step(now)
             self.link.flush(now)
-            if found:
-                return found[0]
+            if answered():
+                return
             if not self.link.is_up or not self.truth.asks:
                 break
             self.link.wait(now + WAIT_NS)
         raise MMQuantError(
-            "the broker did not tell what the account holds",
+            "the broker did not tell what the account holds and has open",
             fix="try again; in TWS, see that the API is not read-only",
         )
+
+
+def nest_in_running_loop() -> None:
+    """Where an event loop runs already, as in a notebook, let the broker's run inside of it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    util.startLoop()

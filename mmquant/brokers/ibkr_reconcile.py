@@ -69,6 +69,11 @@ class Truth:
         return bool(self._step)
 
     @property
+    def open_ids(self) -> set[int]:
+        """Orders of the run that worked when the broker told all its open orders last."""
+        return set(self._open)
+
+    @property
     def opening(self) -> bool:
         """Whether it is still to be told what the account holds."""
         return self._opened is not None

@@ -62,6 +62,9 @@ class Requests:
         self._link.pacer.clear()
         self._link.send(Rank.CANCEL, "all", self._link.client.reqGlobalCancel)
 
+    def step(self, now: int) -> None:
+        """What is due by itself: nothing."""
+
     def hot(self) -> set[int]:
         """Instruments with orders that may work."""
         return {order.inst for order in self._orders if not order.ended}

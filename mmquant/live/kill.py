@@ -4,8 +4,8 @@ After the cancels the broker is asked for everything, as after a lost link: a ki
 all has been answered and no order is live.
 
 It is pressed by a call, by SIGUSR1, by the file ``KILL`` in the run's folder, by more executions
-than the run has room for, or by whatever the loop dies of. SIGTERM is a stop in order: quotes are
-cancelled, and the run may be started again.
+than the run has room for, or by whatever the loop dies of. SIGTERM and SIGINT are a stop in order:
+quotes are cancelled, and the run may be started again.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ class KillSwitch:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """SIGUSR1 kills and SIGTERM stops in order, as long as this lasts (main thread only)."""
+        """SIGUSR1 kills, SIGTERM and SIGINT stop in order, as long as this lasts (main thread)."""
         before = {
             signal.SIGUSR1: signal.signal(signal.SIGUSR1, lambda *_: self.press("SIGUSR1")),
             signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: self.stop()),
+            signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: self.stop()),
         }
         try:
             yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -42,8 +42,17 @@ class LiveLoop:
 
     def run(self, progress: Callable[[int], None] | None = None) -> Logs:
         """Run to the end; returns what was logged. Before an error goes on, all is cancelled."""
+        for _ in self.passes(progress):
+            pass
+        return self.logs
+
+    def passes(self, progress: Callable[[int], None] | None = None) -> Iterator[None]:
+        """As ``run``, pass by pass: the caller may do other things, and must come back soon.
+
+        One that is closed before its end is an error.
+        """
         try:
-            self._run(progress)
+            yield from self._passes(progress)
             if self.journal is not None:
                 self.journal.close()
         except BaseException:
@@ -52,7 +61,6 @@ class LiveLoop:
         finally:
             self.inbox.close()
         self.logs.finish(self.step.local)
-        return self.logs
 
     def kill(self, why: str = "call") -> None:
         """Cancel all orders before anything else, and quote no more, after a restart neither."""
@@ -65,13 +73,14 @@ class LiveLoop:
         told["price"] = told["mid"] = np.nan
         self._apply_one(told)
 
-    def _run(self, progress: Callable[[int], None] | None) -> None:
+    def _passes(self, progress: Callable[[int], None] | None) -> Iterator[None]:
         timer = self.broker.start_ts + self.interval_ns if self.triggers & Trigger.TIMER else NEVER
         self._due, self._own = min(timer, AT_END), 0
         self.switch.start(self)
         self.inbox.poll(self.broker.start_ts)
         left: np.ndarray | None = None
         while not self.switch.ended:
+            yield
             if self.switch.asked:
                 self.switch.act(self)
             outside, look = self.inbox.next_ts, self.switch.look_ts

@@ -26,7 +26,7 @@ def write_session(folder: RunFolder, session: Session) -> None:
     facts = {
         "version": VERSION,
         "run": run_name(folder),
-        "config": session.given.as_dict(),
+        "config": _without_address(session.given.as_dict()),
         "bases": {key: str(base) for key, base in session.given._bases.items()},
         "strategy": session.strategy.name,
         "params": {name: _plain(value) for name, value in session.params.items()},
@@ -78,6 +78,12 @@ def market_of(attrs: dict[str, Any], start_ts: int) -> xr.Dataset:
 def run_name(folder: RunFolder) -> str:
     """The run's id: its folder's name, the part of all its order references."""
     return folder.path.resolve().name[:64]
+
+
+def _without_address(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings without where the broker is: a run may go on by another way to it."""
+    rest = {k: v for k, v in config["ibkr"].items() if k not in ("host", "port")}
+    return config | {"ibkr": rest}
 
 
 def _plain(value: Any) -> Any:

@@ -1,156 +1,198 @@
-"""The watchdog: a process of its own that cancels a run's orders when the run no longer can.
+"""A process beside a live run: it cancels the run's orders when the run dies or stands still.
 
-The run writes a byte into a pipe now and then. When the pipe ends before the run has stood the
-watchdog down, the run has died; when no byte comes for ``timeout_s``, it hangs.
+The run tells it by a pipe that it lives. Silence, or an end of the pipe without a goodbye, is a
+death. What it needs to know comes through the pipe first, not by the command line.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import select
+import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import IO
 
-import numpy as np
+from mmquant.brokers.ibkr_sweep import Address, sweep
+from mmquant.data.store.run_folder import RunFolder
+from mmquant.errors import LockedError, MMQuantError
 
-from mmquant.errors import MMQuantError
-from mmquant.trading.ports import Broker
-
-BEAT, STAND_DOWN = b".", b"q"
-BEAT_EVERY_S = 0.5
-READY = b"ready\n"
+BEAT_NS = 500_000_000
+SILENCE_S = 15.0
+LAST_CHANCE_S = 3.0
+"""A run that stands still is killed by its file, and has so long to cancel by itself."""
+LOCK_S = 5.0
+WORK_S = 45.0
+"""So long a run waits for a watchdog that it called, which goes on working after that."""
+PATIENCE_S = 600.0
+"""So long it tries to cancel: TWS may be starting anew."""
+LOG = "watchdog.log"
+BEAT, BYE, READY = b".", b"q", b"ready"
+VERIFIED, OPEN, NOT_NEEDED = 0, 4, 0
 
 
 class Watchdog:
-    """``with Watchdog(...) as dog``: beats by `beat`, and `stand_down` once all is closed.
+    """The run's side of the pipe. Raises MMQuantError where the process does not start."""
 
-    Leaving without `stand_down`, however that comes, is a run that has died. What the watchdog did
-    is in the file ``watchdog.log`` of the run's folder.
-
-    Parameters
-    ----------
-    folder : of the run; its name marks the run's orders.
-    host, port, client_id : how the run itself reaches the broker.
-    timeout_s : after so long without a beat the run is taken to hang; it is then killed for good.
-    """
-
-    def __init__(
-        self, folder: str | Path, *, host: str, port: int, client_id: int, timeout_s: float = 10.0
-    ) -> None:
-        self._order = {
-            "folder": str(Path(folder).resolve()),
-            "host": host,
-            "port": port,
-            "client_id": client_id,
-            "timeout_s": timeout_s,
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-        self._next_beat, self._stood_down = 0.0, False
+    def __init__(self, folder: RunFolder, address: Address, silence_s: float = SILENCE_S) -> None:
+        self.failed = False
+        self._next = 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mmquant.live.watchdog"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        orders = {"folder": str(folder.path.resolve()), "silence_s": silence_s}
+        self._say(json.dumps(orders | asdict(address)).encode() + b"\n")
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with self._process.stdout as answer:
+            if answer.read(len(READY)) != READY:
+                self._hang_up()
+                raise MMQuantError(
+                    "the watchdog did not start",
+                    where=str(folder.path),
+                    fix="run python -m mmquant.live.watchdog to see why",
+                )
+        os.set_blocking(self._process.stdin.fileno(), False)
 
     @property
     def pid(self) -> int:
-        """Number of its process; 0 where it does not run."""
-        return 0 if self._process is None else self._process.pid
+        """Its process."""
+        return self._process.pid
 
-    def __enter__(self) -> Self:
-        """Start it, and wait until it listens. Raises MMQuantError where it does not start."""
-        Path(str(self._order["folder"])).mkdir(parents=True, exist_ok=True)
-        # In a session of its own: Ctrl-C in the terminal is for the run alone.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "mmquant.live.watchdog_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert self._process.stdin is not None and self._process.stdout is not None
+    def beat(self, now: int) -> None:
+        """Tell it that the run lives; ``failed`` says afterwards whether it still listens."""
+        if now >= self._next:
+            self._next = now + BEAT_NS
+            self._say(BEAT)
+
+    def dismiss(self) -> None:
+        """The run is over, and nothing of it is open."""
+        self._say(BYE)
+        self._hang_up()
+
+    def call(self) -> bool:
+        """Let it cancel what is open; the run's socket must be closed. Whether that is verified."""
+        self._hang_up()
+        return self._process.returncode == VERIFIED
+
+    def _hang_up(self) -> None:
         try:
-            self._process.stdin.write(json.dumps(self._order).encode() + b"\n")
-            self._process.stdin.flush()
-            ready = self._process.stdout.readline() == READY
+            if self._process.stdin is not None:
+                self._process.stdin.close()
         except OSError:
-            ready = False
-        if not ready:
-            self._process.kill()
-            self._process.communicate()
-            raise MMQuantError(
-                "the watchdog did not start",
-                where=str(self._order["folder"]),
-                fix="run python -m mmquant.live.watchdog_process to see why",
-            )
-        os.set_blocking(self._process.stdin.fileno(), False)
-        return self
-
-    def beat(self) -> bool:
-        """Say that the run is well; False where the watchdog is gone, and the run should stop."""
-        now = time.monotonic()
-        if now < self._next_beat:
-            return True
-        self._next_beat = now + BEAT_EVERY_S
-        return self._write(BEAT)
-
-    def stand_down(self) -> None:
-        """The run is over, and nothing of it is open: the watchdog ends."""
-        self._stood_down = self._write(STAND_DOWN)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
-        process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
-            return
-        process.stdin.close()
-        process.stdout.close()
-        if self._stood_down:
-            process.wait()
-
-    def wait(self, timeout_s: float | None = None) -> int:
-        """Wait until its process has ended; 0: nothing is open."""
-        assert self._process is not None
-        return self._process.wait(timeout_s)
-
-    def _write(self, byte: bytes) -> bool:
-        if self._process is None or self._process.stdin is None:
-            return False
+            pass
         try:
-            return os.write(self._process.stdin.fileno(), byte) == 1
+            self._process.wait(WORK_S)
+        except subprocess.TimeoutExpired:
+            self.failed = True
+
+    def _say(self, what: bytes) -> None:
+        try:
+            assert self._process.stdin is not None
+            self._process.stdin.write(what)
+            self._process.stdin.flush()
         except (OSError, ValueError):
-            return False
+            self.failed = True
 
 
-class WatchedBroker:
-    """A broker whose run beats whenever it asks for messages; ``lost`` once the watchdog is gone.
+def watch(pipe: IO[bytes], silence_s: float) -> str:
+    """How a run ends: ``over``, ``died`` or ``silent``."""
+    number = pipe.fileno()
+    while True:
+        ready, _, _ = select.select([number], [], [], silence_s)
+        if not ready:
+            return "silent"
+        heard = os.read(number, 4096)
+        if not heard:
+            return "died"
+        if BYE in heard:
+            return "over"
 
-    The live loop with a run's folder asks at least every 50 ms.
+
+def act(end: str, folder: RunFolder, address: Address, say: Callable[[str], None]) -> int:
+    """Cancel what a run has left open. Returns the exit code.
+
+    A run that stood still is killed by its file: if it wakes, it cancels, and quotes no more. One
+    whose orders may be open is not started again unseen.
     """
+    if end == "over":
+        return NOT_NEEDED
+    if end == "silent":
+        folder.latch("watchdog: the run stood still")
+        time.sleep(LAST_CHANCE_S)
+    elif not _hold(folder):
+        say("the run was started again, and looks after its orders")
+        return VERIFIED
+    say(f"the run {end.replace('silent', 'stands still')}: its orders are cancelled")
+    try:
+        found = sweep(address, patience_s=PATIENCE_S, own_id=end == "died", say=say)
+        if not found.verified:
+            folder.latch("watchdog: orders may be open")
+    finally:
+        folder.let_go()
+    if found.verified:
+        say(f"nothing is open ({found.cancelled} cancelled)")
+        return VERIFIED
+    say("ORDERS MAY BE OPEN: look at the broker's own list, and cancel them there")
+    return OPEN
 
-    def __init__(self, broker: Broker, dog: Watchdog) -> None:
-        self._broker, self._dog = broker, dog
-        self.lost = False
 
-    @property
-    def start_ts(self) -> int:
-        """Time from which the decision timer counts. [ns]"""
-        return self._broker.start_ts
+def _hold(folder: RunFolder) -> bool:
+    """Keep the run from being started before its orders are cancelled."""
+    until = time.monotonic() + LOCK_S
+    while True:
+        try:
+            folder.hold()
+            return True
+        except LockedError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.1)
 
-    def next_message(self, until: int) -> np.ndarray | None:
-        """The broker's next messages."""
-        if not self._dog.beat():
-            self.lost = True
-        return self._broker.next_message(until)
 
-    def send(self, actions: np.ndarray, n: int, ts: int) -> None:
-        """Send actions."""
-        self._broker.send(actions, n, ts)
+def _teller(folder: RunFolder) -> Callable[[str], None]:
+    """Says things on stderr and in the file LOG of the run's folder; raises nothing."""
 
-    def cancel_account(self, ts: int) -> None:
-        """Cancel all orders of the account."""
-        self._broker.cancel_account(ts)
+    def say(text: str) -> None:
+        line = f"{datetime.fromtimestamp(time.time(), UTC):%Y-%m-%dT%H:%M:%SZ} watchdog: {text}\n"
+        try:
+            with (folder.path / LOG).open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError:
+            pass
+        try:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+        except OSError:
+            pass
 
-    def more_after(self, ts: int) -> bool:
-        """Whether anything can still come."""
-        return self._broker.more_after(ts)
+    return say
+
+
+def main() -> int:
+    """Read the orders, watch, and act."""
+    # A service that is stopped signals all its processes: this one ends after its run.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    logging.disable(logging.CRITICAL)  # ib_async's messages name accounts.
+    pipe = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = pipe.read(1)
+        if not byte:
+            return NOT_NEEDED  # The run ended before it began.
+        line += byte
+    orders = json.loads(line)
+    folder, silence_s = RunFolder(orders.pop("folder")), float(orders.pop("silence_s"))
+    os.write(sys.stdout.fileno(), READY)
+    return act(watch(pipe, silence_s), folder, Address(**orders), _teller(folder))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -12,16 +13,14 @@ from pathlib import Path
 import pytest
 from ib_async import IB
 
-from mmquant.brokers import ibkr_last_resort
-from mmquant.brokers.ibkr_last_resort import Address, LastResort
+from mmquant.brokers.ibkr_sweep import Address, Swept
 from mmquant.data.store.run_folder import RunFolder
 from mmquant.errors import MMQuantError
 from mmquant.gateway.local import LocalGateway
 from mmquant.gateway.market import SyntheticMarket
 from mmquant.gateway.server import GatewaySettings
-from mmquant.live import watchdog_process
-from mmquant.live.watchdog import Watchdog
-from mmquant.live.watchdog_process import End, act, watch
+from mmquant.live import watchdog
+from mmquant.live.watchdog import LOG, OPEN, VERIFIED, Watchdog, act, watch
 from tests.live.dying_run import place
 
 START_NS = 1_790_000_000_000_000_000
@@ -53,24 +52,24 @@ def live_references(gateway: LocalGateway) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("came", "end"),
+    ("written", "ends", "how"),
     [
-        ([b".", b"..", b"q"], End.STOOD_DOWN),
-        ([b".q", b""], End.STOOD_DOWN),
-        ([b".", b""], End.DIED),
-        ([b""], End.DIED),
-        ([b".", None, b"."], End.HANGS),
+        (b"...q", False, "over"),
+        (b".q", True, "over"),
+        (b"..", True, "died"),
+        (b"", True, "died"),
+        (b"..", False, "silent"),
     ],
 )
-def test_the_pipe_tells_how_a_run_ended(came: list[bytes | None], end: End) -> None:
-    waits: list[float] = []
-
-    def read(seconds: float) -> bytes | None:
-        waits.append(seconds)
-        return came[len(waits) - 1]
-
-    assert watch(read, 3.0) == end
-    assert set(waits) == {3.0}
+def test_the_pipe_tells_how_a_run_ended(written: bytes, ends: bool, how: str) -> None:
+    out, into = os.pipe()
+    os.write(into, written)
+    if ends:
+        os.close(into)
+    with os.fdopen(out, "rb", buffering=0) as pipe:
+        assert watch(pipe, 0.01) == how
+    if not ends:
+        os.close(into)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -86,7 +85,8 @@ def test_what_a_killed_run_left_is_cancelled_and_nothing_else(
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as run:  # fmt: skip
         assert run.stdout is not None and run.stderr is not None
-        assert run.stdout.readline() == b"placed\n", run.stderr.read()
+        pid = int(run.stdout.readline())
+        os.kill(pid, signal.SIGTERM)  # As when a service is stopped: it stays with its run.
         assert live_references(gateway) == [
             "by hand 1", "mm:dying:1", "mm:dying:2", "mm:dying:3",
         ]  # fmt: skip
@@ -94,80 +94,84 @@ def test_what_a_killed_run_left_is_cancelled_and_nothing_else(
         run.stderr.read()  # The watchdog has it too: it ends with the watchdog.
         assert run.wait() == -how
     assert live_references(gateway) == ["by hand 1"]
-    told = (folder / "watchdog.log").read_text()
-    assert "the run has died" in told and "verified" in told
+    told = (folder / LOG).read_text()
+    assert "the run died" in told and "nothing is open (3 cancelled)" in told
     assert "DU" not in told, "no account is named"
     assert not RunFolder(folder).kill_file.exists(), "it may be started again"
     other.disconnect()
 
 
 def test_a_run_that_hangs_keeps_its_number_so_the_whole_account_is_cancelled(
-    gateway: LocalGateway,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    loop: asyncio.AbstractEventLoop,
+    gateway: LocalGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ibkr_last_resort, "CONNECT_S", 0.7)
+    monkeypatch.setattr(watchdog, "LAST_CHANCE_S", 0.0)
     hung = IB()
     hung.connect("127.0.0.1", gateway.port, clientId=5)
     place(hung, "mm:hung:", [185.0, 186.0])
     folder = RunFolder(tmp_path / "hung")
     folder.path.mkdir()
-    notes: list[str] = []
-    resort = LastResort(Address("127.0.0.1", gateway.port, 5), "hung", notes.append)
-    assert act(End.HANGS, folder, resort, notes.append)
+    said: list[str] = []
+    address = Address("127.0.0.1", gateway.port, 5, "hung")
+    assert act("silent", folder, address, said.append) == VERIFIED
     assert live_references(gateway) == []
-    assert folder.kill_file.read_text() == "watchdog: the run hung\n"
-    assert any("another client number" in note for note in notes)
-    asyncio.set_event_loop(loop)
-    hung.client.disconnect()
+    assert folder.kill_file.read_text() == "watchdog: the run stood still\n"
+    assert "the broker is asked to cancel all orders of the account" in said
+    hung.disconnect()
 
 
-class Resort:
-    """Counts its calls; ``verified`` is what it finds."""
+class Sweeps:
+    """In place of the real sweep: finds ``verified`` or not, and counts."""
 
-    def __init__(self, verified: bool) -> None:
-        self.calls, self._verified = 0, verified
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, verified: bool) -> None:
+        self.calls, self._found = 0, Swept(clean_looks=2 if verified else 0)
+        monkeypatch.setattr(watchdog, "sweep", self)
+        monkeypatch.setattr(watchdog, "LOCK_S", 0.0)
 
-    async def cancel_all(self, give_up_s: float, *, number_taken: bool) -> bool:
+    def __call__(self, address: Address, **how: object) -> Swept:
         self.calls += 1
-        return self._verified
+        return self._found
+
+
+ADDRESS = Address("127.0.0.1", 1, 5, "run")
 
 
 def test_a_run_that_was_started_again_is_left_to_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holder, resort = RunFolder(tmp_path), Resort(True)
+    sweeps, holder = Sweeps(monkeypatch, verified=True), RunFolder(tmp_path)
     holder.hold()
-    assert act(End.DIED, RunFolder(tmp_path), resort, lambda _: None)  # type: ignore[arg-type]
-    assert resort.calls == 1, "the process lives and has the folder: it has given up, not died"
-    monkeypatch.setattr(watchdog_process, "_parent_is_gone", lambda: True)
-    assert act(End.DIED, RunFolder(tmp_path), resort, lambda _: None)  # type: ignore[arg-type]
-    assert resort.calls == 1
+    assert act("died", RunFolder(tmp_path), ADDRESS, lambda _: None) == VERIFIED
+    assert sweeps.calls == 0
     holder.let_go()
+    assert act("died", RunFolder(tmp_path), ADDRESS, lambda _: None) == VERIFIED
+    assert sweeps.calls == 1
+    assert not holder.kill_file.exists()
+    assert not holder.is_running, "it is let go"
 
 
-def test_orders_that_may_be_open_keep_the_run_from_starting(tmp_path: Path) -> None:
-    folder, notes = RunFolder(tmp_path), []
-    assert not act(End.DIED, folder, Resort(False), notes.append)  # type: ignore[arg-type]
+def test_orders_that_may_be_open_keep_the_run_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Sweeps(monkeypatch, verified=False)
+    folder, said = RunFolder(tmp_path), []
+    assert act("died", folder, ADDRESS, said.append) == OPEN
     assert folder.kill_file.exists()
-    assert "ORDERS MAY STILL BE OPEN" in notes[-1]
+    assert "ORDERS MAY BE OPEN" in said[-1]
 
 
-def test_it_is_stood_down_and_its_end_is_noticed(tmp_path: Path) -> None:
-    with Watchdog(tmp_path / "run", host="127.0.0.1", port=1, client_id=5) as dog:
-        assert dog.beat()
-        dog.stand_down()
-        assert dog.wait(60) == 0
-        dog._next_beat = 0.0
-        assert not dog.beat(), "a run without a watchdog is told so"
-    assert not (tmp_path / "run" / "watchdog.log").exists()
+def test_it_is_dismissed_and_its_end_is_noticed(tmp_path: Path) -> None:
+    dog = Watchdog(RunFolder(tmp_path), ADDRESS)
+    dog.beat(0)
+    dog.dismiss()
+    assert not dog.failed
+    dog.beat(1 << 62)
+    assert dog.failed, "a run without a watchdog is told so"
+    assert not (tmp_path / LOG).exists()
 
 
-def test_a_watchdog_that_does_not_start_is_an_error(
+def test_one_that_does_not_start_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    dog = Watchdog(tmp_path, host="127.0.0.1", port=1, client_id=5)
     with pytest.raises(MMQuantError, match="did not start"):
-        dog.__enter__()
+        Watchdog(RunFolder(tmp_path), ADDRESS)
