@@ -143,8 +143,8 @@ class IBKRBroker:
             kept = self._holdings()
             if self._opening is not None:
                 kept.save(self._opening)
-        self.executions.open_with(kept)
         self._start_ts = self.clock.stamp()
+        self.executions.open_with(kept)
         self.requests.allowed = self.router.is_up
         self.router.begin()
 

@@ -37,6 +37,8 @@ class Link:
         self.ib, self.client, self.clock, self.pacer = ib, ib.client, clock, Pacer()
         self.client.MaxRequests = 0  # The pacer is ours.
         self.is_up, self.why_down = False, ""
+        self.attempts = 1
+        """How often a connection was tried, and one more."""
         self._where = (host, port, client_id, timeout_s)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._received = False
@@ -191,6 +193,7 @@ class Link:
 
     async def _connect(self) -> bool:
         host, port, client_id, timeout_s = self._where
+        self.attempts += 1
         self.ib.wrapper.clientId = client_id
         try:
             await self.client.connectAsync(host, port, client_id, timeout_s)

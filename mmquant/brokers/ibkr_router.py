@@ -38,7 +38,8 @@ class Router:
     ) -> None:
         self._link, self._out, self._orders, self._executions = link, outbox, orders, executions
         self._truth, self._feed, self._streams = truth, feed, streams
-        self.up = self._began = self._outage = False
+        self.up = self._began = False
+        self._cut_off = 0
         self.listeners: list[Callable[[str, tuple[Any, ...]], None]] = []
         self.lost_messages: list[str] = []
         self.skew_s: float | None = None
@@ -48,8 +49,8 @@ class Router:
         self._short: dict[int, tuple[int, int]] = {}
 
     def tap(self, name: str) -> Callable[..., None]:
-        """The tap of a method of ib_async's wrapper."""
-        method = getattr(self, name)
+        """The tap of a method of ib_async's wrapper; some are there for listeners alone."""
+        method = getattr(self, name, _nothing)
 
         def heard(*args: Any) -> None:
             for listener in self.listeners:
@@ -61,6 +62,11 @@ class Router:
     def is_up(self) -> bool:
         """Whether what is sent can reach IBKR."""
         return self.up
+
+    @property
+    def outage(self) -> bool:
+        """Whether TWS said, over this connection, that it is cut off from IBKR."""
+        return self._cut_off == self._link.attempts
 
     def begin(self) -> None:
         """The contracts are known: from now on the link is the local half's."""
@@ -78,7 +84,7 @@ class Router:
         """What is due: the link's going and coming, and orders whose executions are missing."""
         if self.up and not self._link.is_up:
             self._go_down()
-        if self._began and self._link.is_up and not self.up and not self._outage:
+        if self._began and self._link.is_up and not self.up and not self.outage:
             self._come_up(data_lost=True)
         for order_id in self._orders.doubts:
             self._truth.ask(order_id)
@@ -94,7 +100,7 @@ class Router:
     def next_ts(self) -> int:
         """When something is due. [ns]"""
         if self._orders.doubts or (self._began and self._link.is_up and not self.up
-                                   and not self._outage):  # fmt: skip
+                                   and not self.outage):  # fmt: skip
             return 0
         return min((due for due, _ in self._short.values()), default=NEVER)
 
@@ -124,7 +130,6 @@ class Router:
             if not future.done():
                 future.set_exception(error)
         wrapper.reset()
-        self._outage = False
         self._link.lost("the socket is gone")
         self._go_down()
 
@@ -227,10 +232,10 @@ class Router:
 
     def _link_error(self, code: int, what: Says, text: str) -> None:
         if what is Says.LINK_LOST:
-            self._outage = True
+            self._cut_off = self._link.attempts
             self._go_down()
         elif what in (Says.LINK_BACK, Says.LINK_BACK_WITHOUT_DATA):
-            self._outage = False
+            self._cut_off = 0
             if self._began and not self.up and self._link.is_up:
                 self._come_up(data_lost=what is Says.LINK_BACK_WITHOUT_DATA)
         elif what is Says.FARM_DOWN or code in FARM_OK:
@@ -261,12 +266,6 @@ class Router:
         """A number of a line."""
         self._feed.generic(req_id, kind, value)
 
-    def tickString(self, req_id: int, kind: int, value: str) -> None:
-        """A text of a line: none is used."""
-
-    def tickReqParams(self, req_id: int, tick: float, exchange: str, permissions: int) -> None:
-        """What may be asked for of a line: the tick is the market rule's."""
-
     def tickOptionComputation(self, req_id: int, kind: int, basis: int, *values: float) -> None:
         """Implied volatility, delta, price, dividends, gamma, vega, theta and underlying price."""
         self._feed.computation(req_id, kind, values)
@@ -291,11 +290,6 @@ class Router:
         """One trade."""
         self._feed.print_of(req_id, seconds, price, size)
 
-    def tickByTickBidAsk(
-        self, req_id: int, seconds: int, bid: float, ask: float, bid_size: float, ask_size: float,
-        attributes: Any,
-    ) -> None:  # fmt: skip
-        """Best prices, unsampled: not subscribed to."""
 
-    def tickByTickMidPoint(self, req_id: int, seconds: int, mid: float) -> None:
-        """A mid: not subscribed to."""
+def _nothing(*args: Any) -> None:
+    pass

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from mmquant.brokers.ibkr_contracts import Traded
-from mmquant.brokers.ibkr_feed import DEPTH, QUOTES, TRADES, Feed
+from mmquant.brokers.ibkr_depth import PositionBook
+from mmquant.brokers.ibkr_feed import DEPTH, QUOTES, TRADES, WAITING, Feed
 from mmquant.brokers.ibkr_lines import TRADES_AGAIN_NS, Change, Planner
 from mmquant.brokers.ibkr_link import Link
 from mmquant.brokers.ibkr_pacer import Rank
@@ -14,7 +15,9 @@ from mmquant.core.dtypes import NEVER
 
 AGAIN_NS = 1_000_000_000
 """A stream that is lost again and again is asked for once in this time."""
-OLD_EVERY_NS = 500_000_000
+LOOK_NS = 500_000_000
+SILENT_NS, MOST_SILENT_NS = 3_000_000_000, 60_000_000_000
+"""A stream of which nothing comes is asked for again after so long, then after twice that."""
 
 
 class Streams:
@@ -32,7 +35,9 @@ class Streams:
         self._rows = depth_rows
         self._numbers: dict[tuple[int, str], int] = {}
         self._asked: dict[tuple[int, str], int] = {}
-        self._old_ts = 0
+        self._patience: dict[tuple[int, str], tuple[int, int]] = {}
+        """Of a silent stream: when it was first seen to be, or asked for again, and the pause."""
+        self._look_ts = 0
 
     def restart(self) -> None:
         """All subscriptions are gone: nothing is known until new data come."""
@@ -53,6 +58,11 @@ class Streams:
 
     def step(self, now: int, hot: Callable[[], Collection[int]]) -> None:
         """Begin and end what is to be."""
+        if now >= self._look_ts:
+            self._look_ts = now + LOOK_NS
+            for inst in self.planner.too_old(now):
+                self._feed.grow_old(inst)
+            self._give_up_silent_ones(now)
         for key in list(self._feed.lost):
             if now >= self._again_at(key):
                 self._feed.lost.discard(key)
@@ -61,15 +71,22 @@ class Streams:
         if self.planner.next_ts() <= now:
             for change in self.planner.changes(now, hot()):
                 self._change(change, now)
-        if now >= self._old_ts:
-            self._old_ts = now + OLD_EVERY_NS
-            for inst in self.planner.too_old(now):
-                self._feed.grow_old(inst)
 
     def next_ts(self) -> int:
-        """When there is something to begin or to end. [ns]"""
+        """When there is something to begin, to end or to look at. [ns]"""
         again = min((self._again_at(key) for key in self._feed.lost), default=NEVER)
-        return min(again, self.planner.next_ts())
+        return min(again, self.planner.next_ts(), self._look_ts)
+
+    def _give_up_silent_ones(self, now: int) -> None:
+        for inst, cell in enumerate(self._feed.cells):
+            key = (inst, DEPTH if isinstance(cell.book, PositionBook) else QUOTES)
+            if WAITING not in cell.stale or key not in self._numbers:
+                self._patience.pop(key, None)
+                continue
+            since, pause = self._patience.setdefault(key, (now, SILENT_NS))
+            if now - since >= pause:
+                self._patience[key] = (now, min(2 * pause, MOST_SILENT_NS))
+                self._feed.lost.add(key)
 
     def _again_at(self, key: tuple[int, str]) -> int:
         pause = TRADES_AGAIN_NS if key[1] == TRADES else AGAIN_NS

@@ -33,7 +33,13 @@ WORK_S = 45.0
 PATIENCE_S = 600.0
 """So long it tries to cancel: TWS may be starting anew."""
 LOG = "watchdog.log"
-BEAT, BYE, READY = b".", b"q", b"ready"
+BEAT, BYE, CALL, READY = b".", b"q", b"c", b"ready"
+ENDS = {
+    "over": "is over",
+    "called": "has ended, and orders may be open",
+    "died": "died",
+    "silent": "stands still",
+}
 VERIFIED, OPEN, NOT_NEEDED = 0, 4, 0
 
 
@@ -78,6 +84,7 @@ class Watchdog:
 
     def call(self) -> bool:
         """Let it cancel what is open; the run's socket must be closed. Whether that is verified."""
+        self._say(CALL)
         self._hang_up()
         return self._process.returncode == VERIFIED
 
@@ -102,7 +109,7 @@ class Watchdog:
 
 
 def watch(pipe: IO[bytes], silence_s: float) -> str:
-    """How a run ends: ``over``, ``died`` or ``silent``."""
+    """How a run ends, as in ENDS."""
     number = pipe.fileno()
     while True:
         ready, _, _ = select.select([number], [], [], silence_s)
@@ -113,6 +120,8 @@ def watch(pipe: IO[bytes], silence_s: float) -> str:
             return "died"
         if BYE in heard:
             return "over"
+        if CALL in heard:
+            return "called"
 
 
 def act(end: str, folder: RunFolder, address: Address, say: Callable[[str], None]) -> int:
@@ -129,9 +138,9 @@ def act(end: str, folder: RunFolder, address: Address, say: Callable[[str], None
     elif not _hold(folder):
         say("the run was started again, and looks after its orders")
         return VERIFIED
-    say(f"the run {end.replace('silent', 'stands still')}: its orders are cancelled")
+    say(f"the run {ENDS[end]}: its orders are cancelled")
     try:
-        found = sweep(address, patience_s=PATIENCE_S, own_id=end == "died", say=say)
+        found = sweep(address, patience_s=PATIENCE_S, own_id=end != "silent", say=say)
         if not found.verified:
             folder.latch("watchdog: orders may be open")
     finally:

@@ -99,6 +99,23 @@ def test_a_book_that_makes_no_sense_is_asked_for_again() -> None:
     assert wire.events()[-1] == ("DATA_FRESH", 0)
 
 
+def test_a_stream_of_which_nothing_comes_is_asked_for_again_with_growing_pauses() -> None:
+    wire, _ = wired(depth=True)
+    asked = []
+    for second in range(40):
+        wire.requests()
+        wire.heard(1_000)
+        wire.say([49, 1, 1_700_000_000 + second])
+        asked += [second + 1] * len(wire.requests(10))
+    assert asked == pytest.approx([4, 4 + 6, 4 + 6 + 12], abs=2)
+    (line,) = (n for n, key in wire.broker.feed.lines.items() if key == (0, "depth"))
+    wire.say(row(line, 0, 0, 1, 99.99, 100), row(line, 0, 0, 0, 100.01, 70))
+    for second in range(40, 60):
+        wire.heard(1_000)
+        wire.say([49, 1, 1_700_000_000 + second])
+    assert not wire.requests(10)
+
+
 def test_a_reset_book_is_empty_and_stale_until_it_comes_again() -> None:
     wire, line = wired(depth=True)
     wire.say(row(line, 0, 0, 1, 99.99, 100), row(line, 0, 0, 0, 100.01, 70))

@@ -147,6 +147,7 @@ def test_a_new_run_begins_with_what_the_account_holds(
         (told,) = [t for t in one.news() if t.event == "EXECUTION"]
         assert (told.order, told.side, told.lots) == (0, BUY, 300)
         assert told.price == pytest.approx(190.02, abs=0.01)
+        assert min(int(row["ts"]) for row in one.rows) > one.broker.start_ts
         assert one.positions == {0: 300}
 
 

@@ -44,6 +44,15 @@ def test_an_outage_ends_with_the_connection_it_was_of() -> None:
     assert wire.events()[-1] == ("UP", -1)
 
 
+def test_an_outage_told_to_a_connection_that_did_not_come_about_is_over_with_it() -> None:
+    wire = Wire()
+    wire.client._onSocketDisconnected("")
+    assert wire.events() == [("DOWN", -1)]
+    wire.broker.router.error(-1, 1100, "lost")
+    wire.connect()
+    assert wire.events()[-1] == ("UP", -1)
+
+
 def test_after_the_return_all_streams_are_asked_for_anew_and_nothing_old_is_shown() -> None:
     wire = Wire(stocks(2), depth=[0], trades=[1])
     before = dict(wire.broker.feed.lines)

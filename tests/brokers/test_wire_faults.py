@@ -66,7 +66,9 @@ FAULTS: dict[str, list[WireFault]] = {
     "29 delayed data": [timed("delayed_data", 2.0)],
     "29 competing session": [timed("competing_session", 2.0)],
     "all at once": [
-        chance("lose", 0.02), chance("duplicate", 0.05), chance("delay", 0.05, for_ns=S // 4),
+        # Not of a greeting: whoever connects waits for that by the wall clock.
+        *(chance("lose", 0.03, of=what) for what in ("order_status", "execution", "depth", "end")),
+        chance("duplicate", 0.05), chance("delay", 0.05, for_ns=S // 4),
         chance("reorder", 0.05), chance("lose_request", 0.02), timed("socket_drop", 1, 7.0),
         timed("link_down", 1.0, 9.0), chance("correct", 0.1, for_ns=S // 2),
     ],

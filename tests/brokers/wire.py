@@ -74,6 +74,7 @@ class Wire:
         client._serverVersion = client.decoder.serverVersion = VERSION
         client._accounts = [ACCOUNT]
         client.updateReqId(NUMBERS)
+        link.attempts += 1
         link.go_on_numbering()
         self.broker.ib.wrapper.clientId = link.client_id
         link.is_up = True

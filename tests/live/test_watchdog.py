@@ -56,6 +56,7 @@ def live_references(gateway: LocalGateway) -> list[str]:
     [
         (b"...q", False, "over"),
         (b".q", True, "over"),
+        (b"..c", True, "called"),
         (b"..", True, "died"),
         (b"", True, "died"),
         (b"..", False, "silent"),
