@@ -322,7 +322,7 @@ def test_the_public_name_needs_no_compiler() -> None:
 
 
 def test_the_end_of_a_stop_and_of_a_kill_has_no_line() -> None:
-    """A run that was stopped in order, or released, writes the rest of its messages all the same."""
+    """A run that was stopped in order, or released, tells the rest all the same."""
     rows = np.zeros(4, MSG)
     rows["kind"], rows["ts"] = int(MsgKind.CONTROL), NOON
     rows["reason"] = [Control.RELEASE, Control.HALT, Control.UNHALT, Control.KILL]
