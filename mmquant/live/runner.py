@@ -25,6 +25,7 @@ from mmquant.data.store.run_folder import RunFolder
 from mmquant.data.tape import contracts_of
 from mmquant.errors import CheckFailed, LockedError, MMQuantError, UsageError
 from mmquant.live.modes import Mode, check_account, check_settings
+from mmquant.live.pulse import PulsedBroker
 from mmquant.live.recovery import Recovered, fresh_step, open_live
 from mmquant.live.session_file import read_session, run_name
 from mmquant.live.status import Status, status_of
@@ -37,35 +38,6 @@ from mmquant.trading.strategy import Strategy
 OPENING = "opening.json"
 STATUS_NS = 1_000_000_000
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
-
-
-class PulsedBroker:
-    """The broker, with something that is done before each wait for messages."""
-
-    def __init__(self, broker: IBKRBroker, pulse: Callable[[int], None]) -> None:
-        self.inner, self._pulse = broker, pulse
-
-    @property
-    def start_ts(self) -> int:
-        """As the broker's."""
-        return self.inner.start_ts
-
-    def next_message(self, until: int) -> np.ndarray | None:
-        """As the broker's."""
-        self._pulse(self.inner.clock.now())
-        return self.inner.next_message(until)
-
-    def send(self, actions: np.ndarray, n: int, ts: int) -> None:
-        """As the broker's."""
-        self.inner.send(actions, n, ts)
-
-    def cancel_account(self, ts: int) -> None:
-        """As the broker's."""
-        self.inner.cancel_account(ts)
-
-    def more_after(self, ts: int) -> bool:
-        """As the broker's."""
-        return self.inner.more_after(ts)
 
 
 class LiveRun:
@@ -127,7 +99,8 @@ class LiveRun:
         self.session, streams = self._session(strategy)
         _compile(self.session)
         self.broker = self._broker(streams)
-        self.watchdog = self._watchdog(silence_s)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.watchdog = None if self.mode is Mode.DRY_RUN else self._watchdog(silence_s)
         try:
             self.broker.open()
             check_account(self.broker.account, self.mode)
@@ -189,9 +162,10 @@ class LiveRun:
         return status_of(local, contracts_of(self.session.tape), self.session.config, now)
 
     def _pulse(self, now: int) -> None:
-        self.watchdog.beat(now)
-        if self.watchdog.failed and not self.loop.switch.asked:
-            self.loop.switch.stop()
+        if self.watchdog is not None:
+            self.watchdog.beat(now)
+            if self.watchdog.failed and not self.loop.switch.asked:
+                self.loop.switch.stop()
         if self._on_status is not None and now >= self._next_status:
             self._next_status = now + STATUS_NS
             self._on_status(self.status())
@@ -233,7 +207,6 @@ class LiveRun:
 
     def _watchdog(self, silence_s: float) -> Watchdog:
         ibkr = self.given.ibkr
-        self.folder.path.mkdir(parents=True, exist_ok=True)
         address = Address(ibkr.host, ibkr.port, ibkr.client_id, run_name(self.folder))
         return Watchdog(self.folder, address, silence_s)
 
@@ -257,7 +230,7 @@ class LiveRun:
     def _finish(self, *, in_order: bool) -> None:
         """See that nothing is open, and hang up; what is still open is the watchdog's."""
         self._over = True
-        self.verified = in_order and self._nothing_is_open()
+        self.verified = in_order and (self.watchdog is None or self._nothing_is_open())
         self._shut(in_order=self.verified)
 
     def _nothing_is_open(self) -> bool:
@@ -270,7 +243,9 @@ class LiveRun:
         self._over = True
         self.broker.close()
         self.folder.let_go()
-        if in_order:
+        if self.watchdog is None:
+            self.verified = True  # Nothing was sent.
+        elif in_order:
             self.watchdog.dismiss()
         else:
             self.verified = self.watchdog.call()
@@ -282,7 +257,7 @@ class LiveRun:
                 where=str(self.folder.path),
                 fix="look at the broker's own list of orders, and cancel them there",
             )
-        if self.watchdog.failed:
+        if self.watchdog is not None and self.watchdog.failed:
             raise MMQuantError(
                 "the watchdog process was gone, so the run was stopped; nothing is open",
                 fix="start the run again",
