@@ -34,6 +34,7 @@ from mmquant.trading.halves import Session, open_session
 from mmquant.trading.local_port import opening
 from mmquant.trading.strategy import Strategy
 
+OPENING = "opening.json"
 STATUS_NS = 1_000_000_000
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
@@ -130,6 +131,7 @@ class LiveRun:
         try:
             self.broker.open()
             check_account(self.broker.account, self.mode)
+            self._check_name()
             pulsed = PulsedBroker(self.broker, self._pulse)
             self.loop, self.recovered = self._open(pulsed, bus)
         except BaseException:
@@ -225,7 +227,7 @@ class LiveRun:
         return IBKRBroker(
             contracts_of(tape), date=tape.attrs["date"], run=run_name(self.folder), host=ibkr.host,
             port=ibkr.port, client_id=ibkr.client_id, account=ibkr.account,
-            opening=self.folder.path / "opening.json", budget=Budget(lines=ibkr.lines),
+            opening=self.folder.path / OPENING, budget=Budget(lines=ibkr.lines),
             dry=self.mode is Mode.DRY_RUN, clock=self.clock, **streams,
         )  # fmt: skip
 
@@ -234,6 +236,20 @@ class LiveRun:
         self.folder.path.mkdir(parents=True, exist_ok=True)
         address = Address(ibkr.host, ibkr.port, ibkr.client_id, run_name(self.folder))
         return Watchdog(self.folder, address, silence_s)
+
+    def _check_name(self) -> None:
+        """Orders are known by the run's name: those of an earlier run must not be taken for ours.
+
+        Raises UsageError.
+        """
+        new = not self.folder.session_file.exists()
+        if new and (self.broker.executions.name_was_used or list(self.broker.orders)):
+            (self.folder.path / OPENING).unlink(missing_ok=True)
+            raise UsageError(
+                f"the account has orders of an earlier run named {run_name(self.folder)!r}",
+                where=str(self.folder.path),
+                fix="name another folder (--run)",
+            )
 
     def _open(self, broker: PulsedBroker, bus: EventBus | None) -> tuple[Any, Recovered | None]:
         return open_live(self.folder, self.session, broker, bus=bus)
