@@ -188,3 +188,14 @@ def test_the_line_says_it_all() -> None:
         "PnL -12.35 (loss limit 2,000) | 7 fills, 1 orders | messages 3/20 | "
         "41 today, ratio 5.1 | link down | pull_killed"
     )
+
+
+def test_a_chain_is_found_when_a_run_begins_and_kept_for_it(rig: Rig) -> None:
+    chain = "ibkr.instruments=[{symbol: AAPL, depth: true, chain: {expiries: 1, strikes: 2}}]"
+    sets = (chain, "limits.price_collar_bps=5000")
+    with rig.run("dry-run", "run", *sets) as run:
+        until(run, lambda status: status.live_orders >= 4)
+        names = [one.symbol for one in run.status().instruments]
+    assert names[0] == "AAPL" and len(names) == 1 + 2 * 2
+    with rig.run("dry-run", "run", *sets) as again:
+        assert [one.symbol for one in again.status().instruments] == names
