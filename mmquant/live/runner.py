@@ -109,6 +109,8 @@ class LiveRun:
             self.loop, self.recovered = self._open(pulsed, bus)
         except BaseException:
             self._shut(in_order=True)
+            if not self.folder.session_file.exists():  # It did not begin.
+                (self.folder.path / OPENING).unlink(missing_ok=True)
             raise
 
     def __enter__(self) -> LiveRun:
@@ -217,7 +219,6 @@ class LiveRun:
         """
         new = not self.folder.session_file.exists()
         if new and (self.broker.executions.name_was_used or list(self.broker.orders)):
-            (self.folder.path / OPENING).unlink(missing_ok=True)
             raise UsageError(
                 f"the account has orders of an earlier run named {run_name(self.folder)!r}",
                 where=str(self.folder.path),

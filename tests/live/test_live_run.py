@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -199,3 +201,28 @@ def test_a_chain_is_found_when_a_run_begins_and_kept_for_it(rig: Rig) -> None:
     assert names[0] == "AAPL" and len(names) == 1 + 2 * 2
     with rig.run("dry-run", "run", *sets) as again:
         assert [one.symbol for one in again.status().instruments] == names
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_a_stop_in_order(rig: Rig, number: signal.Signals) -> None:
+    run = rig.run("paper")
+    until(run, two_sided)
+    run._on_status, run._next_status = lambda status: os.kill(os.getpid(), number), 0
+    run.run()
+    assert run.verified and rig.open() == 0
+    assert not run.loop.switch.killed and not run.folder.kill_file.exists()
+    with pytest.raises(UsageError, match="is over"):
+        run.run()
+    run.stop()
+
+
+def test_live_trades_on_the_account_that_is_named(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, account="U7654321")
+    sets = ("ibkr.account=U7654321",)
+    with rig.local:
+        with pytest.raises(UsageError, match="not confirmed"):
+            rig.run("live", "run", *sets)
+        with rig.run("live", "run", *sets, confirmed="LIVE") as run:
+            until(run, two_sided)
+            assert rig.open() == 2
+        assert run.verified and rig.open() == 0
