@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mmquant import options
     from mmquant.config import Config
     from mmquant.core.dtypes import ActionKind, OrderState, OrderType, Reason, TimeInForce
+    from mmquant.data.chains import read_option_quotes, write_option_quotes
+    from mmquant.data.chains.demo import make_demo_chain
+    from mmquant.data.chains.yahoo import fetch_option_quotes
     from mmquant.data.contracts import Contract
     from mmquant.data.hand import TraderHand
     from mmquant.data.readers import read_tape
@@ -71,16 +74,20 @@ __all__ = [
     "calibrate_volatility",
     "daily_sharpe",
     "feasible",
+    "fetch_option_quotes",
     "kill",
     "live_orders",
     "load_run",
+    "make_demo_chain",
     "make_demo_tape",
     "options",
+    "read_option_quotes",
     "read_tape",
     "replay",
     "replay_journal",
     "strategy",
     "sweep",
+    "write_option_quotes",
     "write_report",
     "write_tape",
 ]
@@ -114,6 +121,10 @@ _LAZY = {
     "live_orders": ("mmquant.live.orders", "live_orders"),
     "load_run": ("mmquant.data.runs", "Run.load"),
     "make_demo_tape": ("mmquant.data.synthetic", "make_demo_tape"),
+    "make_demo_chain": ("mmquant.data.chains.demo", "make_demo_chain"),
+    "fetch_option_quotes": ("mmquant.data.chains.yahoo", "fetch_option_quotes"),
+    "read_option_quotes": ("mmquant.data.chains", "read_option_quotes"),
+    "write_option_quotes": ("mmquant.data.chains", "write_option_quotes"),
     "read_tape": ("mmquant.data.readers", "read_tape"),
     "replay": ("mmquant.live.replay", "replay"),
     "replay_journal": ("mmquant.live.journal_replay", "replay_journal"),

@@ -15,7 +15,9 @@ from mmquant import (
     cli_gateway,
     cli_journal,
     cli_live,
+    cli_record,
     cli_research,
+    cli_surface,
     cli_sweep,
     console,
 )
@@ -42,6 +44,7 @@ app.add_typer(config_app, name="config")
 # A shift can be negative: -0.05 is no option.
 app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
 app.command("live")(cli_live.live)
+app.command("record")(cli_record.record)
 app.add_typer(cli_calibrate.app, name="calibrate")
 app.add_typer(cli_journal.app, name="journal")
 app.command("kill")(cli_journal.kill)
@@ -49,6 +52,7 @@ app.command("resume")(cli_journal.resume)
 app.command("gateway")(cli_gateway.gateway)
 app.command("feasible")(cli_research.feasible)
 app.command("sweep")(cli_sweep.sweep)
+app.command("surface")(cli_surface.surface)
 
 Options = Annotated[
     list[str],
@@ -57,7 +61,11 @@ Options = Annotated[
     ),
 ]
 Format = Annotated[
-    str, typer.Argument(metavar="FORMAT", help="lobster, binance, neutral, parquet, mapped or csv.")
+    str,
+    typer.Argument(
+        metavar="FORMAT",
+        help="lobster, binance, neutral, parquet, mapped, csv or recording.",
+    ),
 ]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="The file or files.")]
 MaybeConfigFile = Annotated[

@@ -48,10 +48,12 @@ class Section(BaseModel):
 class TapeConfig(Section):
     """The recorded market."""
 
-    format: Literal["parquet", "mapped", "csv", "lobster", "binance", "neutral"] = "parquet"
+    format: Literal["parquet", "mapped", "csv", "lobster", "binance", "neutral", "recording"] = (
+        "parquet"
+    )
     """Format of the file."""
     path: str | None = None
-    """The file; a relative path starts at the folder of this YAML file."""
+    """The file, or the folder of a recorder; a relative path starts at the folder of this file."""
     lenient: bool = False
     """Put bad rows aside and count them, instead of stopping at the first."""
     options: dict[str, Any] = Field(default_factory=dict)

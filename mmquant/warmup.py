@@ -51,6 +51,8 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _mathfn,
         _european_options,
         _american_options,
+        _smiles,
+        _slices,
         _gateway,
         _live,
     )
@@ -276,6 +278,52 @@ def _american_options() -> None:
     model = american_dividends.SPOT
     american_dividends.dividend_many(*option, *dividends, model, True, fast, out, status)
     american_escrowed.escrowed_many(*option, *dividends, fast, out, status)
+
+
+def _smiles() -> None:
+    import numpy as np
+
+    from mmquant.core import smile, ssvi, svi_check, svi_fit, svi_repair
+
+    raw, out = np.array([0.01, 0.1, -0.3, 0.0, 0.1]), np.zeros(5)
+    k = np.linspace(-0.3, 0.3, 7)
+    table, work = np.zeros((3, 7)), svi_fit.make_svi_work()
+    smile.svi_many(k, raw, table)
+    smile.density(0.0, *smile.svi_variance(0.0, *raw))
+    smile.butterfly_g(0.0, 0.1, 0.0, 0.0)
+    smile.lee_slopes(0.1, 0.0)
+    smile.raw_of_jump_wings(1.0, *smile.jump_wings(1.0, *raw))
+    svi_fit.fit_svi(k, table[0], np.ones(7), out, work)
+    svi_fit.refit_svi(k, table[0], np.ones(7), out, work)
+    svi_check.svi_g(0.0, *raw)
+    svi_check.svi_least_g(*raw)
+    svi_check.svi_g_roots(*raw, out)
+    svi_check.svi_crossings(raw, raw, out)
+    svi_check.svi_calendar_slack(raw, raw)
+    svi_repair.repair_jump_wings(1.0, raw, out)
+    svi_repair.repair_nearest(1.0, raw, out)
+    slice_ = (0.04, -0.3, 0.2)
+    ssvi.essvi_variance(0.0, *slice_)
+    ssvi.ssvi_phi(0.04, 1.0, 0.5)
+    ssvi.essvi_raw(*slice_)
+    ssvi.essvi_butterfly_slack(*slice_)
+    ssvi.essvi_calendar_slack(*slice_, *slice_)
+    ssvi.fit_essvi(k, table[0], np.ones(7), np.zeros(3), np.zeros(3))
+
+
+def _slices() -> None:
+    import numpy as np
+
+    from mmquant.core import slice_curve, slice_fit
+    from mmquant.core.slice_rows import SLICE_SIZE, make_slice
+
+    k, row, none = np.linspace(-0.3, 0.3, 7), make_slice(), make_slice()
+    w, later = 0.04 + 0.1 * k * k, np.zeros((0, SLICE_SIZE))
+    slice_fit.fit_slice(k, 0.99 * w, w, 1.01 * w, none, later, row, slice_fit.make_fit_work())
+    slice_curve.slice_variance(0.0, row)
+    slice_curve.slice_variance_many(k, row, np.zeros((3, 7)))
+    slice_curve.least_g(row)
+    slice_curve.calendar_slack(row, row)
 
 
 def _gateway() -> None:

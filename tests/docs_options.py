@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mmquant.config_surface import QuoteScreen
 from mmquant.options.compat.py_vollib.helpers.arguments import DAY, PERCENT
 from mmquant.schema.options import GREEKS, OPTION_CHAIN, PRICE, OptionStatus
+from mmquant.schema.quotes import QuoteQuality
 from tests.docs_tables import table
 
 MARKET_UNITS = {
@@ -26,6 +28,29 @@ STATUS_WORDS = {
     "BAD_INPUT": "a price or strike that is not positive, a negative time or volatility",
     "REFUSED": "the method does not cover the case; beside a price: not all greeks exist there",
     "NOT_CONVERGED": "the method did not come to an end",
+}
+QUALITY_WORDS = {
+    "OK": "the quote may be used",
+    "NO_BID": "there is no bid",
+    "NO_ASK": "there is no ask",
+    "ZERO_BID": "the bid is zero",
+    "CROSSED": "the bid is above the ask",
+    "LOCKED": "the bid is the ask",
+    "STALE": "a side is older than `max_age_s`",
+    "WIDE": "ask - bid is more than `max_relative_spread` of their middle, and than "
+    "`narrow_spread_ccy`; or more than `max_spread_of_underlying` of the underlying's price",
+    "STALE_UNDERLYING": "the underlying's quotes are older than `max_underlying_age_s`, crossed or "
+    "not there",
+    "OUT_OF_BOUNDS": "the ask is below what exercise or the forward gives, or the bid above what "
+    "the option can be worth",
+    "ADJUSTED_CLASS": "the root is not a plain class of the underlying (TWX1): another deliverable",
+    "WRONG_MULTIPLIER": "the multiplier is not `multiplier`, or unknown",
+    "NO_EXPIRY": "the source names no expiry",
+    "EXPIRED": "the option has ceased",
+    "SPLIT_SUSPECT": "calls and puts imply a price of the underlying that is far from its own",
+    "PARITY_OUTLIER": "call and put of a strike do not go with the forward",
+    "BAD_NUMBER": "an infinite or negative price, an ask of zero, a strike that is none",
+    "DUPLICATE": "the same option stands twice: none of them is trusted",
 }
 
 
@@ -50,8 +75,25 @@ def option_status() -> str:
     return table(("code", "flag", "meaning"), rows)
 
 
+def quote_quality() -> str:
+    """Reasons with their words. Raises KeyError where one has none."""
+    rows = [(str(int(x)), f"`{x.name}`", QUALITY_WORDS[x.name]) for x in QuoteQuality]
+    return table(("code", "reason", "meaning"), rows)
+
+
+def quote_screen() -> str:
+    """The settings of the screens."""
+    rows = [
+        (f"`{name}`", f"`{field.default}`", (field.description or "").replace("\n", " "))
+        for name, field in QuoteScreen.model_fields.items()
+    ]
+    return table(("setting", "default", "meaning"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "option-chain": option_chain,
     "option-units": option_units,
     "option-status": option_status,
+    "quote-quality": quote_quality,
+    "quote-screen": quote_screen,
 }

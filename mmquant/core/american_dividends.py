@@ -110,6 +110,19 @@ def write_row(j, option, dividends, model, early, setting, work, out):
     out[RHO, j] = (up - down) / (2.0 * BUMP)
 
 
+@inner_kernel
+def option_status(
+    sign, spot, strike, years, vol, rate, dividend_yield, dividend_years, dividend_cash, model
+):
+    """Whether an option with cash dividends can be valued; one that has ended cannot."""
+    code = input_status(sign, spot, strike, years, vol, rate, dividend_yield)
+    if code == OPTION_OK:
+        code = dividends_status(spot, years, rate, dividend_years, dividend_cash, model)
+    if code == OPTION_OK and (years == 0.0 or vol == 0.0):
+        code = OPTION_BAD_INPUT
+    return code
+
+
 @kernel
 def dividend_rows(
     sign, spot, strike, years, vol, rate, dividend_yield, dividend_years, dividend_cash, model,
@@ -119,11 +132,7 @@ def dividend_rows(
     dividends = (dividend_years, dividend_cash)
     for j in range(sign.size):
         option = (sign[j], spot[j], strike[j], years[j], vol[j], rate[j], dividend_yield[j])
-        code = input_status(*option)
-        if code == OPTION_OK:
-            code = dividends_status(spot[j], years[j], rate[j], *dividends, model)
-        if code == OPTION_OK and (years[j] == 0.0 or vol[j] == 0.0):
-            code = OPTION_BAD_INPUT
+        code = option_status(*option, *dividends, model)
         if code != OPTION_OK:
             clear(j, code, out, status)
             continue

@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from mmquant.core.american_block import clear, input_status
-from mmquant.core.american_dividends import BUMP, dividends_status
+from mmquant.core.american_block import clear
+from mmquant.core.american_dividends import BUMP, option_status
 from mmquant.core.american_nodes import tables
 from mmquant.core.black import spot_price
 from mmquant.core.dividend_grid import ESCROWED, present_value
@@ -24,7 +24,6 @@ from mmquant.core.mathfn import log, norm_cdf, norm_pdf
 from mmquant.core.option_rows import (
     DELTA,
     GAMMA,
-    OPTION_BAD_INPUT,
     OPTION_OK,
     OPTION_REFUSED,
     PRICE,
@@ -131,11 +130,7 @@ def escrowed_rows(
     dividends = (dividend_years, dividend_cash)
     for j in range(sign.size):
         option = (sign[j], spot[j], strike[j], years[j], vol[j], rate[j], dividend_yield[j])
-        code = input_status(*option)
-        if code == OPTION_OK:
-            code = dividends_status(spot[j], years[j], rate[j], *dividends, ESCROWED)
-        if code == OPTION_OK and (years[j] == 0.0 or vol[j] == 0.0):
-            code = OPTION_BAD_INPUT
+        code = option_status(*option, *dividends, ESCROWED)
         if code == OPTION_OK and not is_covered(*option):
             code = OPTION_REFUSED
         if code != OPTION_OK:

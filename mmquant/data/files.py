@@ -5,12 +5,28 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmquant.errors import DataError
+
+BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
+                  ValueError)  # fmt: skip
+"""What zipfile raises on damaged archives, by where the damage is."""
+
+
+RECORDING = "recording.json"
+"""The file that tells that a folder is a recorder's."""
+
+
+def is_recording(path: str | Path) -> bool:
+    """Whether a path is the folder of a recording."""
+    return (Path(path) / RECORDING).is_file()
 
 
 def existing(path: str | Path) -> Path:

@@ -263,22 +263,32 @@ def _merge(books: list[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _exactly(pieces: Iterator[np.ndarray], rows: int) -> Iterator[np.ndarray]:
-    """The first ``rows`` rows. A trade cut off from its depth row becomes the row before, again."""
-    before = np.zeros(1, dtype=ROW)
+    """The first ``rows`` rows. A trade cut off from its depth row says again what a level holds."""
+    before = np.zeros(0, dtype=ROW)
     for piece in pieces:
         if piece.size < rows:
             rows -= piece.size
-            before = piece[-1:] if piece.size else before
+            before = piece
             yield piece
             continue
         last = piece[:rows].copy()
         if last["kind"][-1] == int(RowKind.TRADE):
-            again = last[-2:-1] if rows > 1 else before
-            for name in ("tick", "size", "side"):
-                last[name][-1] = again[name][0]
-            last["kind"][-1] = int(RowKind.DEPTH)
+            again = _standing(np.concatenate([before, last[:-1]]))
+            for name in ("kind", "tick", "size", "side"):
+                last[name][-1] = again[name]
         yield last
         return
+
+
+def _standing(rows: np.ndarray) -> np.ndarray:
+    """The last depth row whose level still holds what it says."""
+    later: set[tuple[int, int]] = set()
+    for row in rows[rows["kind"] == int(RowKind.DEPTH)][::-1]:
+        level = (int(row["side"]), int(row["tick"]))
+        if row["size"] > 0 and level not in later:
+            break
+        later.add(level)
+    return row
 
 
 def _regroup(pieces: Iterator[np.ndarray], chunk_rows: int) -> Iterator[np.ndarray]:

@@ -68,7 +68,16 @@ def make_tape(
 
 def tape_of(columns: Mapping[str, np.ndarray], attrs: Mapping[str, Any]) -> xr.Dataset:
     """The Dataset of a tape's columns as they are, unchecked."""
-    return xr.Dataset({name: ("event", values) for name, values in columns.items()}, attrs=attrs)
+    variables = {name: numpy_variable("event", values) for name, values in columns.items()}
+    return xr.Dataset(variables, attrs=attrs)
+
+
+def numpy_variable(dims: str | tuple[str, ...], values: np.ndarray) -> xr.Variable:
+    """A variable of a plain array as it is.
+
+    xarray would ask whether it is one of dask, and import dask for that where it is installed.
+    """
+    return xr.Variable(dims, values, fastpath=True)
 
 
 def tape_attributes(

@@ -12,6 +12,7 @@ from mmquant.data.tape import contracts_of
 from mmquant.research.calibration.settings import calibrated
 from mmquant.trading.compiled import run_halves
 from mmquant.trading.halves import Session, configured_tape, make_halves, open_session
+from mmquant.trading.maker import Maker
 from mmquant.trading.profiles import views_beside, with_profile
 from mmquant.trading.results import make_run
 from mmquant.trading.strategy import Strategy
@@ -51,8 +52,10 @@ def backtest(
         tape = configured_tape(settings) if tape is None else tape
         settings = calibrated(settings, tape)
     session = open_session(settings, tape, strategy, params)
+    known = session.strategy  # loaded and compiled once, whatever the profiles
+    wanted = params if isinstance(known, Maker) else session.params
     beside = {
-        name: open_session(with_profile(session.given, name), session.tape, strategy, params)
+        name: open_session(with_profile(session.given, name), session.tape, known, wanted)
         for name in views_beside(session.config, contracts_of(session.tape))
     }
     steps = [_part(progress, i, 1 + len(beside)) for i in range(1 + len(beside))]

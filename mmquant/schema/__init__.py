@@ -19,7 +19,9 @@ from mmquant.schema.market import (
     TRADES,
 )
 from mmquant.schema.options import OPTION_TABLES
+from mmquant.schema.quotes import OPTION_QUOTES, QUOTE_COUNTS
 from mmquant.schema.results import FILLS, ORDERS, PATH, QUOTES, RUN
+from mmquant.schema.surface import SURFACE_TABLES
 from mmquant.schema.validation import check_table
 
 VERSION = 1
@@ -45,6 +47,9 @@ TABLES: dict[str, Table] = {
         UTILISATION,
         BREAKERS,
         *OPTION_TABLES,
+        OPTION_QUOTES,
+        QUOTE_COUNTS,
+        *SURFACE_TABLES,
     )
 }
 

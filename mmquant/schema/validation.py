@@ -15,6 +15,7 @@ from mmquant.schema.columns import Column, Table
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int, np.integer),
+    "float": (float, np.floating),
     "dict": (dict,),
     "list": (list,),
 }

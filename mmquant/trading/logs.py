@@ -15,6 +15,7 @@ from mmquant.core.orders import FIRST_ENDED
 from mmquant.data.contracts import Contract
 from mmquant.data.ladders import prices_of
 from mmquant.data.mapping import Growing
+from mmquant.data.tape import numpy_variable
 
 DTYPES = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": PATH}
 
@@ -206,15 +207,16 @@ PATH_VARIABLES = (
 def path_dataset(logs: Logs, contracts: Sequence[Contract], owner: int = 0) -> xr.Dataset:
     """Step path of one set over (time, inst)."""
     rows, count = logs.of("path", owner), len(contracts)
+    time = rows["time"].reshape(-1, count)[:, 0].copy()
     data = {
-        name: (("time", "inst"), rows.growing(name, logs.like).reshape(-1, count))
+        name: numpy_variable(("time", "inst"), rows.growing(name, logs.like).reshape(-1, count))
         for name in PATH_VARIABLES
     }
     return xr.Dataset(
         data,
         coords={
-            "time": ("time", rows["time"].reshape(-1, count)[:, 0].copy()),
-            "inst": ("inst", np.arange(len(contracts), dtype=np.int16)),
-            "symbol": ("inst", np.array([c.symbol for c in contracts])),
+            "time": xr.IndexVariable("time", pd.Index(time)),
+            "inst": xr.IndexVariable("inst", pd.Index(np.arange(len(contracts), dtype=np.int16))),
+            "symbol": numpy_variable("inst", np.array([c.symbol for c in contracts])),
         },
     )

@@ -41,24 +41,27 @@ SCRIPT = """import mmquant as mm
 tape = mm.read_tape("parquet", {tape!r})
 config = mm.Config.from_dict({{"strategy": {{"file": {file!r}, "function": "fresh"}}}})
 run = mm.backtest(config, tape)
-print(run.summary["fills"])
+print(run.summary["fills"], flush=True)
 """
 
 
-def fresh_process(folder: Path, number: int) -> tuple[float, int]:
-    """Seconds until a new process printed the fills of a new strategy, and the fills."""
+def fresh_process(folder: Path, number: int) -> tuple[float, float, int]:
+    """Seconds until a new process printed the fills of a new strategy, until it ended; fills."""
     file = folder / f"fresh_{number}.py"
     file.write_text(STRATEGY.format(constant=20.0 + time.time_ns() % 10**9 * 1e-6))
     tape = ROOT / "datasets" / "demo" / "demo.parquet"
     code = SCRIPT.format(tape=str(tape), file=str(file))
     started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    seconds = time.perf_counter() - started
-    if done.returncode != 0:
-        raise SystemExit(f"the new process failed:\n{done.stderr}")
-    return seconds, int(done.stdout.split()[-1])
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        printed = process.stdout.readline()
+        seconds = time.perf_counter() - started
+    ended = time.perf_counter() - started
+    if process.returncode != 0 or not printed:
+        raise SystemExit(f"the new process failed with code {process.returncode}")
+    return seconds, ended, int(printed)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,14 +73,15 @@ def main(argv: list[str] | None = None) -> int:
         subprocess.run([sys.executable, "-m", "mmquant", "warmup"], stdout=sys.stderr, check=True)
     with tempfile.TemporaryDirectory() as folder:
         runs = [fresh_process(Path(folder), i) for i in range(max(a.repeat, 1))]
-    times = [seconds for seconds, _ in runs]
+    times = [seconds for seconds, _, _ in runs]
     result: dict[str, Any] = {
         "seconds": round(median(times), 3),
         "target_s": TARGET_S,
         "within_target": median(times) <= TARGET_S,
         "fastest_s": round(min(times), 3),
         "slowest_s": round(max(times), 3),
-        "fills": runs[-1][1],
+        "to_exit_s": round(median([ended for _, ended, _ in runs]), 3),
+        "fills": runs[-1][2],
         "repeat": len(times),
         **environment(),
     }

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import mmquant as mm
+from mmquant.data.chains import cboe, lean, parquet
 from mmquant.data.readers import binance, lobster
 from mmquant.errors import MMQuantError
 from tests.data.binance_feed import Feed
+from tests.data.cboe_tables import AM, PM, table
+from tests.data.lean_files import CALL, PUT, bar
+from tests.data.lean_files import market as lean_market
 from tests.data.lobster_market import (
     NAME,
     as_text,
@@ -83,3 +88,30 @@ def test_binance(tmp_path, seed) -> None:
         path.write_bytes(data)
         read_both(binance.read, path)
         read_both(binance.read, path, clock="recorded")
+
+
+@pytest.mark.parametrize("seed", rounds(10))
+def test_lean_quotes(tmp_path, seed) -> None:
+    rng = random.Random(seed)
+    text = "".join(bar((m, 1.0 + m % 7 / 10, 2.0)) + "\n" for m in range(570, 600)).encode()
+    for name in (CALL, PUT):
+        root = lean_market(tmp_path, options={name: damaged(text, rng)})
+        read_both(lean.read, root)
+    path = root / "option" / "twx" / "20140605_quote_american.zip"
+    path.write_bytes(damaged(path.read_bytes(), rng))
+    read_both(lean.read, root)
+
+
+@pytest.mark.parametrize("seed", rounds(10))
+def test_cboe_quotes(tmp_path, seed) -> None:
+    rng = random.Random(seed)
+    path = table(tmp_path / "a.csv", *[AM, PM] * 4)
+    raw = path.read_bytes()
+    for data in (damaged(raw, rng), damaged(raw, rng), damaged(gzip.compress(raw), rng)):
+        path.write_bytes(data)
+        read_both(cboe.read, path)
+    mm.write_option_quotes(cboe.read(table(path, AM)),
+                           tmp_path / "a.parquet")  # fmt: skip
+    path = tmp_path / "a.parquet"
+    path.write_bytes(damaged(path.read_bytes(), rng))
+    read_both(parquet.read, path)

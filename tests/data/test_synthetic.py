@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmquant.core import zero_intelligence as zi
@@ -139,6 +139,7 @@ def test_instruments_are_independent_books_on_one_tape():
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**63), rows=st.integers(synthetic.MIN_ROWS, 3_000))
+@example(seed=110_224, rows=100)  # cut between two trades of one order
 def test_a_random_tape_has_its_rows_and_holds_together(seed, rows):
     tape = make_random_tape(rows, seed)
     assert tape.sizes["event"] == rows

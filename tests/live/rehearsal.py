@@ -1,4 +1,5 @@
-"""The rehearsal: ``mmquant live`` at a gateway at 1x, from start to verified end, and its journal.
+"""The rehearsal: ``mmquant live`` at a gateway at 1x, from start to verified end, and its journal;
+then ``mmquant record`` at the same gateway, and a backtest of what it recorded.
 
 python -m tests.live.rehearsal SECONDS
 """
@@ -17,6 +18,7 @@ from typing import Any
 CONFIG = Path(__file__).parents[2] / "mmquant" / "strategies" / "live" / "aapl.yaml"
 START_S, END_S = 240.0, 60.0
 LIMIT_LOTS = 500
+RECORDED_PART = 0.1
 
 
 def rehearse(seconds: float, folder: Path, seed: int = 7) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def rehearse(seconds: float, folder: Path, seed: int = 7) -> dict[str, Any]:
         stopped = time.monotonic()
         run.send_signal(signal.SIGTERM)
         told = json.loads(run.communicate(timeout=END_S)[0])
+        recorded = _record(max(seconds * RECORDED_PART, 3.0), folder.parent / "recording", port)
         gateway.send_signal(signal.SIGTERM)
         seen = json.loads(gateway.communicate(timeout=END_S)[0])
     finally:
@@ -50,7 +53,28 @@ def rehearse(seconds: float, folder: Path, seed: int = 7) -> dict[str, Any]:
     samples = [one for one in seen.pop("samples") if begun + 2.0 <= one[0] <= stopped]
     seen["both_sides"] = sum(bid and ask for _, bid, ask in samples) / max(len(samples), 1)
     seen["exit_code"] = run.returncode
-    return {"gateway": seen, "live": told, "replay": json.loads(replay.stdout)}
+    return {"gateway": seen, "live": told, "replay": json.loads(replay.stdout), **recorded}
+
+
+def _record(seconds: float, folder: Path, port: int) -> dict[str, Any]:
+    """Record for so long, and run the same configuration over it."""
+    recorder = _start(
+        ["-m", "mmquant", "record", str(CONFIG), "--out", str(folder), "--json",
+         "--set", f"ibkr.port={port}", "--set", "ibkr.client_id=21"]
+    )  # fmt: skip
+    try:
+        _wait_for(folder, recorder)
+        time.sleep(seconds)
+        recorder.send_signal(signal.SIGTERM)
+        told = json.loads(recorder.communicate(timeout=END_S)[0])
+    finally:
+        recorder.kill()
+    backtest = subprocess.run(
+        [sys.executable, "-m", "mmquant", "backtest", str(CONFIG), "--tape", str(folder),
+         "--out", str(folder.parent / "backtest"), "--json"],
+        stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    return {"recorded": told, "backtest": json.loads(backtest.stdout.splitlines()[-1])}
 
 
 def _start(arguments: list[str]) -> subprocess.Popen[bytes]:

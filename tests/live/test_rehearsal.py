@@ -53,4 +53,6 @@ def check(facts: dict[str, Any]) -> None:
     assert again["final_position"] == seen["position"]
     assert (again["fills"], again["orders"] > 0) == (told["fills"], True)
     assert again["fees"] == pytest.approx(told["fees"])
+    assert facts["recorded"]["tape"] > 0 and facts["backtest"]["orders"] > 0
+    assert abs(facts["backtest"]["pnl_check"]) < 1e-6
     assert again["net_pnl"] == pytest.approx(told["pnl"], abs=0.01)

@@ -8,12 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmquant.data.files import is_recording
 from mmquant.errors import UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMATS = ("lobster", "binance", "neutral", "parquet", "mapped", "csv")
+FORMATS = ("lobster", "binance", "neutral", "parquet", "mapped", "csv", "recording")
 """Formats that ``read_tape`` knows; each is a module of this package with a function ``read``."""
 SUFFIXES = {
     ".parquet": "parquet",
@@ -44,6 +45,8 @@ def read_tape(format: str, path: PathLike, *, lenient: bool = False, **options: 
     UsageError
         for an unknown format or option.
     """
+    if format == "parquet" and isinstance(path, str | Path) and is_recording(path):
+        format = "recording"
     _check_options(format, options)
     tape: xr.Dataset = reader(format).read(path, lenient=lenient, **options)
     return tape
@@ -87,7 +90,10 @@ def reader(format: str) -> Any:
 
 
 def read_own(path: str | Path) -> xr.Dataset:
-    """Read a tape that this package wrote: mapped where its name says so, else Parquet."""
+    """Read a tape that this package wrote: mapped where its name says so, else Parquet.
+
+    The folder of a recording is one too.
+    """
     return read_tape("mapped" if Path(path).suffix == ".tape" else "parquet", path)
 
 

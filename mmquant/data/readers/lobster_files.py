@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmquant.data.files import existing
+from mmquant.data.files import BROKEN_ARCHIVE, existing
 from mmquant.data.quarantine import Quarantine
 from mmquant.data.readers import PathLike
 from mmquant.data.readers.text_input import COPY_FIX, TextInput, refuse_damage, text_input
@@ -23,9 +21,6 @@ NAME = re.compile(
 NO_BOOK = "none"
 """Value of the option ``orderbook`` that leaves the book file aside."""
 MAX_LEVELS = 50
-BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
-                  ValueError)  # fmt: skip
-"""What zipfile raises on damaged archives, by where the damage is."""
 
 
 @dataclass(frozen=True)
