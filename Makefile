@@ -5,7 +5,7 @@ WORKERS ?= 2
 # Set-up is done anew when pyproject.toml changes or the checkout moves.
 STAMP := $(VENV)/.installed-$(shell { cat pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
 
-.PHONY: help setup demo test bench soak lint clean
+.PHONY: help setup demo test bench soak rehearse lint clean
 
 help:
 	@echo "make demo    set up, then the main job on the bundled tape; ends with the report's path"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench   benchmarks; PEER_PYTHON=path/to/python adds the one against hftbacktest,"
 	@echo "             LARGE=1 a tape of 200 million rows (15 GB of disk)"
 	@echo "make soak    long runs"
+	@echo "make rehearse  ten minutes of live quoting at the local gateway (SECONDS=600)"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make setup   only the environment, in .venv"
 	@echo "make clean   remove .venv and all caches; runs and reports stay"
@@ -32,6 +33,9 @@ bench: setup
 
 soak: setup
 	@$(PY) -m pytest -m soak -q -rs
+
+rehearse: setup
+	@MMQUANT_REHEARSE_S=$(or $(SECONDS),600) $(PY) -m pytest -m soak -q -rs tests/live/test_rehearsal.py
 
 lint: setup
 	@$(PY) -m ruff check

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mmquant.live.journal_replay import replay_journal
     from mmquant.live.orders import live_orders
     from mmquant.live.replay import replay
+    from mmquant.live.runner import LiveRun
     from mmquant.report.html import write_report
     from mmquant.research.backtest import backtest
     from mmquant.research.calibration.intensity import calibrate_intensity
@@ -54,6 +55,7 @@ __all__ = [
     "Config",
     "Contract",
     "EventBus",
+    "LiveRun",
     "MMQuantError",
     "OrderManager",
     "OrderState",
@@ -107,6 +109,7 @@ _LAZY = {
     "calibrate_intensity": ("mmquant.research.calibration.intensity", "calibrate_intensity"),
     "calibrate_latency": ("mmquant.research.calibration.latency", "calibrate_latency"),
     "calibrate_volatility": ("mmquant.research.calibration.volatility", "calibrate_volatility"),
+    "LiveRun": ("mmquant.live.runner", "LiveRun"),
     "EventBus": ("mmquant.trading.event_bus", "EventBus"),
     "OrderManager": ("mmquant.trading.order_manager", "OrderManager"),
     "PortfolioState": ("mmquant.trading.order_manager", "PortfolioState"),

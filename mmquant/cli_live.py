@@ -57,7 +57,7 @@ def live(
     ] = False,
     run: Annotated[
         Path | None,
-        typer.Option("--run", help="Folder of the run; else OUTPUT.DIR/NAME-MODE-DATE."),
+        typer.Option("--run", help="Its folder; else OUTPUT.DIR/NAME-MODE-DATE."),
     ] = None,
     sets: Sets = NONE,
     as_json: Json = False,
@@ -88,10 +88,11 @@ def live(
             )
         one.run()
     last = one.status()
+    held = [f"{x.symbol} {x.position:+g}" for x in last.instruments if x.position]
     result = {
         "run": str(one.folder.path), "mode": str(mode), "verified_closed": one.verified,
         "killed": one.loop.switch.killed, "pnl": last.pnl, "fees": last.fees, "fills": last.fills,
         "messages": last.messages_day, "order_ratio": last.order_ratio,
-        "positions": ", ".join(f"{x.symbol} {x.position:+g}" for x in last.instruments if x.position),
+        "positions": ", ".join(held),
     }  # fmt: skip
     console.emit(result, console.table(result), "all orders are closed, verified", as_json=as_json)

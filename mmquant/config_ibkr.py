@@ -17,7 +17,7 @@ class ChainConfig(Section):
     expiries: Count = 2
     """How many, from the next one on."""
     strikes: Count = 10
-    """Strikes on each side of the stock's price, of each expiry; calls and puts of each."""
+    """Strikes of each expiry, the nearest to the stock's price; calls and puts of each."""
     venue: str = "SMART"
     """SMART, or IBKR's name of an exchange."""
 

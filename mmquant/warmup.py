@@ -54,6 +54,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _smiles,
         _slices,
         _gateway,
+        _live,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -337,3 +338,19 @@ def _gateway() -> None:
     floor.watch_depth(0, 5)
     available(floor.exchange, 0, 0, 1, floor.touch(0)[2])
     floor.request(ActionKind.PLACE, order_id=0, side=1, tick=floor.touch(0)[2], lots=1, inst=0)
+
+
+def _live() -> None:
+    import numpy as np
+
+    from mmquant.config import Config
+    from mmquant.core.dtypes import MSG, NEVER
+    from mmquant.data.tape import contracts_of
+    from mmquant.live.recovery import fresh_step
+    from mmquant.live.status import status_of
+    from mmquant.trading.halves import open_session
+
+    session = open_session(Config(), _tape())
+    step = fresh_step(session, keep_logs=False)
+    step(np.zeros(0, MSG), 0, NEVER, 0, 0)
+    status_of(step.local, contracts_of(session.tape), session.config, 0)

@@ -25,6 +25,7 @@ SECTIONS = {
     "fees",
     "limits",
     "risk",
+    "ibkr",
     "journal",
     "hand",
     "profile",
@@ -268,3 +269,11 @@ def test_options_of_a_reader() -> None:
     assert options == {"symbol": "AMZN", "levels": 5, "date": "2012-06-21", "tick": 0.01}
     with pytest.raises(ConfigError, match="no '='"):
         parse_options(["symbol"])
+
+
+def test_the_account_is_read_and_never_written() -> None:
+    config = load("ibkr.account=DU7654321", "ibkr.port=7497")
+    assert config.ibkr.account == "DU7654321"
+    assert config.replaced({"seed": 2}).ibkr.account == "DU7654321"
+    for text in (config.to_yaml(), str(config.as_dict()), repr(config)):
+        assert "DU7654321" not in text and "7497" in text

@@ -106,6 +106,8 @@ class Executions:
         self.count = 0
         self.before_opening: set[str] | None = None
         """While not None, executions are of the time before the run, and only noted here."""
+        self.name_was_used = False
+        """Whether an earlier run of this name traded on the account today."""
         self._told: dict[int, Told] = {}
         self._fees: dict[int, tuple[int, float]] = {}
 
@@ -123,6 +125,7 @@ class Executions:
             return
         if self.before_opening is not None:
             self.before_opening.add(execution.execId)
+            self.name_was_used |= self._orders.identity.order_id(execution.orderRef) > 0
             return
         if mine is None and execution.execId in self.opening.executions:
             return

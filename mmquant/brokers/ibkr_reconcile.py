@@ -211,7 +211,7 @@ class Truth:
         elif mine is None or not self._is_known(mine):
             if asked:
                 self._not_found(order_id, mine)
-        elif asked or mine.sent_ts <= self._began:
+        elif asked or mine.sent_ts < self._began:
             self._orders.found(mine, is_open=False)
 
     def _is_known(self, mine: Tracked) -> bool:

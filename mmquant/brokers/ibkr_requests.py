@@ -75,11 +75,13 @@ class Requests:
         if order is None or traded is None:
             self._orders.refuse(action, OrderEvent.REJECT, Reason.BAD_QUOTE)
             return
-        mine = self._orders.place(action, 0, ts)
+        mine = self._orders.place(action, 0, self._clock.now())
         contract = ib_contract(action, traded.ib)
 
         def leave() -> None:
             ib_id = self._link.client.getReqId()
+            # An order that left after a question is not missing from its answer.
+            mine.sent_ts = self._clock.now()
             self._orders.number(mine, ib_id)
             self._link.client.placeOrder(ib_id, contract, order)
 

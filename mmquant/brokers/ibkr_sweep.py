@@ -79,7 +79,7 @@ def sweep(
                         escalate_at = time.monotonic() + ESCALATE_S
                 _look(ib, address, found, say, time.monotonic() >= escalate_at or not own_id)
             except (OSError, TimeoutError) as error:
-                say(f"watchdog: no answer from the broker ({type(error).__name__})")
+                say(f"no answer from the broker ({type(error).__name__})")
                 ib.disconnect()
                 time.sleep(PAUSE_S)
     finally:
@@ -103,6 +103,9 @@ def _look(
     ib: IB, address: Address, found: Swept, say: Callable[[str], None], everything: bool
 ) -> None:
     """Ask what is open, and cancel it."""
+    # ib_async takes some errors for the end of an order: each answer is to be read anew.
+    ib.wrapper.trades.clear()
+    ib.wrapper.permId2Trade.clear()
     trades = _of_run(ib.reqAllOpenOrders(), address)
     found.open = len(trades)
     found.clean_looks = 0 if trades else found.clean_looks + 1
@@ -110,9 +113,9 @@ def _look(
         ib.sleep(0.0 if found.verified else PAUSE_S)
         return
     mine = [one for one in trades if one.order.clientId == ib.client.clientId]
-    say(f"watchdog: {len(trades)} orders of the run are open")
+    say(f"{len(trades)} orders of the run are open")
     if everything or not mine:
-        say("watchdog: the broker is asked to cancel all orders of the account")
+        say("the broker is asked to cancel all orders of the account")
         ib.client.reqGlobalCancel()
         found.account_wide = True
     for one in mine:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmquant.core.dtypes import MSG, NEVER, MsgKind
+from mmquant.core.dtypes import MSG, NEVER, Control, MsgKind
 from mmquant.data.contracts import Contract
 from mmquant.data.hand_fields import (
     COLUMNS,
@@ -197,7 +197,8 @@ def _message(
 def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str, str]]:
     """Messages as lines of the file, with their times; ``refused`` says which changed nothing.
 
-    What the broker said has no line, nor have orders by hand: they are quote instructions.
+    What the broker said has no line, nor have orders by hand: they are quote instructions. The end
+    of a stop in order and of a kill has none either: the file has no words for them.
     """
     names = {
         **{(int(MsgKind.THEO), int(code)): name for name, code in PRICES.items()},
@@ -207,6 +208,8 @@ def hand_lines(rows: np.ndarray, contracts: Sequence[Contract]) -> list[dict[str
     symbols = [c.symbol for c in contracts]
     out = []
     for row in rows[rows["kind"] < int(MsgKind.SESSION)]:
+        if row["kind"] == MsgKind.CONTROL and row["reason"] in (Control.UNHALT, Control.RELEASE):
+            continue
         what, inst = names[int(row["kind"]), int(row["reason"])], int(row["inst"])
         holds_ns = int(row["exch_ts"]) - int(row["ts"])
         unique = 0 <= inst < len(symbols) and symbols.count(symbols[inst]) == 1

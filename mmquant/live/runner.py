@@ -25,6 +25,7 @@ from mmquant.data.store.run_folder import RunFolder
 from mmquant.data.tape import contracts_of
 from mmquant.errors import CheckFailed, LockedError, MMQuantError, UsageError
 from mmquant.live.modes import Mode, check_account, check_settings
+from mmquant.live.pulse import PulsedBroker
 from mmquant.live.recovery import Recovered, fresh_step, open_live
 from mmquant.live.session_file import read_session, run_name
 from mmquant.live.status import Status, status_of
@@ -34,37 +35,9 @@ from mmquant.trading.halves import Session, open_session
 from mmquant.trading.local_port import opening
 from mmquant.trading.strategy import Strategy
 
+OPENING = "opening.json"
 STATUS_NS = 1_000_000_000
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
-
-
-class PulsedBroker:
-    """The broker, with something that is done before each wait for messages."""
-
-    def __init__(self, broker: IBKRBroker, pulse: Callable[[int], None]) -> None:
-        self.inner, self._pulse = broker, pulse
-
-    @property
-    def start_ts(self) -> int:
-        """As the broker's."""
-        return self.inner.start_ts
-
-    def next_message(self, until: int) -> np.ndarray | None:
-        """As the broker's."""
-        self._pulse(self.inner.clock.now())
-        return self.inner.next_message(until)
-
-    def send(self, actions: np.ndarray, n: int, ts: int) -> None:
-        """As the broker's."""
-        self.inner.send(actions, n, ts)
-
-    def cancel_account(self, ts: int) -> None:
-        """As the broker's."""
-        self.inner.cancel_account(ts)
-
-    def more_after(self, ts: int) -> bool:
-        """As the broker's."""
-        return self.inner.more_after(ts)
 
 
 class LiveRun:
@@ -126,14 +99,18 @@ class LiveRun:
         self.session, streams = self._session(strategy)
         _compile(self.session)
         self.broker = self._broker(streams)
-        self.watchdog = self._watchdog(silence_s)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.watchdog = None if self.mode is Mode.DRY_RUN else self._watchdog(silence_s)
         try:
             self.broker.open()
             check_account(self.broker.account, self.mode)
+            self._check_name()
             pulsed = PulsedBroker(self.broker, self._pulse)
             self.loop, self.recovered = self._open(pulsed, bus)
         except BaseException:
             self._shut(in_order=True)
+            if not self.folder.session_file.exists():  # It did not begin.
+                (self.folder.path / OPENING).unlink(missing_ok=True)
             raise
 
     def __enter__(self) -> LiveRun:
@@ -187,9 +164,10 @@ class LiveRun:
         return status_of(local, contracts_of(self.session.tape), self.session.config, now)
 
     def _pulse(self, now: int) -> None:
-        self.watchdog.beat(now)
-        if self.watchdog.failed and not self.loop.switch.asked:
-            self.loop.switch.stop()
+        if self.watchdog is not None:
+            self.watchdog.beat(now)
+            if self.watchdog.failed and not self.loop.switch.asked:
+                self.loop.switch.stop()
         if self._on_status is not None and now >= self._next_status:
             self._next_status = now + STATUS_NS
             self._on_status(self.status())
@@ -225,15 +203,27 @@ class LiveRun:
         return IBKRBroker(
             contracts_of(tape), date=tape.attrs["date"], run=run_name(self.folder), host=ibkr.host,
             port=ibkr.port, client_id=ibkr.client_id, account=ibkr.account,
-            opening=self.folder.path / "opening.json", budget=Budget(lines=ibkr.lines),
+            opening=self.folder.path / OPENING, budget=Budget(lines=ibkr.lines),
             dry=self.mode is Mode.DRY_RUN, clock=self.clock, **streams,
         )  # fmt: skip
 
     def _watchdog(self, silence_s: float) -> Watchdog:
         ibkr = self.given.ibkr
-        self.folder.path.mkdir(parents=True, exist_ok=True)
         address = Address(ibkr.host, ibkr.port, ibkr.client_id, run_name(self.folder))
         return Watchdog(self.folder, address, silence_s)
+
+    def _check_name(self) -> None:
+        """Orders are known by the run's name: those of an earlier run must not be taken for ours.
+
+        Raises UsageError.
+        """
+        new = not self.folder.session_file.exists()
+        if new and (self.broker.executions.name_was_used or list(self.broker.orders)):
+            raise UsageError(
+                f"the account has orders of an earlier run named {run_name(self.folder)!r}",
+                where=str(self.folder.path),
+                fix="name another folder (--run)",
+            )
 
     def _open(self, broker: PulsedBroker, bus: EventBus | None) -> tuple[Any, Recovered | None]:
         return open_live(self.folder, self.session, broker, bus=bus)
@@ -241,7 +231,7 @@ class LiveRun:
     def _finish(self, *, in_order: bool) -> None:
         """See that nothing is open, and hang up; what is still open is the watchdog's."""
         self._over = True
-        self.verified = in_order and self._nothing_is_open()
+        self.verified = in_order and (self.watchdog is None or self._nothing_is_open())
         self._shut(in_order=self.verified)
 
     def _nothing_is_open(self) -> bool:
@@ -254,7 +244,9 @@ class LiveRun:
         self._over = True
         self.broker.close()
         self.folder.let_go()
-        if in_order:
+        if self.watchdog is None:
+            self.verified = True  # Nothing was sent.
+        elif in_order:
             self.watchdog.dismiss()
         else:
             self.verified = self.watchdog.call()
@@ -266,7 +258,7 @@ class LiveRun:
                 where=str(self.folder.path),
                 fix="look at the broker's own list of orders, and cancel them there",
             )
-        if self.watchdog.failed:
+        if self.watchdog is not None and self.watchdog.failed:
             raise MMQuantError(
                 "the watchdog process was gone, so the run was stopped; nothing is open",
                 fix="start the run again",

@@ -11,6 +11,7 @@ import numpy as np
 
 from mmquant.core.dtypes import Reason, Session
 from mmquant.core.local import Local
+from mmquant.core.portfolio import equity_of
 from mmquant.core.ticks import price_of_tick
 from mmquant.data.contracts import Contract
 
@@ -82,8 +83,8 @@ def status_of(local: Local, contracts: Sequence[Contract], config: Config, now: 
     quoted = tuple(
         Quoted(
             contract.symbol if contract.strike is None else _option_name(contract),
-            float(local.views[i]["bid_price"]),
-            float(local.views[i]["ask_price"]),
+            _seen(local, i, "bid_price"),
+            _seen(local, i, "ask_price"),
             _price(local, i, best.get((i, 1))),
             _price(local, i, best.get((i, -1))),
             float(local.position[i]["units"]),
@@ -101,7 +102,10 @@ def status_of(local: Local, contracts: Sequence[Contract], config: Config, now: 
         "" if state["link"] == 0 else f"link {Session(int(state['link'])).name.lower()}",
         "" if state["blocked"] == 0 else Reason(int(state["blocked"])).name.lower(),
         quoted,
-        float(state["equity"]),
+        sum(
+            float(equity_of(local.position[i], local.instrument[i], _seen(local, i, "mid")))
+            for i in range(len(contracts))
+        ),
         float(local.position["fees"].sum()),
         float(state["max_loss"]),
         fills,
@@ -125,6 +129,12 @@ def _of(one: Quoted) -> str:
 
 def _shown(price: float) -> str:
     return f"{price:.2f}" if isfinite(price) else "-"
+
+
+def _seen(local: Local, inst: int, name: str) -> float:
+    """What the strategy saw last; NaN before it saw anything."""
+    view = local.views[inst]
+    return float(view[name]) if view["now"] else nan
 
 
 def _price(local: Local, inst: int, tick: int | None) -> float:

@@ -7,17 +7,21 @@ death. What it needs to know comes through the pipe first, not by the command li
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import IO
 
 from mmquant.brokers.ibkr_sweep import Address, sweep
 from mmquant.data.store.run_folder import RunFolder
-from mmquant.errors import LockedError
+from mmquant.errors import LockedError, MMQuantError
 
 BEAT_NS = 500_000_000
 SILENCE_S = 15.0
@@ -25,24 +29,41 @@ LAST_CHANCE_S = 3.0
 """A run that stands still is killed by its file, and has so long to cancel by itself."""
 LOCK_S = 5.0
 WORK_S = 45.0
-"""A watchdog that was called has done its work by then, or never will."""
-BEAT, BYE = b".", b"q"
+"""So long a run waits for a watchdog that it called, which goes on working after that."""
+PATIENCE_S = 600.0
+"""So long it tries to cancel: TWS may be starting anew."""
+LOG = "watchdog.log"
+BEAT, BYE, CALL, READY = b".", b"q", b"c", b"ready"
+ENDS = {
+    "over": "is over",
+    "called": "has ended, and orders may be open",
+    "died": "died",
+    "silent": "stands still",
+}
 VERIFIED, OPEN, NOT_NEEDED = 0, 4, 0
 
 
 class Watchdog:
-    """The run's side of the pipe."""
+    """The run's side of the pipe. Raises MMQuantError where the process does not start."""
 
     def __init__(self, folder: RunFolder, address: Address, silence_s: float = SILENCE_S) -> None:
         self.failed = False
         self._next = 0
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mmquant.live.watchdog"],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         orders = {"folder": str(folder.path.resolve()), "silence_s": silence_s}
         self._say(json.dumps(orders | asdict(address)).encode() + b"\n")
-        assert self._process.stdin is not None
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with self._process.stdout as answer:
+            if answer.read(len(READY)) != READY:
+                self._hang_up()
+                raise MMQuantError(
+                    "the watchdog did not start",
+                    where=str(folder.path),
+                    fix="run python -m mmquant.live.watchdog to see why",
+                )
         os.set_blocking(self._process.stdin.fileno(), False)
 
     @property
@@ -63,6 +84,7 @@ class Watchdog:
 
     def call(self) -> bool:
         """Let it cancel what is open; the run's socket must be closed. Whether that is verified."""
+        self._say(CALL)
         self._hang_up()
         return self._process.returncode == VERIFIED
 
@@ -87,7 +109,7 @@ class Watchdog:
 
 
 def watch(pipe: IO[bytes], silence_s: float) -> str:
-    """How a run ends: ``over``, ``died`` or ``silent``."""
+    """How a run ends, as in ENDS."""
     number = pipe.fileno()
     while True:
         ready, _, _ = select.select([number], [], [], silence_s)
@@ -98,25 +120,35 @@ def watch(pipe: IO[bytes], silence_s: float) -> str:
             return "died"
         if BYE in heard:
             return "over"
+        if CALL in heard:
+            return "called"
 
 
-def act(end: str, folder: RunFolder, address: Address) -> int:
-    """Cancel what a run has left open. Returns the exit code."""
+def act(end: str, folder: RunFolder, address: Address, say: Callable[[str], None]) -> int:
+    """Cancel what a run has left open. Returns the exit code.
+
+    A run that stood still is killed by its file: if it wakes, it cancels, and quotes no more. One
+    whose orders may be open is not started again unseen.
+    """
     if end == "over":
         return NOT_NEEDED
     if end == "silent":
         folder.latch("watchdog: the run stood still")
         time.sleep(LAST_CHANCE_S)
     elif not _hold(folder):
-        _say("watchdog: the run was started again, and looks after its orders")
+        say("the run was started again, and looks after its orders")
         return VERIFIED
-    _say(f"watchdog: the run {end.replace('silent', 'stands still')}: its orders are cancelled")
-    found = sweep(address, own_id=end == "died", say=_say)
-    folder.let_go()
+    say(f"the run {ENDS[end]}: its orders are cancelled")
+    try:
+        found = sweep(address, patience_s=PATIENCE_S, own_id=end != "silent", say=say)
+        if not found.verified:
+            folder.latch("watchdog: orders may be open")
+    finally:
+        folder.let_go()
     if found.verified:
-        _say(f"watchdog: nothing is open ({found.cancelled} cancelled)")
+        say(f"nothing is open ({found.cancelled} cancelled)")
         return VERIFIED
-    _say("watchdog: ORDERS MAY BE OPEN: look at the broker's own list, and cancel them there")
+    say("ORDERS MAY BE OPEN: look at the broker's own list, and cancel them there")
     return OPEN
 
 
@@ -133,16 +165,31 @@ def _hold(folder: RunFolder) -> bool:
             time.sleep(0.1)
 
 
-def _say(text: str) -> None:
-    try:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-    except OSError:
-        pass
+def _teller(folder: RunFolder) -> Callable[[str], None]:
+    """Says things on stderr and in the file LOG of the run's folder; raises nothing."""
+
+    def say(text: str) -> None:
+        line = f"{datetime.fromtimestamp(time.time(), UTC):%Y-%m-%dT%H:%M:%SZ} watchdog: {text}\n"
+        try:
+            with (folder.path / LOG).open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError:
+            pass
+        try:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+        except OSError:
+            pass
+
+    return say
 
 
 def main() -> int:
     """Read the orders, watch, and act."""
+    # A service that is stopped signals all its processes: this one ends after its run.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    logging.disable(logging.CRITICAL)  # ib_async's messages name accounts.
     pipe = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
     line = b""
     while not line.endswith(b"\n"):
@@ -152,7 +199,8 @@ def main() -> int:
         line += byte
     orders = json.loads(line)
     folder, silence_s = RunFolder(orders.pop("folder")), float(orders.pop("silence_s"))
-    return act(watch(pipe, silence_s), folder, Address(**orders))
+    os.write(sys.stdout.fileno(), READY)
+    return act(watch(pipe, silence_s), folder, Address(**orders), _teller(folder))
 
 
 if __name__ == "__main__":

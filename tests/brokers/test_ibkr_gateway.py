@@ -75,7 +75,7 @@ def test_what_ibkr_has_otherwise_is_refused(
 
 def test_an_account_that_is_not_ours_is_refused(venue: Callable[..., WireVenue]) -> None:
     one = venue()
-    with pytest.raises(UsageError, match="DU1234567"):
+    with pytest.raises(UsageError, match="not one of the 1 of this login"):
         again(one, account="U1")
     again(one, account="DU1234567")
 

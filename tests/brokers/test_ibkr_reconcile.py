@@ -7,6 +7,7 @@ import pytest
 from mmquant.core.dtypes import ActionKind
 from tests.brokers.wire import (
     CON_ID,
+    MS,
     ORDERS_END,
     POSITIONS_END,
     Wire,
@@ -125,6 +126,24 @@ def test_an_order_sent_while_we_ask_is_not_called_closed() -> None:
     assert [e[0] for e in told] == ["POSITION", "RESYNCED"]
     wire.say(open_order(n, 17))
     assert [e[0] for e in wire.events()] == ["CONFIRM"]
+
+
+def test_an_order_decided_before_a_question_and_sent_after_it_is_not_called_closed() -> None:
+    wire = Wire()
+    wire.heard(5)
+    ask(wire)
+    send = wire.broker.send
+    wire.broker.send = lambda rows, n, ts: send(rows, n, ts - 2 * MS)
+    n = wire.place()
+    wire.broker.send = send
+    wire.heard()
+    wire.say(ORDERS_END, open_order(n, 17), order_status(n, "Submitted"))
+    told = wire.events()
+    wire.say(executions_end(wire.requests(7)[0][2]))
+    told += wire.events()
+    wire.say(POSITIONS_END)
+    told += wire.events()
+    assert [e[0] for e in told] == ["CONFIRM", "POSITION", "RESYNCED"]
 
 
 def test_one_that_works_though_its_end_was_told_is_found_open() -> None:

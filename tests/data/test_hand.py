@@ -319,3 +319,12 @@ def test_the_public_name_needs_no_compiler() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     assert mm.TraderHand.__name__ in mm.__all__ and set(WHAT) == {*PRICES, *CONTROLS, *LIMITS}
+
+
+def test_the_end_of_a_stop_and_of_a_kill_has_no_line() -> None:
+    """A run that was stopped in order, or released, tells the rest all the same."""
+    rows = np.zeros(4, MSG)
+    rows["kind"], rows["ts"] = int(MsgKind.CONTROL), NOON
+    rows["reason"] = [Control.RELEASE, Control.HALT, Control.UNHALT, Control.KILL]
+    rows["price"] = math.nan
+    assert [line["what"] for line in hand_lines(rows, CONTRACTS)] == ["halt", "kill"]
