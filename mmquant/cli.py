@@ -12,6 +12,7 @@ import typer
 from mmquant import (
     __version__,
     cli_calibrate,
+    cli_check,
     cli_gateway,
     cli_journal,
     cli_live,
@@ -45,6 +46,8 @@ app.add_typer(config_app, name="config")
 app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
 app.command("live")(cli_live.live)
 app.command("record")(cli_record.record)
+app.command("doctor")(cli_check.doctor)
+app.command("conform")(cli_check.conform)
 app.add_typer(cli_calibrate.app, name="calibrate")
 app.add_typer(cli_journal.app, name="journal")
 app.command("kill")(cli_journal.kill)

@@ -23,6 +23,7 @@ MODELS = "python -m tests.benchmarks.models"
 SCALING = "python -m tests.benchmarks.scaling"
 LARGE = "python -m tests.benchmarks.large_tape"
 LIVE = "python -m tests.benchmarks.live_loop --full"
+WIRE = "python -m tests.benchmarks.live_wire"
 OPTIONS = "python -m tests.benchmarks.options"
 SWEEP = "python -m tests.benchmarks.sweep --peer-python PATH"
 
@@ -151,6 +152,35 @@ def live_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def wire_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The live loop on the adapter to Interactive Brokers, at the gateway, both ways included."""
+    lag = f"{result['lag_p50_ms']:.1f} ms, 99 of 100 {result['lag_p99_ms']:.1f}"
+    grows = "steady" if result["lag_steady"] else "growing"
+    return [
+        (
+            "Interactive Brokers' protocol over loopback: market data sent to order received, "
+            "half of all, 99 of 100",
+            f"{result['p50_ms']:.1f} ms, {result['p99_ms']:.1f} ms",
+            WIRE,
+        ),
+        (
+            f"a cancel behind {result['waiting_at_least']} changes that wait for their turn",
+            f"{result['cancel_ms']:.0f} ms at most",
+            WIRE,
+        ),
+        (
+            f"{plain(result['depth_rate'])} depth messages/s wait to be taken",
+            f"{lag}; {grows}",
+            WIRE,
+        ),
+        (
+            "most messages received in any sliding second; IBKR allows 50",
+            str(result["most_in_a_second"]),
+            WIRE,
+        ),
+    ]
+
+
 def main(argv: list[str] | None = None) -> int:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -165,6 +195,7 @@ def main(argv: list[str] | None = None) -> int:
     scaling = run("scaling")
     large = large_rows(run("large_tape")) if a.large else []
     live = run("live_loop", "--full")
+    wire = run("live_wire")
     if not a.peer_python:
         note("peer_hftbacktest: skipped, as neither --peer-python nor PEER_PYTHON is set")
         note("README.md: left as it is")
@@ -178,6 +209,7 @@ def main(argv: list[str] | None = None) -> int:
         *model_rows(models),
         *option_rows(options),
         *live_rows(live),
+        *wire_rows(wire),
         *scaling_rows(scaling),
         *large,
     ]

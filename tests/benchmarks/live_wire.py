@@ -7,7 +7,7 @@ on another core where there is one. All is timed at the gateway, so that both wa
 in it:
 
 - from the frames of a book that moved by a tick to the first order that comes of it;
-- from a cancel that is asked for behind 100 changes that wait for their turn, to its arrival;
+- from a cancel that is asked for behind more than 100 changes that wait, to its arrival;
 - how long depth messages, 20,000 a second, wait until the adapter has taken them, and whether that
   grows;
 - how many messages come in any sliding second, over all of this.
@@ -35,12 +35,12 @@ from mmquant.live.recovery import open_live
 from mmquant.trading.halves import open_session
 from mmquant.trading.local_port import opening
 from tests.benchmarks.harness import ROOT, environment, note, parser, show
-from tests.benchmarks.live_wire_gateway import DATE, MID, stock
+from tests.benchmarks.live_wire_gateway import DATE, MID, SYMBOLS, stock
 
 TARGETS = {"p50_ms": 1.5, "p99_ms": 4.0, "cancel_ms": 50.0, "most_in_a_second": 50}
 GAP_MS = 80.0
 RATE = 20_000
-CROWD = 100
+CROWD = 108
 MORE = 0.0015
 """Lag may differ so much [s] between the first and the last quarter and is still called steady."""
 CONFIG = {
@@ -88,9 +88,10 @@ class Peer:
         self._process.wait()
 
 
-def open_broker(port: int, client_id: int) -> IBKRBroker:
+def open_broker(port: int, client_id: int, stocks: int = 1) -> IBKRBroker:
+    contracts = [stock(i) for i in range(stocks)]
     broker = IBKRBroker(
-        [stock()], date=DATE, run=f"bench{client_id}", port=port, client_id=client_id, depth=[0]
+        contracts, date=DATE, run=f"bench{client_id}", port=port, client_id=client_id, depth=[0]
     )
     broker.open()
     return broker
@@ -162,27 +163,35 @@ def pump(broker: IBKRBroker, seconds: float) -> None:
         broker.next_message(until)
 
 
-def actions(kind: ActionKind, ids: list[int], tick: int) -> np.ndarray:
+def actions(kind: ActionKind, ids: list[int], away: int) -> np.ndarray:
+    """Orders on both sides of all stocks but the first, so many ticks from the middle."""
     rows = np.zeros(len(ids), ACTION)
     rows["kind"], rows["order_id"] = int(kind), ids
     rows["order_type"], rows["tif"] = int(OrderType.LIMIT), int(TimeInForce.DAY)
-    rows["reason"], rows["side"], rows["lots"], rows["tick"] = int(Reason.QUOTE), 1, 100, tick
+    rows["reason"], rows["lots"] = int(Reason.QUOTE), 100
+    rows["inst"] = 1 + rows["order_id"] % (len(SYMBOLS) - 1)
+    rows["side"] = 1 - 2 * (rows["order_id"] // (len(SYMBOLS) - 1) % 2)
+    rows["tick"] = MID - rows["side"].astype(np.int32) * away
     return rows
 
 
 def crowded_cancels(peer: Peer, port: int, turns: int) -> dict[str, Any]:
-    """Cancels that are asked for while 100 changes wait, at once and a while later."""
-    broker = open_broker(port, 2)
+    """Cancels that are asked for while more than 100 changes wait, at once and a while later."""
+    broker = open_broker(port, 2, len(SYMBOLS))
     ids = list(range(1, CROWD + 1))
     pump(broker, 1.0)
-    broker.send(actions(ActionKind.PLACE, ids, MID - 50), CROWD, 0)
+    broker.send(actions(ActionKind.PLACE, ids, 50), CROWD, 0)
     pump(broker, 4.0)
+    alive = sum(not order.ended for order in broker.orders)
+    assert alive == CROWD, f"{alive} orders work"
     waits, waiting = [], []
     for turn in range(turns):
         pump(broker, 1.2)
         peer.ask("cancels")
         peer.answer()
-        broker.send(actions(ActionKind.MODIFY, ids, MID - 51 - turn), len(ids), 0)
+        # What of the first changes finds room leaves at once; the second ones all wait.
+        for away in (51 + 2 * turn, 52 + 2 * turn):
+            broker.send(actions(ActionKind.MODIFY, ids, away), len(ids), 0)
         pump(broker, (0.0, 0.3, 0.7)[turn % 3])
         waiting.append(len(broker.link.pacer))
         asked = time.monotonic_ns()

@@ -36,24 +36,30 @@ PLACE, CANCEL = 3, 4
 SETTLE_S = 0.5
 
 
-def stock() -> Contract:
+SYMBOLS = ("AAPL", "BBB", "CCC", "DDD")
+"""The first is quoted; the others have room for a crowd of orders."""
+
+
+def stock(id: int = 0) -> Contract:
     return Contract(
-        0, "AAPL", "equity", "SMART", settlement="physical", ladders=(Ladder.flat("0.01"),)
+        id, SYMBOLS[id], "equity", "SMART", settlement="physical", ladders=(Ladder.flat("0.01"),)
     )
 
 
 def market() -> TapeMarket:
     """A book that stands still: what moves is told on the wire alone."""
     ticks = [MID - 1 - i for i in range(LEVELS)] + [MID + 1 + i for i in range(LEVELS)]
-    rows = len(ticks)
+    n = len(SYMBOLS)
+    rows = n * len(ticks)
     columns = {
         "exch_ts": np.full(rows, time.time_ns()),
         "kind": np.full(rows, int(RowKind.DEPTH)),
-        "side": np.repeat([1, -1], LEVELS),
-        "tick": np.array(ticks),
+        "side": np.tile(np.repeat([1, -1], LEVELS), n),
+        "tick": np.tile(ticks, n),
         "size": np.full(rows, LOTS),
+        "inst": np.repeat(np.arange(n), len(ticks)),
     }
-    tape = make_tape(columns, [stock()], source={}, date=DATE)
+    tape = make_tape(columns, [stock(i) for i in range(n)], source={}, date=DATE)
     return TapeMarket(tape, tape_columns(tape, Config()))
 
 
