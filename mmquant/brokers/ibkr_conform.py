@@ -19,9 +19,9 @@ from mmquant.errors import MMQuantError, UsageError
 
 PAPER_PREFIX = "DU"
 ANSWER_S, DATA_S = 6.0, 12.0
-STATUS, ERROR, OPEN_ORDER, DETAILS, EXECUTION = 3, 4, 5, 10, 11
+RECONNECTS = 5
+STATUS, ERROR, OPEN_ORDER, DETAILS = 3, 4, 5, 10
 PRICE, BID, ASK = 1, 1, 2
-CONNECTED = (9, 15)
 LIVE_STATUS = ("PreSubmitted", "Submitted")
 END_STATUS = ("Filled", "Cancelled", "ApiCancelled", "Inactive")
 DISTANCE = 0.05
@@ -51,7 +51,7 @@ class Talk:
         self.ib = IB()
         self.client = self.ib.client
         self._came = asyncio.Event()
-        self.client.decoder.interpret = self._take
+        setattr(self.client.decoder, "interpret", self._take)  # noqa: B010 (for mypy)
         send = self.client.sendMsg
 
         def sent(message: str) -> None:
@@ -59,7 +59,7 @@ class Talk:
                 self.frames.append(Frame(self.step, "out", tuple(message.split("\0")[:-1])))
             send(message)
 
-        self.client.sendMsg = sent
+        setattr(self.client, "sendMsg", sent)  # noqa: B010
 
     def connect(self) -> str:
         """Connect; the account. Raises MMQuantError, UsageError where it is no paper account."""
@@ -169,7 +169,7 @@ def _reference(talk: Talk, stock: Contract) -> None:
     if not found:
         raise MMQuantError(f"the broker knows no stock {stock.symbol!r}", fix="name another")
     stock.conId = int(found[0][12])
-    rules = found[0][-5].split(",") if len(found[0]) > 5 else []
+    rules = found[0][-6].split(",") if len(found[0]) > 6 else []
     talk.step = "market_rule"
     if rules and rules[0].isdigit():
         client.reqMarketRule(int(rules[0]))
@@ -199,17 +199,14 @@ def _market_data(talk: Talk, stock: Contract) -> tuple[float, float]:
         raise MMQuantError("there is no price", fix="come back when the market is open")
     if lists:
         _option(talk, stock.symbol, lists[0], prices[BID])
-    for step, kind, begin, end in (
-        ("depth", 13, lambda n: client.reqMktDepth(n, stock, 5, True, []),
-         lambda n: client.cancelMktDepth(n, True)),
-        ("tick_by_tick", 99, lambda n: client.reqTickByTickData(n, stock, "BidAsk", 0, False),
-         client.cancelTickByTickData),
-    ):  # fmt: skip
-        talk.step, line = step, client.getReqId()
-        begin(line)
-        at, number = (1 if kind == 99 else 2), line
-        talk.wait(lambda k=kind, a=at, n=number: talk.got(k, a, n) or talk.refused(n), DATA_S)
-        end(line)
+    talk.step, line = "depth", client.getReqId()
+    client.reqMktDepth(line, stock, 5, True, [])
+    talk.wait(lambda: talk.got(13, 2, line) or talk.refused(line), DATA_S)
+    client.cancelMktDepth(line, True)
+    talk.step, line = "tick_by_tick", client.getReqId()
+    client.reqTickByTickData(line, stock, "BidAsk", 0, False)
+    talk.wait(lambda: talk.got(99, 1, line) or talk.refused(line), DATA_S)
+    client.cancelTickByTickData(line)
     _ask(
         talk, "bars",
         lambda n: client.reqHistoricalData(
@@ -262,7 +259,14 @@ def _again(talk: Talk) -> None:
     """What is told of an order after the connection was lost."""
     talk.step = "reconnect"
     talk.close()
-    talk.connect()
+    for left in reversed(range(RECONNECTS)):
+        try:
+            talk.connect()
+            break
+        except MMQuantError:
+            # The old connection may take a while to end, and holds the number until then.
+            if not left:
+                raise
     talk.client.reqOpenOrders()
     talk.wait(lambda: talk.got(53))
 

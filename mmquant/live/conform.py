@@ -63,13 +63,12 @@ def scrub(frames: Iterable[Frame], account: str) -> list[Frame]:
         for name, letter in _names_in(frame):
             if name not in names:
                 names[name] = f"{letter}{len(names)}"
-    longest = sorted(names, key=len, reverse=True)
     out = []
     for frame in kept:
         fields = frame.fields
         if frame.way == "in" and fields[0] in PRIVATE:
             fields = (fields[0], *("#" for _ in fields[1:]))
-        out.append(frame._replace(fields=tuple(_cleared(text, names, longest) for text in fields)))
+        out.append(frame._replace(fields=tuple(_cleared(text, names, account) for text in fields)))
     return out
 
 
@@ -79,20 +78,15 @@ def _names_in(frame: Frame) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if frame.way == "in" and fields[0] == STATUS:
         found = [(fields[6], "P")]
-    elif frame.way == "in" and fields[0] == EXECUTION and len(fields) > 20:
-        found = [(fields[14], "E"), (fields[20], "P")]
+    elif frame.way == "in" and fields[0] == EXECUTION and len(fields) > 21:
+        found = [(fields[14], "E"), (fields[21], "P")]
     elif frame.way == "in" and fields[0] == COMMISSION:
         found = [(fields[2], "E")]
     return [(name, letter) for name, letter in found if len(name) > 3]
 
 
-def _cleared(text: str, names: Mapping[str, str], longest: Sequence[str]) -> str:
-    if text in names:
-        return names[text]
-    for name in longest[: len(names)]:
-        if name and name in text and names[name] == ACCOUNT:
-            text = text.replace(name, ACCOUNT)
-    return text
+def _cleared(text: str, names: Mapping[str, str], account: str) -> str:
+    return names[text] if text in names else text.replace(account, ACCOUNT)
 
 
 def differences(ours: Sequence[Frame], theirs: Sequence[Frame]) -> list[str]:
@@ -145,7 +139,7 @@ def _kind(fields: tuple[str, ...]) -> str:
 
 def _statuses(frames: list[tuple[str, ...]]) -> str:
     """Statuses, executions and commissions in order, repetitions left out."""
-    names = []
+    names: list[str] = []
     for fields in frames:
         name = {STATUS: fields[2], EXECUTION: "execution", COMMISSION: "commission"}.get(fields[0])
         if name is not None and (not names or names[-1] != name):
