@@ -21,7 +21,7 @@ PAPER_PREFIX = "DU"
 ANSWER_S, DATA_S = 6.0, 12.0
 RECONNECTS = 5
 STATUS, ERROR, OPEN_ORDER, DETAILS = 3, 4, 5, 10
-PRICE, BID, ASK = 1, 1, 2
+PRICE, BID, ASK, LAST = 1, 1, 2, 4
 LIVE_STATUS = ("PreSubmitted", "Submitted")
 END_STATUS = ("Filled", "Cancelled", "ApiCancelled", "Inactive")
 DISTANCE = 0.05
@@ -188,14 +188,14 @@ def _market_data(talk: Talk, stock: Contract) -> tuple[float, float]:
     client.reqMktData(line, stock, "", False, False, [])
     prices: dict[int, float] = {}
 
-    def quoted() -> bool:
+    def quoted(*wanted: int) -> bool:
         for fields in talk.got(PRICE, 2, line):
             prices[int(fields[3])] = float(fields[4])
-        return prices.get(BID, 0.0) > 0.0 and prices.get(ASK, 0.0) > 0.0
+        return all(prices.get(kind, 0.0) > 0.0 for kind in wanted)
 
-    talk.wait(quoted, DATA_S)
+    talk.wait(lambda: quoted(BID, ASK, LAST), DATA_S)
     client.cancelMktData(line)
-    if not quoted():
+    if not quoted(BID, ASK):
         raise MMQuantError("there is no price", fix="come back when the market is open")
     if lists:
         _option(talk, stock.symbol, lists[0], prices[BID])

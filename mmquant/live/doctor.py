@@ -140,7 +140,9 @@ def examine(config: Config, *, patience_s: float = PATIENCE_S) -> list[Finding]:
         found.append(Finding(State.OK, "connection", f"version {broker.ib.client.serverVersion()}"))
         found.append(_account(broker.account, ibkr.port))
         found += _clock(broker, heard)
-        _wait_for_data(broker, patience_s)
+        wanted = {(i, "depth") for i in instruments.depth}
+        wanted |= {(i, "trades") for i in instruments.trades}
+        _wait_for_data(broker, heard, wanted, patience_s)
         found += [*_market_data(broker, heard, instruments.depth, instruments.trades)]
         found += [*_codes(heard), _budget(len(instruments.contracts), ibkr.lines)]
     finally:
@@ -176,7 +178,7 @@ def _clock(broker: IBKRBroker, heard: Heard) -> list[Finding]:
     took = []
     for _ in range(SAMPLES):
         known, asked = len(heard.times), time.time()
-        broker.link.send(Rank.DATA, "time", broker.link.client.reqCurrentTime)
+        broker.link.send(Rank.QUERY, "time", broker.link.client.reqCurrentTime)
         until = broker.clock.now() + 2_000_000_000
         while len(heard.times) == known and broker.clock.now() < until:
             broker.next_message(until)
@@ -205,9 +207,14 @@ def skew_of(times: list[tuple[int, float]]) -> tuple[float, float]:
     return 0.5 * (low + high), max(0.5 * (high - low), 0.0)
 
 
-def _wait_for_data(broker: IBKRBroker, patience_s: float) -> None:
+def _wait_for_data(
+    broker: IBKRBroker, heard: Heard, wanted: set[tuple[int, str]], patience_s: float
+) -> None:
+    """Wait until all instruments are fresh and all streams have come, or patience is over."""
     until = broker.clock.now() + round(patience_s * 1e9)
-    while broker.clock.now() < until and any(cell.stale for cell in broker.feed.cells):
+    while broker.clock.now() < until:
+        if wanted <= heard.streams and not any(cell.stale for cell in broker.feed.cells):
+            return
         broker.next_message(until)
 
 
