@@ -13,7 +13,8 @@ from mmquant.data.store.recording import DEPTH, GAPS, GREEKS, QUOTES, TAPE, TRAD
 
 FLUSH_NS = 1_000_000_000
 """A kill loses what came in at most so long."""
-ROTATE_NS = 300_000_000_000
+ROTATE_NS, ROTATE_ROWS = 300_000_000_000, 300_000
+"""A part ends after so long, or with so many rows: the market waits while it becomes Parquet."""
 WAIT_NS = 250_000_000
 """How soon a stop is seen."""
 NAN = float("nan")
@@ -61,10 +62,12 @@ class Recorder:
         self._flushed = self._rotated = broker.clock.now()
         self.messages = 0
         broker.listen(self._heard)
-        self._gap(broker.clock.now(), ALL, "start", "goes on" if writer.goes_on else "")
         if writer.goes_on:
+            # What was known is not since the last row: nobody listened.
+            self._gap(writer.floor, ALL, "end", "found when it went on")
             for inst in range(n_inst):
-                self._row(broker.clock.now(), RowKind.CLEAR, inst)
+                self._row(writer.floor, RowKind.CLEAR, inst)
+        self._gap(self._now(), ALL, "start", "goes on" if writer.goes_on else "")
 
     def run(
         self, stopped: Callable[[], bool], progress: Callable[[Recorder], None] | None = None
@@ -76,7 +79,7 @@ class Recorder:
                 if progress is not None:
                     progress(self)
         finally:
-            self._gap(self._broker.clock.now(), ALL, "end", "")
+            self._gap(self._now(), ALL, "end", "")
             self._writer.close()
 
     def step(self, until: int) -> bool:
@@ -85,7 +88,7 @@ class Recorder:
         if rows is not None:
             self.take(rows)
         now = self._broker.clock.now()
-        if now - self._rotated >= ROTATE_NS:
+        if now - self._rotated >= ROTATE_NS or self._writer.part_rows >= ROTATE_ROWS:
             self._flushed = self._rotated = now
             self._writer.rotate()
         elif now - self._flushed >= FLUSH_NS:
@@ -146,6 +149,10 @@ class Recorder:
             self._fresh[inst] = False
             self._row(ts, RowKind.CLEAR, inst)
 
+    def _now(self) -> int:
+        """The time, never before what is in the recording already."""
+        return max(int(self._broker.clock.now()), self._writer.floor)
+
     def _row(
         self, ts: int, kind: RowKind, inst: int, side: int = 0, tick: int = 0, lots: int = 0,
         subtick: float = 0.0,
@@ -164,7 +171,7 @@ class Recorder:
         take = _WIRE.get(name)
         if take is None:
             return
-        ts = self._broker.clock.now()
+        ts = self._now()
         if name == "error":
             inst, _ = self._broker.feed.lines.get(args[0], (ALL, ""))
             self._gap(ts, inst, f"code {args[1]}", str(args[2]))

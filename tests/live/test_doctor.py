@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmquant.brokers.ibkr_conform import Frame
+from mmquant.cli import main
 from mmquant.config import Config
 from mmquant.config_ibkr import InstrumentConfig, InteractiveBrokersConfig
 from mmquant.errors import ConfigError, UsageError
@@ -164,3 +165,18 @@ def test_only_a_paper_account_after_a_word(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no paper account"):
             frames_of(ibkr(gateway.port))
         assert gateway.call(lambda: len(gateway.gateway.orders.orders)) == 0
+
+
+def test_the_commands_say_what_they_found(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("ibkr: {instruments: [{symbol: AAPL}]}")
+    with LocalGateway(SyntheticMarket(7, time.time_ns()), SETTINGS) as gateway:
+        given = [str(config), "--set", f"ibkr.port={gateway.port}"]
+        assert main(["doctor", *given, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["fail"] == 0 and told["AAPL market data"] == "ok: live"
+        assert main(["conform", *given, "--tws", "x"]) == 2, "it must be said that it is paper"
+        assert main(["conform", *given, "--tws", "x", "--paper"]) == 2, "nobody typed the word"
+        assert "nothing was sent" in capsys.readouterr().err
+        assert gateway.call(lambda: len(gateway.gateway.orders.orders)) == 0
+    assert main(["doctor", *given]) == 4

@@ -19,11 +19,11 @@ from mmquant.data.store.recording import (
     TRADES,
     Header,
     RecordingWriter,
-    gaps_of,
     parts_of,
     read_growing,
     read_table,
 )
+from mmquant.data.store.recording_gaps import gaps_of
 from mmquant.errors import DataError, LockedError, UsageError
 from mmquant.gateway.faults import WireFault
 from mmquant.live.recorder import Recorder
@@ -223,6 +223,11 @@ def test_a_killed_recording_is_read_and_gone_on_with(tmp_path: Path) -> None:
     assert after.sizes["event"] > before.sizes["event"]
     n = before.sizes["event"]
     assert (after["kind"].values[n : n + 3] == RowKind.CLEAR).all(), "nothing is known at its start"
+    floor = int(before["exch_ts"].values[-1])
+    assert 0 <= int(after["exch_ts"].values[n]) - floor < 1e9, "since when nobody listened"
+    gaps = read_table(tmp_path / "killed", GAPS).rows.to_pylist()
+    ends = [gap["ts"] for gap in gaps if gap["what"] == "end"]
+    assert ends[0] == after["exch_ts"].values[n]
     for name in ("exch_ts", "tick", "size"):
         assert (after[name].values[:n] == before[name].values).all()
 

@@ -17,7 +17,8 @@ from mmquant.data.chains.classes import settled_at_open
 from mmquant.data.chains.make import NOT_A_TIME, make_option_quotes
 from mmquant.data.chains.own import check_asked
 from mmquant.data.contracts import Contract
-from mmquant.data.store.recording import GAPS, QUOTES, gaps_of, read_header, read_table
+from mmquant.data.store.recording import GAPS, QUOTES, read_header, read_table
+from mmquant.data.store.recording_gaps import gaps_of
 from mmquant.errors import DataError, UsageError
 
 EVERY_NS = 1_000_000_000

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -175,6 +174,8 @@ class RecordingWriter:
         self.counts = dict.fromkeys(SCHEMAS, 0)
         self.floor = 0
         """No row may be before this: the last one of what was there. [ns]"""
+        self.part_rows = 0
+        """Rows of all tables in the part that grows; those on the disk."""
         self._part = 1
         for name in SCHEMAS:
             (self.folder / name).mkdir(exist_ok=True)
@@ -205,6 +206,7 @@ class RecordingWriter:
             finally:
                 os.close(descriptor)
             self.counts[name] += len(rows)
+            self.part_rows += len(rows)
             rows.clear()
 
     def rotate(self) -> None:
@@ -216,6 +218,7 @@ class RecordingWriter:
             _finish(self._growing(name), SCHEMAS[name])
         self._open.clear()
         self._part += 1
+        self.part_rows = 0
 
     def close(self) -> None:
         """End the recording."""
@@ -267,34 +270,3 @@ def _finish(growing: Path, schema: pa.Schema) -> None:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
     growing.unlink()
-
-
-def gaps_of(rows: pa.Table, n_inst: int, end: int) -> list[list[tuple[int, int]]]:
-    """For each instrument the spans [ns] in which nothing is known of it, in order.
-
-    An instrument is unknown from the start until it is fresh; what is not over ends at ``end``.
-    """
-    since: list[int | None] = [0] * n_inst
-    spans: list[list[tuple[int, int]]] = [[] for _ in range(n_inst)]
-    for ts, inst, what in _events(rows):
-        for one in range(n_inst) if inst < 0 else (inst,):
-            if what == "fresh" and since[one] is not None:
-                spans[one].append((int(since[one] or 0), ts))
-                since[one] = None
-            elif what != "fresh" and since[one] is None:
-                since[one] = ts
-    for one, begun in enumerate(since):
-        if begun is not None and begun < end:
-            spans[one].append((begun, end))
-    return spans
-
-
-BREAKS = frozenset({"start", "down", "stale", "end"})
-"""What begins a gap; ``fresh`` ends it, and all else is a remark."""
-
-
-def _events(rows: pa.Table) -> Iterator[tuple[int, int, str]]:
-    columns: Sequence[Sequence[Any]] = [rows[name].to_pylist() for name in ("ts", "inst", "what")]
-    for ts, inst, what in zip(*columns, strict=True):
-        if what in BREAKS or what == "fresh":
-            yield ts, inst, what
