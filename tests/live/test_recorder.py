@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,17 @@ def market(seconds: int) -> list:
     return rows
 
 
+@pytest.fixture(autouse=True)
+def loop() -> Iterator[None]:
+    """A loop of the test's own: others leave none behind."""
+    one = asyncio.new_event_loop()
+    asyncio.set_event_loop(one)
+    yield
+    one.run_until_complete(asyncio.sleep(0))  # What hung up closes its sockets.
+    one.close()
+    asyncio.set_event_loop(None)
+
+
 class Recorded:
     """A recorder at a gateway whose time the test moves."""
 
@@ -86,7 +99,7 @@ class Recorded:
 
 
 @pytest.fixture
-def recorded(tmp_path):
+def recorded(loop, tmp_path):
     one = Recorded(tmp_path / "r", market(20))
     one.advance(15_000)
     one.close()
