@@ -28,6 +28,7 @@ from mmquant.live.conform import (
     scrub,
 )
 from mmquant.live.doctor import Finding, State, examine, skew_of
+from tests.live.conftest import own_loop
 
 SETTINGS = GatewaySettings(speed="1x", quirks=None)
 
@@ -95,7 +96,7 @@ def test_live_ports_want_live_accounts() -> None:
 @pytest.fixture(scope="module")
 def talk() -> tuple[list[Frame], list[str]]:
     """Frames of the script at the gateway."""
-    with LocalGateway(SyntheticMarket(7, time.time_ns()), SETTINGS) as gateway:
+    with LocalGateway(SyntheticMarket(7, time.time_ns()), SETTINGS) as gateway, own_loop():
         return frames_of(ibkr(gateway.port))
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,17 +49,6 @@ def market(seconds: int) -> list:
             rows += trade(100 * i + 1, 1, 19_001 + away, 100)
             rows += book(100 * i + 2, 300, 310, 20 + i, inst=1)
     return rows
-
-
-@pytest.fixture(autouse=True)
-def loop() -> Iterator[None]:
-    """A loop of the test's own: others leave none behind."""
-    one = asyncio.new_event_loop()
-    asyncio.set_event_loop(one)
-    yield
-    one.run_until_complete(asyncio.sleep(0))  # What hung up closes its sockets.
-    one.close()
-    asyncio.set_event_loop(None)
 
 
 class Recorded:
