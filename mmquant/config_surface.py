@@ -40,7 +40,8 @@ class SurfaceSettings(Section):
     screen: QuoteScreen = Field(default_factory=QuoteScreen)
     rate_per_year: Float | None = None
     """Interest rate at all terms, continuously compounded; null: that of ``rates_path``, else what
-    box spreads imply where exercise is european, else 0. [1/year]"""
+    calls and puts imply: box spreads of european options, and for american ones the one rate at
+    which strikes agree best on forwards. [1/year]"""
     rates_path: str | None = None
     """A file of par yields or overnight rates by date: see the page on surfaces."""
     overnight_weight: Annotated[Float, Field(ge=0, le=1)] = 0.15
