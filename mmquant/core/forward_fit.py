@@ -154,7 +154,7 @@ def misfit(low, high, forward):
     return total / max(low.size, 1)
 
 
-@kernel
+@inner_kernel
 def fit_forward(
     t, first, last, bid, ask, usable, strike, call, put, american, spot, years, rate, band, out,
     buffers, memory,

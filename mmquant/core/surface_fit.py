@@ -46,7 +46,7 @@ def better_side(t, c, p, out_call, bid, ask):
     return -1
 
 
-@kernel
+@inner_kernel
 def expiry_points(t, first, last, bid, ask, strike, call, put, forward, discount, points):
     """(points, two-sided ones) of one expiry at time ``t``, to ``points`` (4, most).
 
@@ -110,7 +110,7 @@ def fit_points(count, points, below, above, row, work):
     return status, misfit(count, points, row)
 
 
-@kernel
+@inner_kernel
 def fit_alone(count, two, fewest, points, none, nones, row, said, work):
     """The slice of one expiry by itself to ``row``, which warms the start if it holds one."""
     said[TWO_SIDED], said[ONE_SIDED] = two, count - two
@@ -136,7 +136,7 @@ def fit_way(way, count, points, below, own, row, work):
     return fit_points(count, points, below, own[1:] if way == WARM else own[:0], row, work)
 
 
-@kernel
+@inner_kernel
 def fit_between(count, points, below, own, row, said, work):
     """The slice of one expiry, above the one before and giving way to later ones' own.
 
