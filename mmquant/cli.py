@@ -12,9 +12,11 @@ import typer
 from mmquant import (
     __version__,
     cli_calibrate,
+    cli_gateway,
     cli_journal,
     cli_live,
     cli_research,
+    cli_surface,
     cli_sweep,
     console,
 )
@@ -44,8 +46,10 @@ app.add_typer(cli_calibrate.app, name="calibrate")
 app.add_typer(cli_journal.app, name="journal")
 app.command("kill")(cli_journal.kill)
 app.command("resume")(cli_journal.resume)
+app.command("gateway")(cli_gateway.gateway)
 app.command("feasible")(cli_research.feasible)
 app.command("sweep")(cli_sweep.sweep)
+app.command("surface")(cli_surface.surface)
 
 Options = Annotated[
     list[str],

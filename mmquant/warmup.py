@@ -53,6 +53,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _american_options,
         _smiles,
         _slices,
+        _gateway,
     )
     for done, step in enumerate(steps):
         if progress is not None:
@@ -322,3 +323,17 @@ def _slices() -> None:
     slice_curve.slice_variance_many(k, row, np.zeros((3, 7)))
     slice_curve.least_g(row)
     slice_curve.calendar_slack(row, row)
+
+
+def _gateway() -> None:
+    from mmquant.core.dtypes import ActionKind
+    from mmquant.core.market_feed import available
+    from mmquant.gateway.floor import Floor
+    from mmquant.gateway.market import SyntheticMarket
+
+    start = 1_790_000_000_000_000_000
+    floor = Floor(SyntheticMarket(1, start), lambda rows: None, lambda row: None)
+    floor.advance(start + 1_000_000_000)
+    floor.watch_depth(0, 5)
+    available(floor.exchange, 0, 0, 1, floor.touch(0)[2])
+    floor.request(ActionKind.PLACE, order_id=0, side=1, tick=floor.touch(0)[2], lots=1, inst=0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Generic, Literal, Protocol, Self, TypeVar, get_args
 
 import numpy as np
 import yaml
@@ -108,21 +109,52 @@ class FaultPlan(Section):
             raise ConfigError(str(error), where=str(path), fix="correct the fault plan") from error
 
 
-class Chances:
+class Befalling(Protocol):
+    """What every fault of messages has, whoever's plan it is of."""
+
+    @property
+    def kind(self) -> str:
+        """What goes wrong."""
+
+    @property
+    def of(self) -> str:
+        """Which messages are meant."""
+
+    @property
+    def at(self) -> tuple[int, ...]:
+        """Numbers of the messages."""
+
+    @property
+    def probability(self) -> float:
+        """Chance of each other message."""
+
+    @property
+    def from_ns(self) -> int:
+        """Begin. [ns]"""
+
+    @property
+    def until_ns(self) -> int | None:
+        """End. [ns]"""
+
+
+F = TypeVar("F", bound=Befalling)
+
+
+class Chances(Generic[F]):
     """Whether each fault of a plan befalls the next message; each has its own random numbers."""
 
-    def __init__(self, plan: FaultPlan, start_ts: int) -> None:
-        self._start, self._seed = start_ts, plan.seed
-        self._faults: list[tuple[Fault, np.random.Generator, list[int]]] = []
-        for fault in plan.faults:
+    def __init__(self, faults: Sequence[F], seed: int, start_ts: int) -> None:
+        self._start, self._seed = start_ts, seed
+        self._faults: list[tuple[F, np.random.Generator, list[int]]] = []
+        for fault in faults:
             self.add(fault)
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: F) -> None:
         """Take one more fault from now on; its count of messages begins here."""
         rng = np.random.default_rng([self._seed, len(self._faults)])
         self._faults.append((fault, rng, [0]))
 
-    def befall(self, kinds: tuple[Any, ...], names: tuple[str, ...], ts: int) -> list[Fault]:
+    def befall(self, kinds: tuple[Any, ...], names: tuple[str, ...], ts: int) -> list[F]:
         """Faults of these kinds that befall a message which goes by these names."""
         found = []
         for fault, rng, count in self._faults:

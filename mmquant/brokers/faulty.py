@@ -49,7 +49,7 @@ class FaultyBroker:
     def __init__(self, inner: SimBroker, plan: FaultPlan | None = None) -> None:
         self.plan = plan or FaultPlan()
         self._inner = inner
-        self._chances = Chances(self.plan, inner.start_ts)
+        self._chances: Chances[Fault] = Chances(self.plan.faults, self.plan.seed, inner.start_ts)
         self.link = Link()
         self._behind: list[np.ndarray] = []
         self._internal: dict[int, str] = {}
@@ -131,7 +131,7 @@ class FaultyBroker:
 
     def heal(self) -> None:
         """Let nothing go wrong any more, but for what lasts until later."""
-        self._chances = Chances(FaultPlan(), self._inner.start_ts)
+        self._chances = Chances((), 0, self._inner.start_ts)
 
     def _request(self, action: np.ndarray, kind: ActionKind, ts: int) -> None:
         row = action[0]

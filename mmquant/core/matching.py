@@ -407,6 +407,8 @@ def depth_row(exchange, ts, inst, side, tick, lots):
         exchange.state[0]["mid"] = book_mid(exchange, inst)
     set_cell(book, inst, k, tick, cell, lots)
     if head >= 0:
+        # A new best price may have moved the window, and the level's cell with it.
+        cell = find_cell(book, inst, k, tick)
         after_level_row(exchange, inst, cell, head, before, lots)
     if crossing:
         step = 1 if against == ASK else -1

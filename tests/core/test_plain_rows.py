@@ -13,6 +13,7 @@ from mmquant.core.book import grow_book
 from mmquant.core.dtypes import ActionKind, QueueModel, RowKind, Status
 from mmquant.core.exchange import Exchange
 from mmquant.core.jit import kernel
+from mmquant.core.level_queue import RESTING
 from mmquant.core.matching import exchange_row
 from mmquant.core.order_entry import exchange_request
 from tests.core.builders import (
@@ -201,3 +202,19 @@ def test_a_run_with_no_plain_row_is_the_same_run(on: tuple[str, ...], fill: str)
     assert len(fast.fills)
     for name in ("path", "fills", "orders", "instructions"):
         same(getattr(fast, name), getattr(slow, name))
+
+
+def test_a_row_that_moves_the_window_finds_the_queue_of_its_level() -> None:
+    """Own orders and notes of what was taken at a level that comes back into the window."""
+    place = ActionKind.PLACE
+    events: list[Event] = [
+        Request(1, place, 4, BUY, 99, 2, POST_ONLY),
+        depth(2, SELL, 20, 4),
+        Request(3, place, 7, SELL, 20, 6, POST_ONLY),
+        depth(4, BUY, 97, 3),
+        depth(5, SELL, 20, 1),
+    ]
+    exchange = as_the_engine_does(events, False, QueueModel.POWER, [])
+    equal(exchange, all_slow(events, False, QueueModel.POWER))
+    resting = exchange.node[exchange.node["state"] == RESTING]
+    assert [(int(n["order_id"]), int(n["leaves"])) for n in resting] == [(7, 3)]
