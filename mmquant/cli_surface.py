@@ -50,6 +50,10 @@ def surface(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the surface to a new .zarr folder.")
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Write a page of figures: an .html file, or a folder."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -70,6 +74,10 @@ def surface(
     result |= {f"expiry.{day}": row for day, row in _by_expiry(fitted, hold_out).items()}
     if out is not None:
         result["out"] = _write(fitted, out)
+    if figures is not None:
+        from mmquant.report.surface_page import write_surface_page
+
+        result["figures"] = str(write_surface_page(quotes, fitted, figures))
     last = str(fitted["time"].values[-1])[:19].replace("T", " ")
     lines = [
         console.table({k: v for k, v in surface_summary(fitted).items() if v not in (0, None)}),

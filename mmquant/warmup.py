@@ -53,6 +53,7 @@ def warmup(progress: Callable[[int, int], None] | None = None) -> dict[str, Any]
         _american_options,
         _smiles,
         _slices,
+        _surfaces,
         _gateway,
     )
     for done, step in enumerate(steps):
@@ -308,6 +309,16 @@ def _smiles() -> None:
     ssvi.essvi_butterfly_slack(*slice_)
     ssvi.essvi_calendar_slack(*slice_, *slice_)
     ssvi.fit_essvi(k, table[0], np.ones(7), np.zeros(3), np.zeros(3))
+
+
+def _surfaces() -> None:
+    from mmquant.data.chains.demo import make_demo_chain
+    from mmquant.options.surface import fit_surface
+    from mmquant.options.theo import theo
+
+    for style in ("american", "european"):
+        quotes = make_demo_chain(minutes=1, expiries=2, strikes=9, exercise=style)
+        theo(quotes, fit_surface(quotes))
 
 
 def _slices() -> None:
