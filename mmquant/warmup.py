@@ -312,13 +312,25 @@ def _smiles() -> None:
 
 
 def _surfaces() -> None:
+    from mmquant.core.surface_reprice import proven_reach, revalue, set_slice
+    from mmquant.core.surface_state import mark_dirty, take_quote
     from mmquant.data.chains.demo import make_demo_chain
+    from mmquant.options.live_surface import LiveSurface
     from mmquant.options.surface import fit_surface
     from mmquant.options.theo import theo
 
     for style in ("american", "european"):
         quotes = make_demo_chain(minutes=1, expiries=2, strikes=9, exercise=style)
         theo(quotes, fit_surface(quotes))
+    live, now = LiveSurface(quotes), int(quotes["time"].values[0].astype("int64"))
+    live.take_moment(quotes)
+    live.refit(now)
+    live.revalue(now)
+    revalue(now, live.state)
+    proven_reach(0.001, 100.0, 0.1, 1.0)
+    take_quote(0, 1.0, 1.1, now, now, live.state)
+    mark_dirty(0, now, live.state)
+    set_slice(0, live.state.own[0], 0.1, 100.0, 0.0, 100.0, now, live.state)
 
 
 def _slices() -> None:
