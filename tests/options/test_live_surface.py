@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -16,6 +19,7 @@ from mmquant.schema import validate
 from mmquant.schema.surface import TheoStatus
 
 SETTINGS = SurfaceSettings(rate_per_year=0.04)
+REAL = os.environ.get("MMQUANT_REAL_DATA", "")
 LIVE = LiveSettings(max_error_ccy=0.002)
 
 
@@ -156,3 +160,19 @@ def test_messages_tell_theo_and_greeks_or_that_there_are_none(quotes: xr.Dataset
 def test_idle_moments_value_one_expiry_after_the_other(quotes: xr.Dataset) -> None:
     live, now = fed(quotes, 1), ns(quotes, 0) + 10**9
     assert [live.revalue(now) for _ in range(5)] == [True] * 4 + [False]
+
+
+@pytest.mark.skipif(not REAL, reason="MMQUANT_REAL_DATA is not set: no recorded quotes")
+def test_recorded_minutes_are_the_batch_fit_to_the_bit() -> None:
+    quotes = mm.read_option_quotes(Path(REAL) / "lean", underlying="GOOG", date="2015-12-24")
+    quotes = quotes.isel(time=slice(100, 106))
+    surface = mm.options.fit_surface(quotes)
+    live = LiveSurface(quotes)
+    for t in range(6):
+        assert live.take_moment(quotes, t) == 0
+        live.refit(ns(quotes, t), every=True)
+        np.testing.assert_array_equal(live.state.slices, surface["slice"].values[t])
+    known = live.theos()["status"].values == TheoStatus.OK
+    assert known.mean() > 0.9
+    expected = mm.options.theo(quotes, surface)["theo"].values[-1]
+    np.testing.assert_allclose(live.theos()["theo"].values[known], expected[known], atol=1e-9)
