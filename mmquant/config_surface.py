@@ -54,3 +54,14 @@ class SurfaceSettings(Section):
     """Strikes with bid and ask below which an expiry gets no slice."""
     deepest_deviations: PositiveFloat = 2.0
     """Options further in the money than this, in standard deviations, are left out."""
+
+
+class LiveSettings(Section):
+    """What a live surface allows itself between fits."""
+
+    max_error_ccy: PositiveFloat = 0.001
+    """Largest error of a theo by delta and gamma against a full valuation. [ccy]"""
+    max_fit_age_s: PositiveFloat = 60.0
+    """An expiry whose quotes have changed has no theos if no fit follows for so long. [s]"""
+    max_value_age_s: PositiveFloat = 5.0
+    """An expiry is valued in full at the first tick after so long. [s]"""

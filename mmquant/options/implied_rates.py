@@ -75,11 +75,13 @@ def rates_by_agreement(
     years: np.ndarray,
     days: np.ndarray,
     band: float,
+    known: dict[np.datetime64, float],
 ) -> np.ndarray:
     """One rate for all american options at each time (time,), the same for a day.
 
     A day takes the rate of its first time with FEWEST_PAIRS strikes that agree, so that a rate is
-    never of what comes later. Days without such a time have 0.
+    never of what comes later. Days without such a time have 0. ``known``: rates of days before
+    [1/year], which are taken as they are; new ones are added.
     """
     out = np.zeros(len(years))
     memory = make_surface_work(most)
@@ -98,9 +100,13 @@ def rates_by_agreement(
 
     for day in np.unique(days):
         mine = np.flatnonzero(days == day)
-        first = next((int(t) for t in mine if misses(int(t), PRIOR_RATE)[1] >= FEWEST_PAIRS), -1)
-        if first >= 0:
-            out[mine] = _least(lambda rate, t=first: misses(t, rate)[0])  # type: ignore[misc]
+        if day not in known:
+            full = (int(t) for t in mine if misses(int(t), PRIOR_RATE)[1] >= FEWEST_PAIRS)
+            first = next(full, -1)
+            if first < 0:
+                continue
+            known[day] = _least(lambda rate, t=first: misses(t, rate)[0])  # type: ignore[misc]
+        out[mine] = known[day]
     return out
 
 

@@ -100,9 +100,16 @@ class Market:
 
 
 def market_of(
-    ds: xr.Dataset, layout: Layout, usable: np.ndarray, settings: SurfaceSettings
+    ds: xr.Dataset,
+    layout: Layout,
+    usable: np.ndarray,
+    settings: SurfaceSettings,
+    day_rates: dict[np.datetime64, float] | None = None,
 ) -> Market:
-    """Underlying, times and rates of screened quotes. ``usable`` (time, contract): 0 or 1."""
+    """Underlying, times and rates of screened quotes. ``usable`` (time, contract): 0 or 1.
+
+    ``day_rates``: as ``known`` of rates_by_agreement.
+    """
     time = ds["time"].values
     low, high = underlying_sides(ds)
     years = calendar_years(time, layout.expiry)
@@ -114,7 +121,9 @@ def market_of(
     )
     years = np.where(years > 0, years, np.nan)
     spot = (low + high) / 2
-    rate, notes = _rates(ds, layout, usable, spot, years, settings)
+    rate, notes = _rates(
+        ds, layout, usable, spot, years, settings, {} if day_rates is None else day_rates
+    )
     return Market(spot, years, business, rate, notes)
 
 
@@ -125,6 +134,7 @@ def _rates(
     spot: np.ndarray,
     years: np.ndarray,
     settings: SurfaceSettings,
+    day_rates: dict[np.datetime64, float],
 ) -> tuple[np.ndarray, list[str]]:
     if settings.rate_per_year is not None:
         return np.full(years.shape, settings.rate_per_year), []
@@ -143,7 +153,7 @@ def _rates(
         american = np.flatnonzero(layout.american)
         agreed = rates_by_agreement(
             *quotes, layout.chain(), layout.most, layout.american, spot, years,
-            session_days(ds), settings.band_deviations,
+            session_days(ds), settings.band_deviations, day_rates,
         )  # fmt: skip
         rate[:, american] = agreed[:, None]
         notes.append(
