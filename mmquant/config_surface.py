@@ -40,7 +40,8 @@ class SurfaceSettings(Section):
     screen: QuoteScreen = Field(default_factory=QuoteScreen)
     rate_per_year: Float | None = None
     """Interest rate at all terms, continuously compounded; null: that of ``rates_path``, else what
-    box spreads imply where exercise is european, else 0. [1/year]"""
+    calls and puts imply: box spreads of european options, and for american ones the one rate at
+    which strikes agree best on forwards. [1/year]"""
     rates_path: str | None = None
     """A file of par yields or overnight rates by date: see the page on surfaces."""
     overnight_weight: Annotated[Float, Field(ge=0, le=1)] = 0.15
@@ -53,3 +54,14 @@ class SurfaceSettings(Section):
     """Strikes with bid and ask below which an expiry gets no slice."""
     deepest_deviations: PositiveFloat = 2.0
     """Options further in the money than this, in standard deviations, are left out."""
+
+
+class LiveSettings(Section):
+    """What a live surface allows itself between fits."""
+
+    max_error_ccy: PositiveFloat = 0.001
+    """Largest error of a theo by delta and gamma against a full valuation. [ccy]"""
+    max_fit_age_s: PositiveFloat = 60.0
+    """An expiry whose quotes have changed has no theos if no fit follows for so long. [s]"""
+    max_value_age_s: PositiveFloat = 5.0
+    """An expiry is valued in full at the first tick after so long. [s]"""

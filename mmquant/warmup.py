@@ -313,13 +313,43 @@ def _smiles() -> None:
 
 
 def _surfaces() -> None:
+    import numpy as np
+
+    from mmquant.core.early_exercise import european_values, make_exercise_work
+    from mmquant.core.parity import box_discount, parity_forward
+    from mmquant.core.slice_fit import make_fit_work
+    from mmquant.core.slice_rows import SLICE_SIZE, make_slice
+    from mmquant.core.surface_fit import FIT_ROWS, fit_moment
+    from mmquant.core.surface_reprice import proven_reach, revalue, set_slice
+    from mmquant.core.surface_state import mark_dirty, take_quote
     from mmquant.data.chains.demo import make_demo_chain
+    from mmquant.options.live_surface import LiveSurface
     from mmquant.options.surface import fit_surface
     from mmquant.options.theo import theo
 
     for style in ("american", "european"):
         quotes = make_demo_chain(minutes=1, expiries=2, strikes=9, exercise=style)
         theo(quotes, fit_surface(quotes))
+    one, zero, memory = np.ones(1), np.zeros(1), make_exercise_work(1)
+    put = (-one, one, 0.1 * one, 1.0, 1.0, 0.05, 0.0)
+    european_values(*put, zero.copy(), zero.copy(), zero.copy(), zero.copy(), memory)
+    parity_forward(zero, one, np.zeros(2), np.zeros(2))
+    box_discount(one, zero, one)
+    quote, none, place = np.ones((1, 1)), np.zeros(0), np.zeros(0, int)
+    row = np.zeros((0, SLICE_SIZE))
+    fit_moment(
+        0, quote, quote, np.zeros(1, int), none, place, place, none, none, 4, row,
+        np.zeros((0, 4, 1)), place, row, np.zeros((0, FIT_ROWS)), make_slice(), make_fit_work(),
+    )  # fmt: skip
+    live, now = LiveSurface(quotes), int(quotes["time"].values[0].astype("int64"))
+    live.take_moment(quotes)
+    live.refit(now)
+    live.revalue(now)
+    revalue(now, live.state)
+    proven_reach(0.001, 100.0, 0.1, 1.0)
+    take_quote(0, 1.0, 1.1, now, now, live.state)
+    mark_dirty(0, now, live.state)
+    set_slice(0, live.state.own[0], 0.1, 100.0, 0.0, 100.0, now, live.state)
 
 
 def _slices() -> None:

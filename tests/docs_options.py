@@ -1,13 +1,15 @@
-"""Tables of the page on options: what goes in, units, and why there is no number."""
+"""Tables of the pages on options and surfaces: what goes in, units, why there is no number."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from mmquant.config_surface import QuoteScreen
+from mmquant.config_sections import Section
+from mmquant.config_surface import LiveSettings, QuoteScreen, SurfaceSettings
 from mmquant.options.compat.py_vollib.helpers.arguments import DAY, PERCENT
 from mmquant.schema.options import GREEKS, OPTION_CHAIN, PRICE, OptionStatus
 from mmquant.schema.quotes import QuoteQuality
+from mmquant.schema.surface import SliceStatus, TheoStatus
 from tests.docs_tables import table
 
 MARKET_UNITS = {
@@ -53,6 +55,26 @@ QUALITY_WORDS = {
     "DUPLICATE": "the same option stands twice: none of them is trusted",
 }
 
+SLICE_WORDS = {
+    "OK": "a slice, free of arbitrage",
+    "FEW_QUOTES": "fewer strikes with bid and ask than `fewest_strikes`: no slice",
+    "BAD_SLICE_BEFORE": "a number that is none, or the slice before cannot be kept above: no slice",
+    "UNSORTED": "strikes do not rise: no slice",
+    "BAD_QUOTES": "bid, middle and ask are not in this order: no slice",
+    "FALLBACK": "a slice free of arbitrage, but plainer than the quotes ask: look at its residuals",
+    "NO_FORWARD": "calls and puts imply no forward: no slice",
+    "EXPIRED": "the options have ceased",
+}
+THEO_WORDS = {
+    "OK": "there is a theo",
+    "STALE_UNDERLYING": "the underlying has no two-sided quote, or an old one",
+    "EXPIRED": "the option has ceased",
+    "NO_SLICE": "its expiry has no slice, or the contract can never be used",
+    "OLD_SLICE": "quotes of its expiry changed `max_fit_age_s` ago, and no fit has followed",
+    "STALE_QUOTE": "it has no quote, or a side older than the screen's `max_age_s`",
+    "NO_VALUE": "it has no price at this volatility",
+}
+
 
 def option_chain() -> str:
     """The columns of a chain."""
@@ -81,13 +103,44 @@ def quote_quality() -> str:
     return table(("code", "reason", "meaning"), rows)
 
 
-def quote_screen() -> str:
-    """The settings of the screens."""
+def _settings(section: type[Section], *without: str) -> str:
     rows = [
-        (f"`{name}`", f"`{field.default}`", (field.description or "").replace("\n", " "))
-        for name, field in QuoteScreen.model_fields.items()
+        (
+            f"`{name}`",
+            "`null`" if field.default is None else f"`{field.default}`",
+            (field.description or "").replace("\n", " "),
+        )
+        for name, field in section.model_fields.items()
+        if name not in without
     ]
     return table(("setting", "default", "meaning"), rows)
+
+
+def quote_screen() -> str:
+    """The settings of the screens."""
+    return _settings(QuoteScreen)
+
+
+def surface_settings() -> str:
+    """The settings of a fit."""
+    return _settings(SurfaceSettings, "screen")
+
+
+def live_settings() -> str:
+    """The settings of a live surface."""
+    return _settings(LiveSettings)
+
+
+def slice_status() -> str:
+    """What may become of an expiry. Raises KeyError where a code has no words."""
+    rows = [(str(int(x)), f"`{x.name}`", SLICE_WORDS[x.name]) for x in SliceStatus]
+    return table(("code", "status", "meaning"), rows)
+
+
+def theo_status() -> str:
+    """Why a live theo is not there. Raises KeyError where a code has no words."""
+    rows = [(str(int(x)), f"`{x.name}`", THEO_WORDS[x.name]) for x in TheoStatus]
+    return table(("code", "status", "meaning"), rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -96,4 +149,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "option-status": option_status,
     "quote-quality": quote_quality,
     "quote-screen": quote_screen,
+    "surface-settings": surface_settings,
+    "live-settings": live_settings,
+    "slice-status": slice_status,
+    "theo-status": theo_status,
 }

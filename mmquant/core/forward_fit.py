@@ -23,6 +23,7 @@ from mmquant.core.surface_rows import (
     LOWER,
     LOWS,
     MARKS,
+    MISFIT,
     MOVES,
     PLACES,
     PREMIUMS,
@@ -37,6 +38,8 @@ from mmquant.core.surface_rows import (
 TURNS = 4
 CLOSE = 1e-6
 """Relative change of the forward at which turns end."""
+MOST = 9.0
+"""Square of a miss, in half widths, that none counts more than."""
 FEWEST = 4
 """Strikes nearest the money that are asked, however far."""
 STRADDLE = 1.2533141373155003
@@ -140,7 +143,18 @@ def european_pairs(t, n, discount, american, bid, ask, call, put, buffers):
     return kept
 
 
-@kernel
+@inner_kernel
+def misfit(low, high, forward):
+    """Mean square of the distance of the forward from the middles, in half widths, up to MOST."""
+    total = 0.0
+    for j in range(low.size):
+        half = 0.5 * (high[j] - low[j]) + 1e-9
+        miss = (0.5 * (high[j] + low[j]) - forward) / half
+        total += min(miss * miss, MOST)
+    return total / max(low.size, 1)
+
+
+@inner_kernel
 def fit_forward(
     t, first, last, bid, ask, usable, strike, call, put, american, spot, years, rate, band, out,
     buffers, memory,
@@ -174,6 +188,7 @@ def fit_forward(
             return
         out[FORWARD], out[LOWER], out[UPPER] = new, lower, upper
         out[AGREE], out[DISAGREE], out[DEVIATION] = agree, disagree, deviation
+        out[MISFIT] = misfit(low, high, new)
         moved = abs(new - forward)
         forward = new
         if moved < CLOSE * forward:
@@ -203,7 +218,7 @@ def fit_forwards(
 
 @kernel
 def imply_discounts(
-    begin, end, bid, ask, usable, start, strike, call, put, band, discount, error, buffers
+    begin, end, bid, ask, usable, start, strike, call, put, discount, error, buffers
 ):
     """Discount factors by box spreads (time, expiry), with standard errors; see fit_forwards."""
     for t in range(begin, end):

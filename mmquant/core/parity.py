@@ -49,7 +49,7 @@ def sift(key, mark, root, end):
         root = child
 
 
-@kernel
+@inner_kernel
 def agreement(low, high, key, mark):
     """(lowest, highest, count): where the most intervals [low, high] overlap, and how many do.
 

@@ -8,9 +8,9 @@ from mmquant.core.implied_vol import implied_vol
 from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.mathfn import log
 from mmquant.core.option_rows import OPTION_OK
-from mmquant.core.slice_curve import calendar_slack, knots_of, least_g
+from mmquant.core.slice_curve import calendar_slack, knots_of, least_g, slice_variance
 from mmquant.core.slice_fit import fit_slice
-from mmquant.core.slice_rows import SLICE_FEW, SLICE_SIZE
+from mmquant.core.slice_rows import SLICE_FEW, SLICE_OK, SLICE_SIZE
 
 K, BID, MIDDLE, ASK = range(4)
 """Rows of an expiry's points: log-moneyness, and total variances of bid, middle and ask."""
@@ -18,6 +18,12 @@ STATUS, TWO_SIDED, ONE_SIDED, LEAST_G, SLACK = range(5)
 FIT_ROWS = 5
 """What is said of a slice: status, quotes used with both sides and with one, least g, least
 distance from the slice before."""
+TOLERATED = 1.0
+"""Mean miss of a slice, in half widths of its quotes, above which another way is tried."""
+FAR = 1e6
+WARM, FREE, COLD = range(3)
+"""Ways to fit a slice between its neighbours: from its own, giving way to later ones; from its own,
+not giving way; from nothing, not giving way."""
 
 
 @inner_formula
@@ -40,7 +46,7 @@ def better_side(t, c, p, out_call, bid, ask):
     return -1
 
 
-@kernel
+@inner_kernel
 def expiry_points(t, first, last, bid, ask, strike, call, put, forward, discount, points):
     """(points, two-sided ones) of one expiry at time ``t``, to ``points`` (4, most).
 
@@ -75,7 +81,36 @@ def clear_slice(row):
         row[i] = 0.0
 
 
-@kernel
+@inner_kernel
+def copy_slice(source, row):
+    for i in range(SLICE_SIZE):
+        row[i] = source[i]
+
+
+@inner_kernel
+def misfit(count, points, row):
+    """Mean distance of a slice from the middles, in half widths; inf without one."""
+    total, n = 0.0, 0
+    for i in range(count):
+        if points[MIDDLE, i] > 0.0:
+            half = 0.5 * (points[ASK, i] - points[BID, i])
+            w = slice_variance(points[K, i], row)[0]
+            total += min(abs(w - points[MIDDLE, i]) / half, FAR)
+            n += 1
+    return total / n if n > 0 and knots_of(row) > 0 else math.inf
+
+
+@inner_kernel
+def fit_points(count, points, below, above, row, work):
+    """(status, misfit) of the slice fitted to points, which ``row`` holds then."""
+    status = fit_slice(
+        points[K, :count], points[BID, :count], points[MIDDLE, :count], points[ASK, :count],
+        below, above, row, work,
+    )  # fmt: skip
+    return status, misfit(count, points, row)
+
+
+@inner_kernel
 def fit_alone(count, two, fewest, points, none, nones, row, said, work):
     """The slice of one expiry by itself to ``row``, which warms the start if it holds one."""
     said[TWO_SIDED], said[ONE_SIDED] = two, count - two
@@ -83,13 +118,25 @@ def fit_alone(count, two, fewest, points, none, nones, row, said, work):
     if two < fewest:
         clear_slice(row)
         return
-    said[STATUS] = fit_slice(
-        points[K, :count], points[BID, :count], points[MIDDLE, :count], points[ASK, :count],
-        none, nones, row, work,
-    )  # fmt: skip
+    warm = knots_of(row) > 0
+    status, miss = fit_points(count, points, none, nones, row, work)
+    if warm and not (status == SLICE_OK and miss < TOLERATED):
+        # Where a warm start leads nowhere, a cold one may.
+        clear_slice(row)
+        status, miss = fit_points(count, points, none, nones, row, work)
+    said[STATUS] = status
 
 
-@kernel
+@inner_kernel
+def fit_way(way, count, points, below, own, row, work):
+    """(status, misfit) of one way to fit a slice between its neighbours."""
+    copy_slice(own[0], row)
+    if way == COLD:
+        clear_slice(row)
+    return fit_points(count, points, below, own[1:] if way == WARM else own[:0], row, work)
+
+
+@inner_kernel
 def fit_between(count, points, below, own, row, said, work):
     """The slice of one expiry, above the one before and giving way to later ones' own.
 
@@ -98,12 +145,16 @@ def fit_between(count, points, below, own, row, said, work):
     if knots_of(own[0]) == 0:
         clear_slice(row)
         return
-    for i in range(SLICE_SIZE):
-        row[i] = own[0, i]
-    said[STATUS] = fit_slice(
-        points[K, :count], points[BID, :count], points[MIDDLE, :count], points[ASK, :count],
-        below, own[1:], row, work,
-    )  # fmt: skip
+    best, least = WARM, math.inf
+    for way in range(COLD + 1):
+        status, miss = fit_way(way, count, points, below, own, row, work)
+        if miss < least:
+            best, least = way, miss
+        if (status == SLICE_OK and miss < TOLERATED) or (way == COLD and best == COLD):
+            said[STATUS] = status
+            break
+        if way == COLD:
+            said[STATUS], _ = fit_way(best, count, points, below, own, row, work)
     said[LEAST_G] = least_g(row)[0]
     said[SLACK] = calendar_slack(below, row)[0]
 

@@ -7,9 +7,10 @@ import numpy as np
 from mmquant.core.early_exercise import make_exercise_work
 from mmquant.core.slice_work import make_fit_work
 
-FORWARD, LOWER, UPPER, AGREE, DISAGREE, DEVIATION, DISCOUNT_ERROR = range(7)
-"""Forward and its bounds by parity [price]; numbers of strikes; volatility to expiry at the money;
-standard error of an implied discount factor, NaN where it was given."""
+FORWARD, LOWER, UPPER, AGREE, DISAGREE, DEVIATION, MISFIT = range(7)
+"""Forward and its bounds by parity [price]; numbers of strikes that agree and that do not;
+volatility to expiry at the money; mean square of what the middles miss the forward by, in half
+widths."""
 FORWARD_ROWS = 7
 
 (

@@ -90,7 +90,9 @@ def held_contracts(ds: xr.Dataset, share: float, seed: int) -> np.ndarray:
     for moment in np.unique(expiry[usable]):
         mine = expiry == moment
         strikes = np.unique(strike[mine & usable])
-        chosen = rng.choice(strikes, round(share * strikes.size), replace=False)
+        # Evenly, from a random one on: no two neighbours where the share is at most a half.
+        count = np.floor(np.arange(strikes.size + 1) * share + rng.random())
+        chosen = strikes[np.diff(count) > 0]
         held |= mine & np.isin(strike, chosen)
     return held
 

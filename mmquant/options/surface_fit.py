@@ -32,6 +32,22 @@ PIECE_TIMES = 8
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What slices are fitted to: ``forwards`` (time, expiry, FORWARD_ROWS), ``quality`` (time,
+    contract), and ``european`` (2, time, contract), bids and asks to use, NaN for the rest."""
+
+    layout: Layout
+    market: Market
+    forwards: np.ndarray
+    quality: np.ndarray
+    european: np.ndarray
+
+    @property
+    def forward(self) -> np.ndarray:
+        return np.ascontiguousarray(self.forwards[:, :, FORWARD])
+
+
+@dataclass(frozen=True)
 class Fitted:
     """Arrays of a fit: ``forwards`` (time, expiry, FORWARD_ROWS), ``slices`` (time, expiry,
     SLICE_SIZE), ``said`` (time, expiry, FIT_ROWS); ``quality``, European ``bid`` and ``ask``,
@@ -54,17 +70,19 @@ class Fitted:
         return forward
 
 
-def run_fit(
-    ds: xr.Dataset, held: np.ndarray, settings: SurfaceSettings, own: np.ndarray | None = None
-) -> Fitted:
-    """Fit screened quotes but for the contracts ``held`` (contract, bool).
+def prepare(
+    ds: xr.Dataset,
+    held: np.ndarray,
+    settings: SurfaceSettings,
+    day_rates: dict[np.datetime64, float] | None = None,
+) -> Prepared:
+    """Forwards, and European values of screened quotes but for the contracts ``held`` (bool).
 
-    ``own`` (expiry, SLICE_SIZE): slices that each expiry had by itself before, a warm start; it
-    takes those of the last time.
+    ``day_rates``: implied rates of days, as market_of takes and fills them.
     """
     layout = layout_of(ds)
     usable = ((ds["quality"].values == Q.OK) & ~held).astype(np.int8)
-    market = market_of(ds, layout, usable, settings)
+    market = market_of(ds, layout, usable, settings, day_rates)
     bid, ask = ds["bid"].values, ds["ask"].values
     times, expiries = market.years.shape
     quotes, chain = (bid, ask, usable), layout.chain()
@@ -87,27 +105,42 @@ def run_fit(
     _over_times(times, layout, make_european)
     forward = np.ascontiguousarray(forwards[:, :, FORWARD])
     quality = _marked(ds, layout, market, forward, european, settings)
-    out = quality != Q.OK
-    european[:, out] = np.nan
+    european[:, quality != Q.OK] = np.nan
+    return Prepared(layout, market, forwards, quality, european)
+
+
+def run_fit(
+    ds: xr.Dataset, held: np.ndarray, settings: SurfaceSettings, own: np.ndarray | None = None
+) -> Fitted:
+    """Fit screened quotes but for the contracts ``held`` (contract, bool).
+
+    ``own`` (expiry, SLICE_SIZE): slices that each expiry had by itself before, a warm start; it
+    takes those of the last time.
+    """
+    found = prepare(ds, held, settings)
+    layout, market, forward = found.layout, found.market, found.forward
+    chain, (times, expiries) = layout.chain(), market.years.shape
     slices = np.zeros((times, expiries, SLICE_SIZE))
     said = np.full((times, expiries, FIT_ROWS), np.nan)
     fit_moments(
-        0, times, *european, *chain, forward, market.discount, settings.fewest_strikes,
+        0, times, *found.european, *chain, forward, market.discount, settings.fewest_strikes,
         np.zeros((expiries, SLICE_SIZE)) if own is None else own,
         np.zeros((expiries, 4, layout.most)), np.zeros(expiries, np.int64), slices, said,
         make_slice(), make_surface_work(layout.most)[2],
     )  # fmt: skip
-    deviation, price = np.full((2, *bid.shape), np.nan)
+    deviation, price = np.full((2, *ds["bid"].shape), np.nan)
 
     def price_all(begin: int, end: int, memory: Memory) -> None:
         buffers, exercise, _ = memory
         price_surface(
-            begin, end, *chain, *basis, forward, slices, deviation, price, buffers, exercise
-        )
+            begin, end, *chain, layout.american, market.spot, market.years, market.rate, forward,
+            slices, deviation, price, buffers, exercise,
+        )  # fmt: skip
 
     _over_times(times, layout, price_all)
+    bid, ask = found.european
     return Fitted(
-        layout, market, forwards, quality, european[0], european[1], slices, said, deviation, price
+        layout, market, found.forwards, found.quality, bid, ask, slices, said, deviation, price
     )
 
 

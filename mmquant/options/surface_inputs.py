@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from mmquant.config_surface import SurfaceSettings
-from mmquant.core.surface_rows import make_surface_work
+from mmquant.options.implied_rates import rates_by_agreement, rates_by_boxes
 from mmquant.options.quality import underlying_sides
-from mmquant.options.rates import RateCurve, read_rates
+from mmquant.options.rates import read_rates
 from mmquant.options.years import business_years, calendar_years
 from mmquant.schema.quotes import QuoteQuality as Q
 
 STRUCTURAL = (Q.NO_EXPIRY, Q.ADJUSTED_CLASS, Q.WRONG_MULTIPLIER, Q.DUPLICATE, Q.BAD_NUMBER)
 """Reasons that are the contract's, not a moment's."""
-PRIOR_ERROR = 0.003
-"""Standard error [1/year] of an expiry's rate about that of all, where box spreads imply it."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,16 @@ class Market:
 
 
 def market_of(
-    ds: xr.Dataset, layout: Layout, usable: np.ndarray, settings: SurfaceSettings
+    ds: xr.Dataset,
+    layout: Layout,
+    usable: np.ndarray,
+    settings: SurfaceSettings,
+    day_rates: dict[np.datetime64, float] | None = None,
 ) -> Market:
-    """Underlying, times and rates of screened quotes. ``usable`` (time, contract): 0 or 1."""
+    """Underlying, times and rates of screened quotes. ``usable`` (time, contract): 0 or 1.
+
+    ``day_rates``: as ``known`` of rates_by_agreement.
+    """
     time = ds["time"].values
     low, high = underlying_sides(ds)
     years = calendar_years(time, layout.expiry)
@@ -114,50 +120,50 @@ def market_of(
         weekend_weight=settings.weekend_weight,
     )
     years = np.where(years > 0, years, np.nan)
-    rate, notes = _rates(ds, layout, usable, years, settings)
-    return Market((low + high) / 2, years, business, rate, notes)
+    spot = (low + high) / 2
+    rate, notes = _rates(
+        ds, layout, usable, spot, years, settings, {} if day_rates is None else day_rates
+    )
+    return Market(spot, years, business, rate, notes)
 
 
 def _rates(
-    ds: xr.Dataset, layout: Layout, usable: np.ndarray, years: np.ndarray, settings: SurfaceSettings
+    ds: xr.Dataset,
+    layout: Layout,
+    usable: np.ndarray,
+    spot: np.ndarray,
+    years: np.ndarray,
+    settings: SurfaceSettings,
+    day_rates: dict[np.datetime64, float],
 ) -> tuple[np.ndarray, list[str]]:
     if settings.rate_per_year is not None:
         return np.full(years.shape, settings.rate_per_year), []
     if settings.rates_path is not None:
         curve = read_rates(settings.rates_path, ds.attrs["date"])
         return curve.rate(years), [f"Rates of {curve.source}."]
-    if not layout.american.any():
-        implied = _implied_rates(ds, layout, usable, years, settings)
-        if implied is not None:
-            return implied, ["Rates are implied by box spreads."]
-    flat = RateCurve.flat(0.0)
-    return flat.rate(years), ["No rate was given: interest is taken to be 0."]
+    quotes = (ds["bid"].values, ds["ask"].values, usable)
+    rate, notes = np.zeros(years.shape), []
+    european = np.flatnonzero(~layout.american)
+    if european.size:
+        boxes = rates_by_boxes(*quotes, layout.chain(), layout.most, years)
+        if boxes is not None:
+            rate[:, european] = boxes[:, european]
+            notes.append("Rates of european options are implied by box spreads.")
+    if layout.american.any():
+        american = np.flatnonzero(layout.american)
+        agreed = rates_by_agreement(
+            *quotes, layout.chain(), layout.most, layout.american, spot, years,
+            session_days(ds), settings.band_deviations, day_rates,
+        )  # fmt: skip
+        rate[:, american] = agreed[:, None]
+        notes.append(
+            "The rate of american options is that at which strikes agree best on forwards, at the "
+            "first time of a day with enough of them; 0 without one."
+        )
+    return rate, notes
 
 
-def _implied_rates(
-    ds: xr.Dataset, layout: Layout, usable: np.ndarray, years: np.ndarray, settings: SurfaceSettings
-) -> np.ndarray | None:
-    """Rates by box spreads (time, expiry), each drawn to that of all as far as it is unsure."""
-    from mmquant.core.forward_fit import imply_discounts
-
-    discount, error = np.full((2, *years.shape), np.nan)
-    buffers = make_surface_work(layout.most)[0]
-    imply_discounts(
-        0, years.shape[0], ds["bid"].values, ds["ask"].values, usable, *layout.chain(),
-        settings.band_deviations, discount, error, buffers,
-    )  # fmt: skip
-    with np.errstate(all="ignore"):
-        rate, sure = -np.log(discount) / years, (years / error) ** 2
-    known = np.isfinite(rate) & np.isfinite(sure)
-    if not known.any():
-        return None
-    rate, sure = np.where(known, rate, 0.0), np.where(known, sure, 0.0)
-    total = sure.sum(axis=1, keepdims=True)
-    over_all = (rate * sure).sum() / sure.sum()
-    mean = np.where(
-        total > 0,
-        (rate * sure).sum(axis=1, keepdims=True) / np.where(total > 0, total, 1),
-        over_all,
-    )
-    prior = PRIOR_ERROR**-2
-    return (rate * sure + mean * prior) / (sure + prior)
+def session_days(ds: xr.Dataset) -> np.ndarray:
+    """Day of each time in the time zone of the exchange (time,) [D]."""
+    local = pd.DatetimeIndex(ds["time"].values).tz_localize("UTC").tz_convert(ds.attrs["timezone"])
+    return local.tz_localize(None).to_numpy().astype("datetime64[D]")

@@ -50,7 +50,7 @@ def write_report(run: RunLike, path: str | Path, *, tape: xr.Dataset | None = No
     if target.is_dir() or target.suffix.lower() not in (".html", ".htm"):
         target = target / "report.html"
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(target, render_report(run, tape=tape).encode())
+    write_whole(target, render_report(run, tape=tape).encode())
     return target
 
 
@@ -74,7 +74,7 @@ def _page(run: RunLike, tape: xr.Dataset | None, max_points: int) -> str:
     sections.insert(0, feasibility_section(run))
     config = run.manifest.get("config") or {}
     title = (config.get("report") or {}).get("title") or run.manifest.get("name") or "run"
-    return _template().render(
+    return template("report.html.j2").render(
         title=str(title),
         name=str(run.manifest.get("name", "run")),
         mode=str(run.manifest.get("mode", "run")),
@@ -86,11 +86,16 @@ def _page(run: RunLike, tape: xr.Dataset | None, max_points: int) -> str:
         parameters=parameter_table(run),
         notes=notes_of(run),
         definitions=definitions_table(),
-        css=Markup(_asset("report.css")),
-        js=Markup(_asset("report.js")),
-        library=Markup(_library()),
-        figures=Markup(_packed(_figures_json(sections).encode())),
+        css=Markup(asset("report.css")),
+        js=Markup(asset("report.js")),
+        library=Markup(library()),
+        figures=Markup(packed_figures(sections)),
     )
+
+
+def packed_figures(sections: list[Section]) -> str:
+    """All figures as the page's script takes them."""
+    return _packed(_figures_json(sections).encode())
 
 
 def _figures_json(sections: list[Section]) -> str:
@@ -108,14 +113,16 @@ def _packed(data: bytes) -> str:
 
 
 @lru_cache(maxsize=1)
-def _library() -> str:
+def library() -> str:
+    """The charting library, packed."""
     from plotly.offline import get_plotlyjs
 
     return _packed(get_plotlyjs().encode())
 
 
-@lru_cache(maxsize=1)
-def _template() -> Any:
+@lru_cache(maxsize=2)
+def template(name: str) -> Any:
+    """A template of this package."""
     env = Environment(
         loader=PackageLoader("mmquant.report"),
         autoescape=True,
@@ -123,14 +130,16 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return env.get_template("report.html.j2")
+    return env.get_template(name)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Text of a file beside the templates."""
     return (files("mmquant.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _write_whole(target: Path, data: bytes) -> None:
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

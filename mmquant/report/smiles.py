@@ -10,18 +10,18 @@ import xarray as xr
 
 from mmquant.core.slice_curve import slice_variance_many
 from mmquant.errors import UsageError
-from mmquant.options.quality import underlying_sides
-from mmquant.options.valuation import implied_vol
+from mmquant.options.theo import theo
 from mmquant.schema.quotes import QuoteQuality
 
 
 @dataclass(frozen=True)
 class Smile:
-    """One expiry. ``years`` by the calendar. ``quotes``: one row a strike, of the option out of the
-    money, with ``strike`` [ccy], ``k``, ``right``, ``bid_vol``, ``ask_vol``, ``mid_vol`` and
-    ``fit_vol`` [1/sqrt(year)], ``reason`` (OK for those used)."""
+    """One expiry that has a forward. ``years`` by the calendar. ``quotes``: one row a strike, of
+    the option out of the money, with ``strike`` [ccy], ``k``, ``right``, ``vol``, ``bid_vol``,
+    ``ask_vol`` and ``mid_vol`` [1/sqrt(year)], ``reason`` (OK for those used)."""
 
     expiry: np.datetime64
+    label: str
     years: float
     forward: float
     row: np.ndarray
@@ -30,11 +30,6 @@ class Smile:
     @property
     def fitted(self) -> bool:
         return bool(self.row[0] > 0)
-
-    @property
-    def label(self) -> str:
-        """Date of the expiry, with the hour where it is not the usual one of a close."""
-        return str(self.expiry.astype("datetime64[D]"))
 
     def vols(self, k: np.ndarray) -> np.ndarray:
         """Volatilities [1/sqrt(year)] at log-moneyness (n,); NaN without a slice."""
@@ -45,12 +40,12 @@ class Smile:
 
 
 def smiles_of(quotes: xr.Dataset, surface: xr.Dataset, *, time: int = -1) -> list[Smile]:
-    """The smiles of one row of ``time``, expiries that still live, from near to far.
+    """The smiles of one row of ``time``, from near to far.
 
     Parameters
     ----------
-    quotes : screened quotes (schema ``option_quotes``).
-    surface : fitted to them (schema ``vol_surface``), with the same expiries.
+    quotes : schema ``option_quotes``.
+    surface : fitted to them, schema ``vol_surface``.
     time : which of the surface's times.
 
     Raises
@@ -58,64 +53,43 @@ def smiles_of(quotes: xr.Dataset, surface: xr.Dataset, *, time: int = -1) -> lis
     UsageError
         where the quotes have no row of that time.
     """
-    surface = surface.isel(time=time)
-    moment = surface["time"].values
+    surface = surface.isel(time=[time])
+    moment = surface["time"].values[0]
     at = np.flatnonzero(quotes["time"].values == moment)
     if not at.size:
         raise UsageError(
             f"the quotes have no row of {moment}", fix="give the quotes that the surface is of"
         )
-    now = quotes.isel(time=at)
-    low, high = underlying_sides(now)
-    spot = float(0.5 * (low + high)[0])
+    theos = theo(quotes.isel(time=at), surface).isel(time=0)
+    table = theos.drop_vars("time").to_dataframe().reset_index(drop=True)
+    table["mid_vol"] = table["vol"] + table["residual_vol"]
+    names = {int(code): code.name for code in QuoteQuality}
+    table["reason"] = [names[int(code)] for code in table["quality"]]
     smiles = []
+    labels = _labels(surface["expiry"].values)
     for e, expiry in enumerate(surface["expiry"].values):
-        one = surface.isel(expiry=e)
+        one = surface.isel(time=0, expiry=e)
         years, forward = float(one["years"]), float(one["forward"])
-        if not (years > 0 and forward > 0):
-            continue
-        mine = now.isel(time=0, contract=now["expiry"].values == expiry)
-        rate = -np.log(float(one["discount"])) / years
-        row = np.ascontiguousarray(one["slice"].values, np.float64)
-        table = _quotes(mine, spot, forward, years, rate)
-        smile = Smile(expiry, years, forward, row, table)
-        table["fit_vol"] = smile.vols(table["k"].to_numpy())
-        smiles.append(smile)
+        if years > 0 and forward > 0:
+            row = np.ascontiguousarray(one["slice"].values, np.float64)
+            mine = table[table["expiry"] == pd.Timestamp(expiry)]
+            smiles.append(
+                Smile(expiry, labels[e], years, forward, row, _out_of_money(mine, forward))
+            )
     return smiles
 
 
-def _quotes(ds: xr.Dataset, spot: float, forward: float, years: float, rate: float) -> pd.DataFrame:
-    """Quotes of the options out of the money, by strike."""
-    call = ds["right"].values.astype(str) == "C"
-    out = np.where(call, ds["strike"].values >= forward, ds["strike"].values < forward)
-    ds = ds.isel(contract=np.flatnonzero(out))
-    sides = np.stack([ds["bid"].values, ds["ask"].values, 0.5 * (ds["bid"] + ds["ask"]).values])
-    style = ds["exercise"].values.astype(str)
-    chain = xr.Dataset(
-        {
-            "price": (("side", "contract"), sides),
-            "spot": spot,
-            "years": years,
-            "rate": rate,
-            "dividend_yield": rate - np.log(forward / spot) / years,
-            "exercise": ("contract", style),
-        },
-        {
-            "strike": ("contract", ds["strike"].values),
-            "right": ("contract", ds["right"].values.astype(str)),
-        },
-    )
-    vols = implied_vol(chain)["implied_vol"].transpose("side", "contract").values
-    names = {int(code): code.name for code in QuoteQuality}
-    table = pd.DataFrame(
-        {
-            "strike": ds["strike"].values,
-            "k": np.log(ds["strike"].values / forward),
-            "right": ds["right"].values.astype(str),
-            "bid_vol": vols[0],
-            "ask_vol": vols[1],
-            "mid_vol": vols[2],
-            "reason": [names[int(code)] for code in ds["quality"].values],
-        }
-    )
-    return table.sort_values("strike", ignore_index=True)
+def _labels(expiries: np.ndarray) -> list[str]:
+    """Dates, with the time in UTC where two expiries are of one day."""
+    days = expiries.astype("datetime64[D]")
+    alone = [bool((days == day).sum() == 1) for day in days]
+    return [
+        str(day) if single else str(expiry.astype("datetime64[m]")).replace("T", " ")
+        for day, expiry, single in zip(days, expiries, alone, strict=True)
+    ]
+
+
+def _out_of_money(table: pd.DataFrame, forward: float) -> pd.DataFrame:
+    call = table["right"] == "C"
+    out = table[call == (table["strike"] >= forward)].sort_values("strike", ignore_index=True)
+    return out.assign(k=np.log(out["strike"] / forward))

@@ -1,6 +1,6 @@
 """Figures of a volatility surface, for the page of ``mmquant surface`` and for notebooks.
 
-Each takes the screened quotes and the surface that was fitted to them, and ``time``, which of the
+Each takes quotes and the surface that was fitted to them, and ``time``, which of the
 surface's rows it shows. In a notebook: ``fig.show(config=CONFIG)``.
 """
 
@@ -62,7 +62,7 @@ def figure_of(smile: Smile, currency: str) -> go.Figure:
     ):
         traces.append(_bars(name, rows, rows["mid_vol"], color, "y"))
     traces.append(_curve(smile))
-    traces.append(_bars("residual", table[used], (table["mid_vol"] - table["fit_vol"])[used],
+    traces.append(_bars("residual", table[used], table["residual_vol"][used],
                         style.NET, "y2") | {"showlegend": False})  # fmt: skip
     flat = {"width": 1.0, "color": style.FALL}
     ends = [float(table["strike"].min()), float(table["strike"].max())] if len(table) else [0, 1]
@@ -123,8 +123,13 @@ def _curve(smile: Smile) -> dict[str, Any]:
 
 def term_structure_figure(quotes: xr.Dataset, surface: xr.Dataset, *, time: int = -1) -> go.Figure:
     """Volatility by expiry: at the forward, and one standard deviation below and above it. [%]"""
-    smiles = [smile for smile in smiles_of(quotes, surface, time=time) if smile.fitted]
-    labels = [str(smile.expiry.astype("datetime64[s]")) for smile in smiles]
+    return term_structure_of(smiles_of(quotes, surface, time=time))
+
+
+def term_structure_of(smiles: list[Smile]) -> go.Figure:
+    """The term structure of smiles."""
+    smiles = [smile for smile in smiles if smile.fitted]
+    moments = [str(smile.expiry.astype("datetime64[s]")) for smile in smiles]
     traces = []
     for name, place, color in (
         ("one deviation below", -1.0, style.FALL),
@@ -133,7 +138,7 @@ def term_structure_figure(quotes: xr.Dataset, surface: xr.Dataset, *, time: int 
     ):
         y = [float(_at(smile, np.array([place]))[0]) for smile in smiles]
         traces.append({
-            "type": "scatter", "mode": "lines+markers", "name": name, "x": labels, "y": y,
+            "type": "scatter", "mode": "lines+markers", "name": name, "x": moments, "y": y,
             "line": {"color": color, "width": 1.6}, "marker": {"size": 6},
             "hovertemplate": "%{x}: %{y:.3f}",
         })  # fmt: skip
@@ -144,7 +149,12 @@ def term_structure_figure(quotes: xr.Dataset, surface: xr.Dataset, *, time: int 
 
 def heat_map_figure(quotes: xr.Dataset, surface: xr.Dataset, *, time: int = -1) -> go.Figure:
     """Volatility over standard deviations from the forward, and expiries. [%]"""
-    smiles = [smile for smile in smiles_of(quotes, surface, time=time) if smile.fitted]
+    return heat_map_of(smiles_of(quotes, surface, time=time))
+
+
+def heat_map_of(smiles: list[Smile]) -> go.Figure:
+    """The heat map of smiles."""
+    smiles = [smile for smile in smiles if smile.fitted]
     z = np.array([_at(smile, DEVIATIONS) for smile in smiles]).reshape(-1, DEVIATIONS.size)
     trace = {
         "type": "heatmap",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from mmquant.core import slice_rows
+from mmquant.core import slice_rows, surface_state
 from mmquant.schema.columns import Column, Table
 from mmquant.schema.options import GREEKS
 from mmquant.schema.quotes import QuoteQuality
@@ -23,6 +23,18 @@ class SliceStatus(IntEnum):
     FALLBACK = slice_rows.SLICE_FALLBACK
     NO_FORWARD = 6
     EXPIRED = 7
+
+
+class TheoStatus(IntEnum):
+    """Why a contract of a live surface has no theo."""
+
+    OK = surface_state.THEO_OK
+    STALE_UNDERLYING = surface_state.THEO_STALE_UNDERLYING
+    EXPIRED = surface_state.THEO_EXPIRED
+    NO_SLICE = surface_state.THEO_NO_SLICE
+    OLD_SLICE = surface_state.THEO_OLD_SLICE
+    STALE_QUOTE = surface_state.THEO_STALE_QUOTE
+    NO_VALUE = surface_state.THEO_NO_VALUE
 
 
 def _number(name: str, unit: str, text: str) -> Column:
@@ -139,4 +151,35 @@ OPTION_THEOS = Table(
         Column("move", "str", "", "How the smile moved with the underlying since the fit."),
     ),
 )  # fmt: skip
-SURFACE_TABLES = (VOL_SURFACE, OPTION_THEOS)
+
+
+def _now(name: str, unit: str, text: str) -> Column:
+    return Column(name, "float64", unit, text, nullable=True, dims=("contract",))
+
+
+LIVE_THEOS = Table(
+    "live_theos",
+    "dataset",
+    ("contract",),
+    "What a live surface says of every contract at this moment. What `LiveSurface.theos` answers.",
+    (
+        _of_contract("expiry", "datetime64[ns]", "UTC", "The moment the option ceases."),
+        _of_contract("strike", "float64", "ccy", "Strike price."),
+        _of_contract("right", "str", "", "`C` or `P`."),
+        _of_contract("root", "str", "", "Trading class."),
+        _now("vol", "1/sqrt(year)", "Volatility at the last full valuation."),
+        _now("theo", "ccy", "Value of the option."),
+        _now("delta", "ccy/ccy", "Change of it by the underlying, the smile's move in it."),
+        _now("gamma", "1/ccy", "Change of delta by the underlying, the same way."),
+        _now("vega", "ccy", "Change of value per unit (1.00) of volatility."),
+        Column("status", "int8", "code", "Why there is no theo.", dims=("contract",),
+               codes=TheoStatus),
+    ),
+    (
+        Column("schema", "str", "", "Always `live_theos`."),
+        Column("schema_version", "int", "", "Version of this layout."),
+        Column("asset", "str", "", "Symbol of the underlying."),
+        Column("currency", "str", "", "Currency of all prices."),
+    ),
+)  # fmt: skip
+SURFACE_TABLES = (VOL_SURFACE, OPTION_THEOS, LIVE_THEOS)

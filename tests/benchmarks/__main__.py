@@ -25,6 +25,7 @@ LARGE = "python -m tests.benchmarks.large_tape"
 LIVE = "python -m tests.benchmarks.live_loop --full"
 WIRE = "python -m tests.benchmarks.live_wire"
 OPTIONS = "python -m tests.benchmarks.options"
+SURFACE = "python -m tests.benchmarks.surface --data FOLDER"
 SWEEP = "python -m tests.benchmarks.sweep --peer-python PATH"
 
 
@@ -132,6 +133,24 @@ def american_rows(result: dict[str, Any], single: str) -> list[tuple[str, str, s
     ]
 
 
+def surface_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """A smile, a tick of the underlying, and a day where there is one."""
+    svi = f"{result['svi_cold_us']:.1f} µs, {result['svi_warm_us']:.1f} µs from the smile before"
+    tick = f"{result['reprice_us']:.1f} µs; in full {result['revalue_us'] / 1e3:.2f} ms"
+    american = f"{result['american_reprice_us']:.1f} µs; in full "
+    american += f"{result['american_revalue_us'] / 1e3:.1f} ms"
+    rows = [
+        ("an SVI fit of 50 strikes", svi, SURFACE),
+        ("a slice of 100 quotes, free of arbitrage", f"{result['slice_us']:.0f} µs", SURFACE),
+        ("2,000 European options repriced on a tick of the underlying", tick, SURFACE),
+        ("2,000 american ones", american, SURFACE),
+    ]
+    if "day_s" in result:
+        what = "a half day of 2,192 contracts by the minute, from zips to surfaces, two cores"
+        rows.insert(0, (what, f"{result['day_s']:.1f} s", SURFACE))
+    return rows
+
+
 def large_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     what = f"{result['rows']:,} rows from disk ({result['tape_gb']:.1f} GB), the whole command"
     speed = f"{result['rows_per_s'] / 1e6:.1f} million rows/s, {plain(result['peak_memory_mb'])} MB"
@@ -192,6 +211,7 @@ def main(argv: list[str] | None = None) -> int:
     first = run("first_result")
     models = run("models")
     options = run("options")
+    surface = run("surface")
     scaling = run("scaling")
     large = large_rows(run("large_tape")) if a.large else []
     live = run("live_loop", "--full")
@@ -208,6 +228,7 @@ def main(argv: list[str] | None = None) -> int:
         *first_rows(first),
         *model_rows(models),
         *option_rows(options),
+        *surface_rows(surface),
         *live_rows(live),
         *wire_rows(wire),
         *scaling_rows(scaling),

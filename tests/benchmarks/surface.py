@@ -49,7 +49,7 @@ def day_times(folder: Path, repeat: int) -> dict[str, Any]:
 
 
 def tick_times() -> dict[str, float]:
-    """Of a live surface of american options."""
+    """Of live surfaces of European and of american options."""
     found = {}
     for american, name in ((0, ""), (1, "american_")):
         state, _ = live_state(expiries=EXPIRIES, strikes=STRIKES, american=american)
