@@ -74,7 +74,7 @@ from mmquant.core.slice_work import (
 
 __all__ = ["fit_slice", "make_fit_work"]
 
-CUTS = 5
+CUTS = 3
 HALVINGS = 12
 LEAST_G = 1e-6
 """Least g of a slice that is taken, so that rounding leaves it above 0."""
