@@ -3,8 +3,10 @@
 Index smiles and those of the last days are not SVI. The slice is a spline whose coefficients
 depart from those of the SVI curve smoothly, by shares of it, in asinh of standard deviations from
 the money. It goes through the middle of bid and ask by least squares in half spreads, where misses
-beyond some of them count by their size only. Butterfly arbitrage is excluded, and calendar
-arbitrage against the slice of the expiry before: on points while fitting, then on the whole line.
+beyond some of them count by their size only, and a quote whose middle a smooth curve nearly meets
+adds little to it.
+Butterfly arbitrage is excluded, and calendar arbitrage against the slice of the expiry before: on
+points while fitting, then on the whole line.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import math
 
 from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.slice_base import fit_base, plain_base, write_base
 from mmquant.core.slice_basis import (
     BAND,
     HEAD,
@@ -32,12 +35,13 @@ from mmquant.core.slice_bounds import (
 from mmquant.core.slice_curve import calendar_slack, knots_of, least_g
 from mmquant.core.slice_hold import hold
 from mmquant.core.slice_quotes import (
+    FIRM,
+    FREELY,
+    SMOOTHEST,
     borrow_knots,
-    fit_base,
     least_squares,
     place_knots,
     read_quotes,
-    write_base,
 )
 from mmquant.core.slice_rows import (
     BEND,
@@ -70,8 +74,7 @@ from mmquant.core.slice_work import (
 
 __all__ = ["fit_slice", "make_fit_work"]
 
-REWEIGHTS = 3
-CUTS = 5
+CUTS = 3
 HALVINGS = 12
 LEAST_G = 1e-6
 """Least g of a slice that is taken, so that rounding leaves it above 0."""
@@ -111,13 +114,13 @@ def free_of_arbitrage(below, row):
 
 
 @inner_kernel
-def solve_free(k, w, count, below, row, work):
+def solve_free(k, w, below, row, work):
     """Coefficients FREE of the best slice, arbitrage or not. False if there are none."""
     n = int(work[M]) + 2
     for i in range(n):
         work[C + i] = work[BASE + i]
-    for _ in range(REWEIGHTS):
-        least_squares(k, w, count, below, row, work)
+    for stage in (SMOOTHEST, SMOOTHEST, FREELY):
+        least_squares(k, w, stage, below, row, work)
         for i in range(n):
             work[RIGHT + i] = work[RIGHT0 + i]
             for p in range(BAND):
@@ -126,7 +129,10 @@ def solve_free(k, w, count, below, row, work):
             return False
         close_ends(n - 2, RIGHT, work)
         for i in range(n):
-            work[C + i], work[FREE + i] = work[RIGHT + i], work[RIGHT + i]
+            if stage == SMOOTHEST:
+                work[C + i] = work[RIGHT + i]
+            work[FREE + i] = work[RIGHT + i]
+    least_squares(k, w, FIRM, below, row, work)
     return True
 
 
@@ -141,12 +147,12 @@ def cut(z, work):
 
 
 @inner_kernel
-def fit_on_knots(k, bid, w, ask, below, above, count, row, work):
+def fit_on_knots(k, bid, w, ask, below, above, row, work):
     """The best slice on the knots of ``work`` to the ``row``. True if it is free of arbitrage."""
     write_flat(row, work)
     make_basis(int(work[M]), work)
-    write_base(count, below, row, work)
-    if not solve_free(k, w, count, below, row, work):
+    write_base(below, row, work)
+    if not solve_free(k, w, below, row, work):
         return False
     work[BOUNDS], work[MARGIN] = 0.0, 1.0
     add_ceilings(below, above, work)
@@ -231,12 +237,15 @@ def fit_slice(k, bid, w, ask, below, above, row, work):
         count += 1 if work[WEIGHT + i] > 0.0 else 0
     work[ROOT] = math.sqrt(row[LEVEL])
     fit_base(k, count, warm, row, work)
-    place_knots(count, below, above, row, work)
-    if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
-        return SLICE_OK
-    if later:
-        borrow_knots(below, work)
-        if fit_on_knots(k, bid, w, ask, below, above, count, row, work):
+    for _ in range(2):
+        place_knots(count, below, above, row, work)
+        if fit_on_knots(k, bid, w, ask, below, above, row, work):
             return SLICE_OK
+        if later:
+            borrow_knots(below, work)
+            if fit_on_knots(k, bid, w, ask, below, above, row, work):
+                return SLICE_OK
+        # SVI may be far from anything free of arbitrage; a plain curve is not.
+        plain_base(k.size, row, work)
     fall_back(below, row, work)
     return SLICE_FALLBACK

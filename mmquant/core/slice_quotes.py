@@ -1,4 +1,4 @@
-"""The least squares of a slice: quotes, the SVI curve that it departs from, and smoothness."""
+"""The least squares of a slice: its quotes, its knots, and smoothness."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import math
 
 from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.mathfn import exp, log
+from mmquant.core.slice_base import base_value, clear_system
 from mmquant.core.slice_basis import (
-    BAND,
     HEAD,
-    VALUE,
     T,
     add_square,
-    close_ends,
     dot,
-    solve_band,
     value_row,
 )
 from mmquant.core.slice_bounds import LEAST_HALF
-from mmquant.core.slice_curve import knots_of, slice_variance
+from mmquant.core.slice_curve import knots_of
 from mmquant.core.slice_rows import (
     HIGH,
     KNOT,
@@ -32,24 +29,19 @@ from mmquant.core.slice_rows import (
     SLICE_NAN,
     SLICE_OK,
     SLICE_UNSORTED,
-    SVI,
 )
 from mmquant.core.slice_work import (
     BASE,
-    MATRIX,
+    FREE,
     MATRIX0,
     MOST_QUOTES,
-    RIGHT,
     RIGHT0,
     ROOT,
-    SVI_PART,
     TARGET,
     WEIGHT,
     C,
     M,
 )
-from mmquant.core.smile import SMILE_OK, svi_variance
-from mmquant.core.svi_fit import FEWEST, SVI_WORK_SIZE, fit_svi, refit_svi
 
 WIDEST, LEAST_W, MOST_W = 100.0, 1e-14, 1e4
 """Log-moneyness and variances beyond which numbers are taken for mistakes."""
@@ -59,15 +51,17 @@ LEVELLED = 1.0
 """Cost of its squared first derivative."""
 RIDGE = 1e-4
 """Cost of the departure itself."""
-LEAST_BASE = 0.02
-"""Least variance of the SVI curve, in that near the money, that departures are shares of."""
 FAR = 0.5
 """How far the knots go beyond the quotes, in asinh of standard deviations."""
-LIFT = 0.003
-"""Share by which the curve is at least above the slice before."""
 FAR_STEP = 0.4
 """How far apart knots beyond are, as long as there are enough of them."""
 FEWEST_KNOTS = 8
+INDIFFERENT, LEAST_PULL = 0.5, 0.1
+"""Half spreads within which a quote adds little to the smooth curve, since its middle is not known
+better, and the share of its weight that pulls nevertheless."""
+SMOOTHEST, FREELY, FIRM = range(3)
+"""Stages of the fit: all quotes pull little; those pull that the smooth curve misses; the same
+pull at the fit found, with their whole weight against what moves it away."""
 TOLERATED = 3.0
 """Half spreads beyond which a miss counts by its size, not its square."""
 
@@ -87,6 +81,12 @@ def sinh(x):
 @inner_formula
 def two_sided(bid, ask):
     return (bid > 0.0) & (ask < math.inf)
+
+
+@inner_formula
+def pull_of(far):
+    """Share of its weight with which a quote pulls that the smooth curve misses by ``far``."""
+    return max(1.0 - INDIFFERENT / far, LEAST_PULL) if far > INDIFFERENT else LEAST_PULL
 
 
 @inner_kernel
@@ -171,81 +171,16 @@ def borrow_knots(below, work):
 
 
 @inner_kernel
-def fit_base(k, count, warm, row, work):
-    """SVI parameters to the ``row``; those of a flat curve with too few quotes."""
-    n = k.size
-    weight, w = work[WEIGHT : WEIGHT + n], work[TARGET : TARGET + n]
-    memo, params = work[SVI_PART : SVI_PART + SVI_WORK_SIZE], row[SVI : SVI + 5]
-    if warm and count >= FEWEST:
-        if refit_svi(k, w, weight, params, memo) == SMILE_OK:
-            return
-    if count >= FEWEST and fit_svi(k, w, weight, params, memo) == SMILE_OK:
-        return
-    total, level = 0.0, 0.0
-    for i in range(n):
-        total, level = total + weight[i], level + weight[i] * w[i]
-    params[0], params[1], params[2], params[3] = level / total, 0.0, 0.0, 0.0
-    params[4] = 1.0
-
-
-@inner_kernel
-def base_value(z, count, below, row, work):
-    """The curve that the slice departs from, at ``z``, in the variance near the money."""
-    root = work[ROOT]
-    if count < FEWEST and knots_of(below) > 0:
-        v = slice_variance(root * z, below)[0] * row[LEVEL] / slice_variance(0.0, below)[0]
-    else:
-        v = svi_variance(
-            root * z, row[SVI], row[SVI + 1], row[SVI + 2], row[SVI + 3], row[SVI + 4]
-        )[0]
-    v = max(v / (root * root), LEAST_BASE)
-    if knots_of(below) > 0:
-        v = max(v, (1.0 + LIFT) * slice_variance(root * z, below)[0] / (root * root))
-    return v
-
-
-@inner_kernel
-def clear_system(n, matrix, right, work):
-    for i in range(n):
-        work[right + i] = 0.0
-        for p in range(BAND):
-            work[matrix + BAND * i + p] = 0.0
-    # The ends' coefficients follow from the others.
-    work[matrix], work[matrix + BAND * (n - 1)] = 1.0, 1.0
-
-
-@inner_kernel
-def write_base(count, below, row, work):
-    """Coefficients of the spline through the curve at the knots, at BASE."""
-    m = int(work[M])
-    clear_system(m + 2, MATRIX, RIGHT, work)
-    for j in range(m):
-        z = work[T + HEAD + j]
-        v = VALUE + 3 * j
-        # Least squares with as many unknowns as knots: the weights keep shares alike.
-        value = base_value(z, count, below, row, work)
-        part = (work[v], work[v + 1], work[v + 2], 0.0)
-        start = j if j < m - 1 else j - 1
-        if j == m - 1:
-            part = (0.0, work[v], work[v + 1], 0.0)
-        add_square(part, start, 1.0 / (value * value), value, MATRIX, RIGHT, work)
-    solve_band(m + 2, MATRIX, RIGHT, work)
-    for i in range(m + 2):
-        work[BASE + i] = work[RIGHT + i]
-    close_ends(m, BASE, work)
-
-
-@inner_kernel
-def add_smoothness(count, below, row, work):
+def add_smoothness(below, row, work):
     """Costs of departing from the curve, and of doing so unevenly."""
     m = int(work[M])
     t = T + HEAD
     a, before = 0.0, 0.0
     x = asinh(work[t])
-    b = 1.0 / base_value(work[t], count, below, row, work)
+    b = 1.0 / base_value(work[t], below, row, work)
     for i in range(m - 1):
         # The coefficient after next to the knot i is that of knot i.
-        c = 1.0 / base_value(work[t + i + 1], count, below, row, work)
+        c = 1.0 / base_value(work[t + i + 1], below, row, work)
         next_x = asinh(work[t + i + 1])
         step = next_x - x
         level, slope = (0.0, b, 0.0, 0.0), (0.0, -b, c, 0.0)
@@ -263,12 +198,15 @@ def add_smoothness(count, below, row, work):
 
 
 @inner_kernel
-def least_squares(k, w, count, below, row, work):
-    """The quotes' system with smoothness, at the coefficients C, to MATRIX0 and RIGHT0."""
+def least_squares(k, w, stage, below, row, work):
+    """The quotes' system with smoothness, at the coefficients C, to MATRIX0 and RIGHT0.
+
+    If FIRM, FREE solves it too, and bounds must move the quotes' whole weight.
+    """
     m = int(work[M])
     t = T + HEAD
     clear_system(m + 2, MATRIX0, RIGHT0, work)
-    add_smoothness(count, below, row, work)
+    add_smoothness(below, row, work)
     per = 1.0 / (work[ROOT] * work[ROOT])
     j = 0
     for i in range(k.size):
@@ -281,5 +219,11 @@ def least_squares(k, w, count, below, row, work):
         weight = work[WEIGHT + i]
         if weight > 0.0:
             far = abs(dot(part, j, C, work) / per - w[i]) * math.sqrt(weight)
-            weight = weight * (1.0 if far <= TOLERATED else TOLERATED / far)
-            add_square(part, j, weight / (per * per), w[i] * per, MATRIX0, RIGHT0, work)
+            weight = weight * (1.0 if far <= TOLERATED else TOLERATED / far) / (per * per)
+            pull, target = LEAST_PULL if stage == SMOOTHEST else pull_of(far), w[i] * per
+            if stage == FIRM:
+                here = dot(part, j, FREE, work)
+                target = here - pull * (here - target)
+            else:
+                weight = weight * pull
+            add_square(part, j, weight, target, MATRIX0, RIGHT0, work)

@@ -26,10 +26,10 @@ MOST_BOUNDS = (
 )
 
 MEMO = BASIS_SIZE
-M, BOUNDS, ROOT, MARGIN = range(MEMO, MEMO + 4)
+M, BOUNDS, ROOT, MARGIN, PLAIN = range(MEMO, MEMO + 5)
 """Number of knots and of bounds; square root of the variance near the money; by how much what is
-held is to be held."""
-BASE, FREE, C, TRIAL = range(MEMO + 4, MEMO + 4 + 4 * SIZE, SIZE)
+held is to be held; above 0 where the curve that is departed from is a plain one, not SVI."""
+BASE, FREE, C, TRIAL = range(MEMO + 5, MEMO + 5 + 4 * SIZE, SIZE)
 """Coefficients: of the curve departed from, of the fit that nothing holds, of the fit, of a try."""
 RIGHT0, RIGHT = TRIAL + SIZE, TRIAL + 2 * SIZE
 MATRIX0 = TRIAL + 3 * SIZE
