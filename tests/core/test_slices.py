@@ -220,7 +220,7 @@ def noisy_quotes(rng: np.random.Generator, count: int, level: float) -> list[np.
 
 
 def test_few_noisy_quotes_minute_by_minute_are_fitted_between_others() -> None:
-    for seed in range(100):
+    for seed in range(examples(100, 10)):
         rng = np.random.default_rng(seed)
         own = np.zeros((2, SLICE_SIZE))
         for _ in range(6):

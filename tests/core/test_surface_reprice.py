@@ -71,7 +71,7 @@ def test_full_valuation_is_black_at_the_vol_of_the_smile(sticky: float) -> None:
             assert found[i] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("american", [0, 1])
+@pytest.mark.parametrize("american", [0, pytest.param(1, marks=pytest.mark.compiled)])
 @pytest.mark.parametrize("sticky", MOVES)
 def test_error_by_delta_and_gamma_is_within_the_tolerance(american: int, sticky: float) -> None:
     state, _ = live_state(american=american, sticky=sticky, tolerance=TOLERANCE)

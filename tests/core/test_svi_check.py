@@ -120,6 +120,7 @@ def distance(first: np.ndarray, other: np.ndarray) -> float:
     return float(np.sum(np.subtract(*prices) ** 2))
 
 
+@pytest.mark.compiled  # thousands of fits: a minute as plain Python
 def test_the_nearest_repair_of_vogts_example() -> None:
     """Gatheral and Jacquier's search stopped at c = 0.8564763 and left v_min as it was. That slice
     is free of arbitrage with room to spare (least g 0.0081183 at 0.8113), so with the same freedom
