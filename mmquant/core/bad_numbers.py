@@ -23,6 +23,7 @@ from mmquant.core.dtypes import (
     ROW_KIND,
 )
 from mmquant.core.jit import inner_formula, inner_kernel, kernel, rare_kernel
+from mmquant.core.local import stir
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.own_orders import on_order
 from mmquant.core.ticks import price_of_tick
@@ -118,7 +119,7 @@ def clear_bad(local, owner, inst, bit):
 def note_bad(local, owner, inst, bit, ts, actions, n):
     """Block and pull an instrument (-1: all), and tell of it once."""
     new = set_bad(local, owner, inst, bit)
-    local.set[owner]["touched"] = 1
+    stir(local, owner)
     n = pull_all(local, owner, ts, inst, REASON.PULL_BAD_NUMBER, actions, n)
     if new:
         place = max(inst, 0)
@@ -242,7 +243,7 @@ def apply_order(local, owner, msg, actions):
         return note_bad(local, owner, np.int64(-1), BAD_ORDER, ts, actions, 0)
     if event < 0 or event > ORDER_EVENT.NOT_FOUND:
         local.set[owner]["illegal"] += 1
-        local.set[owner]["touched"] = 1
+        stir(local, owner)
         return notice(local, owner, ts, alert, inst, REASON.ILLEGAL_EVENT, actions, 0)
     if not order_is_sound(local, msg):
         local.set[owner]["illegal"] += 1

@@ -41,11 +41,17 @@ SIDE_BOOK = np.dtype(
         ("halted", np.int64),
         ("bad", np.int64),
         ("far_count", np.int64),
+        ("block_row", np.int64),
+        ("block_bits", np.int64),
+        ("block_base", np.int64),
+        ("block_bid", np.int64),
+        ("block_ask", np.int64),
     ],
     align=True,
 )
 """State of one instrument's book; ``bad``: its last row held numbers that are none;
-``far_count`` counts the far map's keys, in the first one."""
+``far_count`` counts the far map's keys, in the first one; ``block_row`` and what follows
+it: what is known of a block of rows, and under what (see ``plain_rows``)."""
 
 FAR = np.dtype(
     [

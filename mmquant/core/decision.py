@@ -303,6 +303,43 @@ def place_missing(local, owner, ts, wanted, actions, n):
     return n
 
 
+@inner_kernel
+def serves_whole(local, order, wanted):
+    """Whether an order is all that one of the wanted quotes asks for."""
+    for q in range(wanted):
+        quote = local.quote[q]
+        if quote["lots"] == order["lots"] and at_place(order, quote):
+            return True
+    return False
+
+
+@inner_kernel
+def stands(local, owner, ts, wanted):
+    """Whether nothing is left to do for what is wanted, once the answers are those hoped for.
+
+    There is one order for each quote, which works or was placed just now and whole, and all others
+    were asked to go.
+    """
+    serving = 0
+    for i in range(local.set[owner]["live"]):
+        order = local.order[local.live[owner, i]]
+        if order["purpose"] != PURPOSE.QUOTE:
+            return False
+        if order["state"] == ORDER_STATE.CANCELLING:
+            continue
+        fresh = order["state"] == ORDER_STATE.SENT and order["submit_ts"] == ts
+        kept = order["state"] == WORKING and order["keep"] != 0
+        if not kept and not (fresh and serves_whole(local, order, wanted)):
+            return False
+        serving += 1
+    for q in range(wanted):
+        if local.quote[q]["side"] != 0:
+            serving -= 1
+            if serving < 0:
+                return False
+    return serving == 0
+
+
 @inner_formula
 def blocked_reason(local, owner, inst, ts):
     """Reason why nothing may be quoted in an instrument: of the market, the broker or the day."""
@@ -362,6 +399,7 @@ def decide(local, owner, ts, quote, actions):
     """Take one decision for a set: fills ``actions`` and returns how many."""
     state = local.set[owner]
     state["decisions"] += 1
+    state["stands"] = 0
     if state["blocked"] == 0:
         reason = np.int64(loss_reason(local, owner))
         if state["guarded"] != 0:
@@ -417,4 +455,7 @@ def decide(local, owner, ts, quote, actions):
     if state["counts"] != 0:
         keep_near(local, owner, wanted)
     n = change_unwanted(local, owner, ts, wanted, actions, n)
-    return place_missing(local, owner, ts, wanted, actions, n)
+    n = place_missing(local, owner, ts, wanted, actions, n)
+    if state["steady"] != 0 and n > 0:
+        state["stands"] = 1 if stands(local, owner, ts, wanted) else 0
+    return n

@@ -644,7 +644,7 @@ SET = _record(
     ("peer_arithmetic", np.int8),
     ("no_post_only", np.int8),
     ("steady", np.int8),
-    ("quiet", np.int8),
+    ("stands", np.int8),
     ("shows_orders", np.int8),
     ("checks", np.int8),
     ("counts", np.int8),
@@ -654,7 +654,8 @@ SET = _record(
     ("link", np.int8),
     ("troubled", np.int8),
     ("guarded", np.int8),
-    ("touched", np.int64),
+    ("touched", np.int8),
+    ("counted", np.int64),
     ("next_due", np.int64),
     ("decisions", np.int64),
     ("live", np.int64),
@@ -720,7 +721,9 @@ SET = _record(
 ``deny_reason`` why the last order was not sent,
 ``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
 ``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
-nothing comes of a decision if nothing came of the last one (``quiet``) and none of these changed;
+nothing comes of a decision if nothing came of the last one and none of these changed, or if what
+the last one asked for is all that is wanted (``stands``) and was but confirmed since; ``counted``: up
+to which decision of the run ``decisions`` counts;
 ``shows_orders`` that the views show own orders, ``no_post_only`` that post-only orders are sent as
 plain limit orders, ``start_ts`` where ``elapsed_s`` counts from, ``theo_collar`` the largest
 distance of a theo or an offset from the mid, as a part of it. At most ``max_messages`` (0: no

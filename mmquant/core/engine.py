@@ -35,6 +35,7 @@ from mmquant.core.order_actions import pull_all
 from mmquant.core.order_entry import exchange_request
 from mmquant.core.own_orders import on_fee
 from mmquant.core.pegging import move_pegs
+from mmquant.core.plain_rows import plain_rows
 from mmquant.core.protection import guard_fill
 from mmquant.core.session import on_external, on_position, on_session
 from mmquant.core.step_log import record_path
@@ -203,7 +204,7 @@ def on_control(local, owner, msg, actions):
 def on_outside(local, owner, msg, actions):
     """Apply what is neither market nor own order. Returns the actions, or minus a Status."""
     kind = np.int64(msg["kind"])
-    local.set[owner]["quiet"] = 0
+    local.wakes_at[owner] = 0
     if kind == MSG_KIND.CONTROL:
         return on_control(local, owner, msg, actions)
     if kind == MSG_KIND.MANUAL:
@@ -266,8 +267,9 @@ def decide_and_record(local, owner, ts, quote, actions):
     state = local.set[owner]
     left_out = state["denied"] + state["bad_quotes"] + state["throttled"]
     n = decide(local, owner, ts, quote, actions)
-    nothing = n == 0 and state["denied"] + state["bad_quotes"] + state["throttled"] == left_out
-    state["quiet"] = 1 if nothing and state["steady"] != 0 else 0
+    same = state["denied"] + state["bad_quotes"] + state["throttled"] == left_out
+    settled = same and (n == 0 or state["stands"] != 0)
+    local.wakes_at[owner] = state["next_due"] if settled and state["steady"] != 0 else 0
     record_path(local, owner, ts)
     return n
 
@@ -328,48 +330,6 @@ def crowded(exchange):
 
 
 @inner_kernel
-def plain_rows(book, tape, row, stop_row, stop_time):
-    """Apply rows as long as they touch no own order and no best price; returns the first that does.
-
-    Most rows are plain, and are told by selects and sums instead of branches, which would be
-    mispredicted: nothing foretells a row's side. A key is a tick that grows towards the other side
-    on both sides; ``reach`` is the key of the best price, or of the last level short of own orders
-    of the other side. The few plain rows that fail the test are done right by the slow way.
-    """
-    many = book.side.shape[0] > 1
-    state = book.side[0]
-    base, window = state["base"], state["window"]
-    origin = state["start"] - base
-    reach_bid = min(state["best_bid"], state["own_ask_min"] - 1)
-    reach_ask = min(-state["best_ask"], -state["own_bid_max"] - 1)
-    while row < stop_row:
-        at = row & NOT_NEGATIVE
-        if tape.exch_ts[at] > stop_time:
-            break
-        if many:
-            state = book.side[np.int64(tape.inst[at]) & NOT_NEGATIVE]
-            base, window = state["base"], state["window"]
-            origin = state["start"] - base
-            reach_bid = min(state["best_bid"], state["own_ask_min"] - 1)
-            reach_ask = min(-state["best_ask"], -state["own_bid_max"] - 1)
-        mask = np.int64(tape.side[at]) >> 7
-        tick = np.int64(tape.tick[at])
-        lots = tape.size[at]
-        key = (tick ^ mask) - mask
-        reach = reach_bid ^ ((reach_bid ^ reach_ask) & mask)
-        inside = (tick >= base) & (tick - base < window)
-        cell = origin + (tick if inside else base) + (window & mask)
-        level = book.level[cell & NOT_NEGATIVE]
-        behind = key < reach + (1 if lots != 0 else 0)
-        if not (inside & behind & (level["head"] == 0) & (tape.kind[at] == DEPTH)):
-            break
-        level["lots"] = lots
-        state["row"] = row
-        row += 1
-    return row
-
-
-@inner_kernel
 def replay_rows(exchange, tape, stop_row, stop_time, react):
     """Apply tape rows before ``stop_row`` and up to ``stop_time``.
 
@@ -381,7 +341,7 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
     if clock["pegs_due"] != 0 and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
         return STATUS.BOOK_FULL
     while True:
-        row = plain_rows(exchange.book, tape, row, stop_row, stop_time)
+        row = plain_rows(exchange.book, tape, row, stop_row, stop_time, clock["pegs"] == 0)
         clock["row"] = row
         if row >= stop_row or tape.exch_ts[row & NOT_NEGATIVE] > stop_time:
             return STATUS.OK

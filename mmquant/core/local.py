@@ -51,7 +51,10 @@ rows of the table of executions that are in use."""
 
 
 class Local(NamedTuple):
-    """State of the local half for all sets."""
+    """State of the local half for all sets.
+
+    ``wakes_at``: time from which a set is to be asked, 0 for at once; nothing comes of it before.
+    """
 
     book: Book
     set: np.ndarray
@@ -63,6 +66,7 @@ class Local(NamedTuple):
     position: np.ndarray
     settled: np.ndarray
     executed: np.ndarray
+    wakes_at: np.ndarray
     traffic: np.ndarray
     refusals: np.ndarray
     views: np.ndarray
@@ -132,6 +136,7 @@ def make_local(
         position=position,
         settled=position.copy(),
         executed=make_executions(FIRST_ROWS if keep_tables else 0),
+        wakes_at=np.zeros(count, np.int64),
         traffic=traffic,
         refusals=np.zeros((count, len(Reason)), np.int64),
         views=make_views(instruments),
@@ -155,6 +160,13 @@ def make_views(rows: int) -> np.ndarray:
     for name in MEASURED:
         views[name] = np.nan
     return views
+
+
+@inner_kernel
+def stir(local, owner):
+    """Let a set be asked at the next decision: something may come of it."""
+    local.set[owner]["touched"] = 1
+    local.wakes_at[owner] = 0
 
 
 @inner_kernel

@@ -23,7 +23,7 @@ from mmquant.core.executions import (
     replace_execution,
 )
 from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
-from mmquant.core.local import log_fill
+from mmquant.core.local import log_fill, stir
 from mmquant.core.orders import ILLEGAL, is_live, next_state
 from mmquant.core.portfolio import book_execution
 from mmquant.core.trouble import check_position, note_trouble
@@ -55,6 +55,7 @@ def set_due(local, owner, order, due):
     state = local.set[owner]
     order["due_ts"] = due
     state["next_due"] = min(np.int64(state["next_due"]), due)
+    local.wakes_at[owner] = min(local.wakes_at[owner], due)
 
 
 @inner_kernel
@@ -417,6 +418,16 @@ def may_still_come(local, owner, order):
 
 
 @inner_kernel
+def is_expected(order, msg, event):
+    """Whether a message is the answer that a decision counted on: a new order works as it was sent,
+    or one that was to go is gone."""
+    if event == ORDER_EVENT.CONFIRM:
+        as_sent = msg["tick"] == order["want_tick"] and msg["lots"] == order["want_lots"]
+        return order["state"] == ORDER_STATE.SENT and as_sent
+    return event == ORDER_EVENT.CANCEL_ACK and order["state"] == ORDER_STATE.CANCELLING
+
+
+@inner_kernel
 def on_order(local, owner, msg):
     """Apply an order message. Returns a Reason where something needs saying, else 0.
 
@@ -428,9 +439,12 @@ def on_order(local, owner, msg):
     slot = owner * slots + (msg["order_id"] & (slots - 1))
     order = local.order[slot]
     state = local.set[owner]
-    state["touched"] = 1
     known = order["order_id"] == msg["order_id"] and msg["order_id"] != 0
     event = np.int64(msg["event"])
+    if known and is_expected(order, msg, event):
+        state["touched"] = 1
+    else:
+        stir(local, owner)
     if event >= ORDER_EVENT.EXECUTION and event <= ORDER_EVENT.BUST:
         return on_execution(local, owner, slot, known, msg)
     if not known:

@@ -13,6 +13,7 @@ from mmquant.core.dtypes import (
     SESSION,
 )
 from mmquant.core.jit import inner_kernel
+from mmquant.core.local import stir
 from mmquant.core.order_actions import notice, pull_all
 from mmquant.core.orders import next_state
 from mmquant.core.overdue import ask_all
@@ -139,6 +140,5 @@ def on_external(local, owner, msg):
     else:
         change_open(local, owner, inst, -1, lots - line["external_sell"])
         line["external_sell"] = lots
-    local.set[owner]["touched"] = 1
-    local.set[owner]["quiet"] = 0
+    stir(local, owner)
     return 0

@@ -29,7 +29,7 @@ from mmquant.core.engine import (
     send_actions,
 )
 from mmquant.core.exchange import requests_have_room
-from mmquant.core.jit import inner_kernel, kernel
+from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.local import logs_have_room, make_views, table_has_room
 from mmquant.core.step_log import record_path
 from mmquant.core.views import market_view, note_signals
@@ -52,7 +52,7 @@ RUN_CLOCK = np.dtype(
         ("owner", np.int64),
         ("deciding", np.int64),
         ("inbox", np.int64),
-        ("changed", np.int64),
+        ("timed", np.int64),
         ("pause_row", np.int64),
         ("latency", np.int64),
     ],
@@ -60,7 +60,8 @@ RUN_CLOCK = np.dtype(
 )
 """Cursors of a run, which can resume in the middle of a decision.
 
-``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked.
+``due`` is the time being prepared or decided (0: none), ``own`` whether an own message asked,
+``timed`` how many decisions were made that all sets take part in.
 Before the exchange takes ``pause_row``, the shell is told. ``latency`` is that of all rows, where
 they have the same and one book serves, VARIES else.
 """
@@ -305,6 +306,81 @@ def prepare_decision(local, exchange, tape, clock, ring, inbox, actions, msg):
     return STATUS.OK
 
 
+@inner_kernel
+def count_decisions(local, owner, made):
+    """Bring a set's decisions up to those of the run, of which it slept through some."""
+    state = local.set[owner]
+    state["decisions"] += made - state["counted"]
+    state["counted"] = made
+
+
+@inner_kernel
+def wake_all(local):
+    """Let all sets be asked at the decision in hand."""
+    for owner in range(local.set.shape[0]):
+        local.wakes_at[owner] = 0
+
+
+@inner_kernel
+def next_awake(local, owner, due):
+    """The first set from ``owner`` of whose decision something may come."""
+    sets = local.set.shape[0]
+    while owner < sets and due < local.wakes_at[owner]:
+        owner += 1
+    return owner
+
+
+@inner_kernel
+def begin_decision(local, clock, ring):
+    """Show the views of the decision in hand, and wake the sets if they changed."""
+    clock["deciding"] = 1
+    clock["owner"] = 0
+    if show_views(local, clock, ring):
+        wake_all(local)
+    note_signals(local, clock["due"], clock["own"] == 0)
+
+
+@inner_kernel
+def end_decision(clock):
+    """Move the cursors past the decision in hand."""
+    if clock["own"] == 0:
+        clock["timed"] += 1
+        if clock["due"] == clock["next_timer"]:
+            clock["next_timer"] += clock["interval"]
+    clock["decisions"] += 1
+    clock["deciding"] = 0
+    clock["due"] = 0
+
+
+@inner_formula
+def decide_set(local, exchange, clock, owner, quote, actions):
+    """Let a set take the decision in hand, as far as it concerns it. Returns a Status."""
+    state = local.set[owner]
+    due, timed = clock["due"], clock["own"] == 0
+    touched = state["touched"] != 0
+    if not timed and not touched:
+        return STATUS.OK
+    room = actions.shape[0]
+    if not logs_have_room(local, room):
+        return STATUS.LOG_FULL
+    if not requests_have_room(exchange, room):
+        return STATUS.RING_FULL
+    n = 0
+    if timed:
+        count_decisions(local, owner, clock["timed"])
+        state["counted"] += 1
+    if timed and due < local.wakes_at[owner]:
+        state["decisions"] += 1
+        record_path(local, owner, due)
+    else:
+        n = decide_and_record(local, owner, due, quote, actions)
+    state["touched"] = 0
+    if n > 0 and not send_actions(exchange, due, actions, n):
+        exchange.state[0]["status"] = STATUS.RING_FULL
+        return STATUS.RING_FULL
+    return STATUS.OK
+
+
 @kernel
 def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
     """Pair the two halves over a tape until nothing is left to come.
@@ -316,52 +392,30 @@ def run(local, exchange, tape, clocks, ring, inbox, quote, actions, message):
     clock = clocks[0]
     msg = message[0]
     sets = local.set.shape[0]
-    room = actions.shape[0]
+    may_sleep = local.log[0]["keep_path"] == 0
+    if clock["deciding"] != 0:
+        show_views(local, clock, ring)
+        note_signals(local, clock["due"], False)
     while True:
         if clock["deciding"] == 0:
             status = prepare_decision(local, exchange, tape, clock, ring, inbox, actions, msg)
             if status != 0:
+                for owner in range(sets):
+                    count_decisions(local, owner, clock["timed"])
                 return status
-            clock["deciding"] = 1
-            clock["owner"] = 0
-            clock["changed"] = 1 if show_views(local, clock, ring) else 0
-            note_signals(local, clock["due"], clock["own"] == 0)
-        else:
-            show_views(local, clock, ring)
-            note_signals(local, clock["due"], False)
-        due = clock["due"]
-        changed = clock["changed"] != 0
-        keeps_path = local.log[0]["keep_path"] != 0
+            begin_decision(local, clock, ring)
         while clock["owner"] < sets:
             owner = clock["owner"]
-            state = local.set[owner]
-            touched = state["touched"] != 0
-            if changed:
-                state["quiet"] = 0
-            quiet = state["quiet"] != 0 and not touched and due < state["next_due"]
-            if quiet and not keeps_path:
-                state["decisions"] += 1 if clock["own"] == 0 else 0
-            elif clock["own"] == 0 or touched:
-                if not logs_have_room(local, room):
-                    return STATUS.LOG_FULL
-                if not requests_have_room(exchange, room):
-                    return STATUS.RING_FULL
-                n = 0
-                if quiet:
-                    state["decisions"] += 1
-                    record_path(local, owner, due)
-                else:
-                    n = decide_and_record(local, owner, due, quote, actions)
-                    state["touched"] = 0
-                if n > 0 and not send_actions(exchange, due, actions, n):
-                    exchange.state[0]["status"] = STATUS.RING_FULL
-                    return STATUS.RING_FULL
+            if may_sleep and clock["own"] == 0:
+                owner = next_awake(local, owner, clock["due"])
+                clock["owner"] = owner
+                if owner == sets:
+                    break
+            status = decide_set(local, exchange, clock, owner, quote, actions)
+            if status != 0:
+                return status
             clock["owner"] += 1
-        if clock["own"] == 0 and due == clock["next_timer"]:
-            clock["next_timer"] += clock["interval"]
-        clock["decisions"] += 1
-        clock["deciding"] = 0
-        clock["due"] = 0
+        end_decision(clock)
 
 
 def run_clock(

@@ -6,6 +6,7 @@ import numpy as np
 
 from mmquant.core.dtypes import ORDER_STATE, REASON, SESSION
 from mmquant.core.jit import inner_kernel
+from mmquant.core.local import stir
 
 
 @inner_kernel
@@ -19,8 +20,7 @@ def note_trouble(local, owner):
         found |= (line["differs"] != 0) | (line["overfilled"] != 0)
         found |= (line["stale"] != 0) | (line["recovering"] != 0) | (line["bad"] != 0)
     state["troubled"] = 1 if found else 0
-    state["touched"] = 1
-    state["quiet"] = 0
+    stir(local, owner)
 
 
 @inner_kernel
