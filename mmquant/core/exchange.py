@@ -34,6 +34,7 @@ from mmquant.core.level_queue import (
     make_lines,
     remove_node,
 )
+from mmquant.core.records import copy_record
 from mmquant.core.ticks import price_of_tick
 
 FIRST_RING = 1024
@@ -246,7 +247,7 @@ def slot_for(ring, head, tail, due):
     mask = ring.shape[0] - 1
     at = tail
     while at > head and ring[(at - 1) & mask]["ts"] > due:
-        ring[at & mask] = ring[(at - 1) & mask]
+        copy_record(ring[at & mask], ring[(at - 1) & mask])
         at -= 1
     return at & mask
 
@@ -305,7 +306,7 @@ def send_request(exchange, action, ts):
     line = exchange.share[action["set"]]
     line["last_request_ts"] = due_after(ts, latency, line["last_request_ts"])
     slot = slot_for(ring, clock["request_head"], clock["request_tail"], line["last_request_ts"])
-    ring[slot] = action
+    copy_record(ring[slot], action)
     ring[slot]["ts"] = line["last_request_ts"]
     clock["request_tail"] += 1
     return True

@@ -61,6 +61,8 @@ def _defer_blas() -> None:
 
 _defer_blas()
 
+from mmquant.core.lowering import as_they_stand  # after numba, which must not load coverage
+
 FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_DEBUG", "NUMBA_DEBUGINFO", "NUMBA_CPU_NAME")
 DISABLED = bool(config.DISABLE_JIT)
 """True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``)."""
@@ -197,7 +199,9 @@ class KernelCompiler(CompilerBase):  # type: ignore[misc]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.state.targetctx = self.state.targetctx.subtarget(mangler=short_name)
+        self.state.targetctx = as_they_stand(
+            self.state.targetctx.subtarget(mangler=short_name)
+        )
 
     def define_pipelines(self) -> list[Any]:
         pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)

@@ -26,6 +26,7 @@ from mmquant.core.executions import FIRST_ROWS, executions_have_room, make_execu
 from mmquant.core.guard_state import Guard, guard_notices, make_guard
 from mmquant.core.jit import inner_kernel
 from mmquant.core.orders import is_live
+from mmquant.core.records import copy_record
 from mmquant.core.signal_state import make_signal_state, signal_params
 
 MEASURED = ("volatility", "imbalance", "order_flow", "trade_rate")
@@ -174,7 +175,7 @@ def log_order(local, slot):
     """Log an order whose slot is about to be used again."""
     log = local.log[0]
     if log["keep_tables"] != 0:
-        local.order_log[log["orders"]] = local.order[slot]
+        copy_record(local.order_log[log["orders"]], local.order[slot])
         log["orders"] += 1
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from mmquant.core.dtypes import ORDER_STATE
 from mmquant.core.jit import inner_formula, inner_kernel
 from mmquant.core.portfolio import equity_of, inventory_at
+from mmquant.core.records import copy_record
 from mmquant.core.ticks import price_of_tick
 
 WORKING = ORDER_STATE.WORKING
@@ -57,7 +58,7 @@ def note_step(local, owner):
         inventory += inventory_at(position, what, mid)
         fees += position["fees"]
         if state["touched"] != 0:
-            local.settled[at] = position
+            copy_record(local.settled[at], position)
             state["max_abs_lots"] = max(state["max_abs_lots"], abs(position["lots"]))
     if math.isfinite(total):
         state["equity"] = total

@@ -31,6 +31,7 @@ from mmquant.core.engine import (
 from mmquant.core.exchange import requests_have_room
 from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.local import logs_have_room, make_views, table_has_room
+from mmquant.core.records import copy_record
 from mmquant.core.step_log import record_path
 from mmquant.core.views import market_view, note_signals
 
@@ -186,7 +187,7 @@ def show_views(local, clock, ring):
         if clock["two_books"] != 0:
             market_view(local, local.book, inst, view)
         else:
-            local.views[inst] = ring[slot * count + inst]
+            copy_record(view, ring[slot * count + inst])
         changed |= (view["best_bid"] != bid) | (view["best_ask"] != ask)
         changed |= (view["bid_lots"][0] != bid_lots) | (view["ask_lots"][0] != ask_lots)
         changed |= view["halted"] != halted
