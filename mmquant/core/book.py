@@ -65,8 +65,6 @@ FAR = np.dtype(
 """Key of a far level (FAR_EMPTY: none), and room to rebuild the map in place."""
 
 FAR_EMPTY = 0
-NOT_NEGATIVE = 2**62 - 1
-"""Mask of an index: one that cannot be negative needs no test for counting from the end."""
 BID = 0
 ASK = 1
 
@@ -226,7 +224,7 @@ def next_bid(book, inst, below):
     first = side["start"] - base
     tick = below - 1
     while tick >= base:
-        if book.level[(first + tick) & NOT_NEGATIVE]["lots"] != 0:
+        if book.level[(first + tick)]["lots"] != 0:
             return tick
         tick -= 1
     return far_best(book, inst, BID, NO_BID, min(below, base) - 1)
@@ -246,7 +244,7 @@ def next_ask(book, inst, above):
     first = side["start"] + side["window"] - base
     tick = above + 1
     while tick < top:
-        if book.level[(first + tick) & NOT_NEGATIVE]["lots"] != 0:
+        if book.level[(first + tick)]["lots"] != 0:
             return tick
         tick += 1
     return far_best(book, inst, ASK, max(above, top - 1) + 1, NO_ASK)

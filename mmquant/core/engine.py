@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmquant.core.bad_numbers import apply_order, row_is_sound, screen_outside
-from mmquant.core.book import ASK, BID, NOT_NEGATIVE, clear_row, note_trade, set_level
+from mmquant.core.book import ASK, BID, clear_row, note_trade, set_level
 from mmquant.core.decision import decide
 from mmquant.core.dtypes import (
     CONTROL,
@@ -341,12 +341,12 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
     if clock["pegs_due"] != 0 and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
         return STATUS.BOOK_FULL
     while True:
-        row = plain_rows(exchange.book, tape, row, stop_row, stop_time, clock["pegs"] == 0)
+        row = plain_rows(exchange, tape, row, stop_row, stop_time)
         clock["row"] = row
-        if row >= stop_row or tape.exch_ts[row & NOT_NEGATIVE] > stop_time:
+        if row >= stop_row or tape.exch_ts[row] > stop_time:
             return STATUS.OK
-        at = row & NOT_NEGATIVE
-        inst = np.int64(tape.inst[at]) & NOT_NEGATIVE
+        at = row
+        inst = np.int64(tape.inst[at])
         exchange.book.side[inst]["row"] = row
         status = exchange_row(
             exchange,

@@ -361,7 +361,8 @@ def inner_formula(function: Callable[..., Any]) -> Any:
 
 
 def rare_kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that kernels call in rare cases, or only where a feature is switched on."""
+    """Compile a kernel that stays a function of its own in the kernels that call it: they call it in
+    rare cases, or its loop needs all registers for itself."""
     return inner_kernel(function, compiler=ApartCompiler)
 
 

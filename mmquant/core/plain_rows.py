@@ -15,9 +15,10 @@ from numba import types
 from numba.extending import intrinsic
 
 from mmquant.core.bits import trailing_zeros
-from mmquant.core.book import NOT_NEGATIVE, note_trade
+from mmquant.core.book import note_trade
 from mmquant.core.dtypes import ROW_KIND
-from mmquant.core.jit import DISABLED, apart_kernel, inner_kernel
+from mmquant.core.jit import DISABLED, inner_kernel, rare_kernel
+from mmquant.core.matching import after_level_row
 
 DEPTH = ROW_KIND.DEPTH
 TRADE = ROW_KIND.TRADE
@@ -106,11 +107,11 @@ def row_by_row(book, tape, row, stop_row, stop_time):
     origin = state["start"] - base
     reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
     while row < stop_row:
-        at = row & NOT_NEGATIVE
+        at = row
         if tape.exch_ts[at] > stop_time:
             break
         if many:
-            state = book.side[np.int64(tape.inst[at]) & NOT_NEGATIVE]
+            state = book.side[np.int64(tape.inst[at])]
             base, window = state["base"], state["window"]
             origin = state["start"] - base
             reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
@@ -121,7 +122,7 @@ def row_by_row(book, tape, row, stop_row, stop_time):
         reach = reach_bid ^ ((reach_bid ^ reach_ask) & mask)
         inside = (tick >= base) & (tick - base < window)
         cell = origin + (tick if inside else base) + (window & mask)
-        level = book.level[cell & NOT_NEGATIVE]
+        level = book.level[cell]
         behind = key < reach + (1 if lots != 0 else 0)
         if not (inside & behind & (level["head"] == 0) & (tape.kind[at] == DEPTH)):
             break
@@ -143,12 +144,22 @@ def is_idle_trade(state, tape, at):
     return side == 0 or state["own_bid_max"] < last
 
 
+@rare_kernel
+def own_level_row(exchange, cell, lots):
+    """Apply a row that is plain but for own orders at its level."""
+    level = exchange.book.level[cell]
+    head, before = np.int64(level["head"]) - 1, np.int64(level["lots"])
+    level["lots"] = lots
+    after_level_row(exchange, 0, cell, head, before, lots)
+
+
 @inner_kernel
-def rows_by_block(book, tape, row, stop_row, stop_time):
-    """Apply plain rows and idle trades of a tape of one instrument, as ``row_by_row`` does.
+def rows_by_block(exchange, tape, row, stop_row, stop_time):
+    """Apply plain rows, idle trades, and what changes the queue at an own level, of one instrument.
 
     What was found of a block holds as long as neither reach nor window move.
     """
+    book = exchange.book
     state = book.side[0]
     base, window = state["base"], state["window"]
     origin = state["start"] - base
@@ -161,7 +172,7 @@ def rows_by_block(book, tape, row, stop_row, stop_time):
     state["block_base"] = base
     state["block_bid"] = reach_bid
     state["block_ask"] = reach_ask
-    while row < stop_row and tape.exch_ts[row & NOT_NEGATIVE] <= stop_time:
+    while row < stop_row and tape.exch_ts[row] <= stop_time:
         if row >= block + LANES:
             if row > last_block:
                 break
@@ -179,7 +190,7 @@ def rows_by_block(book, tape, row, stop_row, stop_time):
             )
         count = trailing_zeros(~(bits >> (row - block)))
         if count == 0:
-            at = row & NOT_NEGATIVE
+            at = row
             if not is_idle_trade(state, tape, at):
                 break
             note_trade(
@@ -194,18 +205,17 @@ def rows_by_block(book, tape, row, stop_row, stop_time):
             row += 1
             continue
         end = min(row + count, stop_row)
-        while tape.exch_ts[(end - 1) & NOT_NEGATIVE] > stop_time:
+        while tape.exch_ts[end - 1] > stop_time:
             end -= 1
         while row < end:
-            at = row & NOT_NEGATIVE
+            at = row
             cell = origin + np.int64(tape.tick[at]) + (window & (np.int64(tape.side[at]) >> 7))
-            level = book.level[cell & NOT_NEGATIVE]
+            level = book.level[cell]
             if level["head"] != 0:
-                break
-            level["lots"] = tape.size[at]
+                own_level_row(exchange, cell, np.int64(tape.size[at]))
+            else:
+                level["lots"] = tape.size[at]
             row += 1
-        if row < end:
-            break
     state["block_row"] = block
     state["block_bits"] = bits
     if row > first:
@@ -213,15 +223,14 @@ def rows_by_block(book, tape, row, stop_row, stop_time):
     return row
 
 
-@apart_kernel
-def plain_rows(book, tape, row, stop_row, stop_time, idle_trades):
-    """Apply rows as long as they touch no own order and no best price; returns the first that does.
-
-    ``idle_trades``: trades that reach no own order may be applied, too.
-    """
-    state = book.side[0]
-    if book.side.shape[0] == 1 and idle_trades and abs(state["base"]) < NARROW:
-        row = rows_by_block(book, tape, row, stop_row, stop_time)
+@rare_kernel
+def plain_rows(exchange, tape, row, stop_row, stop_time):
+    """Apply rows as long as none moves a best price or fills an own order; returns the first that
+    may, or that is not told here."""
+    book = exchange.book
+    narrow = abs(book.side[0]["base"]) < NARROW
+    if book.side.shape[0] == 1 and narrow and exchange.state[0]["pegs"] == 0:
+        row = rows_by_block(exchange, tape, row, stop_row, stop_time)
         if row <= tape.exch_ts.shape[0] - LANES:
             return row
     return row_by_row(book, tape, row, stop_row, stop_time)
