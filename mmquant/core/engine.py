@@ -368,6 +368,27 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
             return STATUS.OK
 
 
+@inner_kernel
+def take_requests(exchange, arrival):
+    """Handle the request that arrives now, and those behind it as long as nothing comes between.
+
+    Returns the last one's Status; after BOOK_FULL it waits to be handled again.
+    """
+    clock = exchange.state[0]
+    requests = exchange.request
+    while True:
+        slot = clock["request_head"] & (requests.shape[0] - 1)
+        status = exchange_request(exchange, arrival, requests[slot])
+        if status == STATUS.BOOK_FULL:
+            return status
+        clock["request_head"] += 1
+        if clock["request_tail"] == clock["request_head"] or clock["status"] != 0:
+            return status
+        slot = clock["request_head"] & (requests.shape[0] - 1)
+        if requests[slot]["ts"] > arrival or clock["next_expiry"] <= arrival or crowded(exchange):
+            return status
+
+
 @apart_kernel
 def exchange_step(exchange, tape, until, stop_row, react):
     """Let the exchange live until a time: rows, arriving requests and expiries, in order.
@@ -405,11 +426,9 @@ def exchange_step(exchange, tape, until, stop_row, react):
         if clock["row"] >= stop_row:
             return AT_ROW
         if arrival <= stop_time:
-            slot = clock["request_head"] & (requests.shape[0] - 1)
-            status = exchange_request(exchange, arrival, requests[slot])
+            status = take_requests(exchange, arrival)
             if status == STATUS.BOOK_FULL:
                 return status
-            clock["request_head"] += 1
         elif expiry <= limit:
             expire_due(exchange, expiry)
         else:
