@@ -74,3 +74,38 @@ def test_the_cache_goes_where_it_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_kernel_for_kernels_refuses_a_call_from_python() -> None:
     with pytest.raises(TypeError, match="book_mid is called by kernels only"):
         book_mid(None, 0)
+
+
+COUNTS_FROM_THE_END = """
+import numba
+import numpy as np
+from mmquant.core.jit import kernel
+
+@kernel
+def last(x, i):
+    return x[i]
+
+@kernel
+def fixed(x):
+    return x[-1]
+
+@numba.njit
+def of_a_user(x, i):
+    return x[i] + x[-1]
+
+x = np.arange(4.0)
+print(last(x, 3), of_a_user(x, -2))
+try:
+    fixed(x)
+except Exception as error:
+    print("must not count from the end" in str(error))
+print(last(x, -1))
+"""
+
+
+@pytest.mark.compiled
+def test_kernels_count_from_the_start_alone_and_others_as_always(tmp_path: Path) -> None:
+    """With bounds checks, an index below 0 is told."""
+    checked = run(COUNTS_FROM_THE_END, tmp_path, NUMBA_BOUNDSCHECK="1")
+    assert checked.stdout.splitlines() == ["3.0 5.0", "True"], checked.stderr
+    assert "IndexError" in checked.stderr
