@@ -36,6 +36,7 @@ def _trailing_zeros(typingctx, bits):
 
 
 def _plain_trailing_zeros(bits):
+    bits = int(bits)
     return (bits & -bits).bit_length() - 1 if bits != 0 else 64
 
 

@@ -106,6 +106,9 @@ print(last(x, -1))
 @pytest.mark.compiled
 def test_kernels_count_from_the_start_alone_and_others_as_always(tmp_path: Path) -> None:
     """With bounds checks, an index below 0 is told."""
-    checked = run(COUNTS_FROM_THE_END, tmp_path, NUMBA_BOUNDSCHECK="1")
+    script = tmp_path / "counts.py"
+    script.write_text(COUNTS_FROM_THE_END)
+    code = f"import runpy; runpy.run_path({str(script)!r})"
+    checked = run(code, tmp_path / "cache", NUMBA_BOUNDSCHECK="1")
     assert checked.stdout.splitlines() == ["3.0 5.0", "True"], checked.stderr
     assert "IndexError" in checked.stderr
