@@ -20,14 +20,17 @@ def close_ns(day: datetime.date) -> int:
     return int(close.timestamp()) * 1_000_000_000
 
 
-def time_ns(text: str) -> int | None:
-    """A time as ``yyyymmdd hh:mm:ss zone``, or ``yyyymmdd-hh:mm:ss`` in UTC, else None. [ns]"""
+def time_ns(text: str, of_day: str = "23:59:59") -> int | None:
+    """A time as ``yyyymmdd hh:mm:ss zone``, or ``yyyymmdd-hh:mm:ss`` in UTC, else None. [ns]
+
+    ``of_day``: the time where the text has only the day.
+    """
     zone: datetime.tzinfo = datetime.UTC if "-" in text[:9] else NEW_YORK
     words = text.replace("-", " ", 1).split(None, 2)
     try:
         if len(words) == 3:
             zone = ZoneInfo(words[2])
-        clock = words[1] if len(words) > 1 else "23:59:59"
+        clock = words[1] if len(words) > 1 else of_day
         when = datetime.datetime.strptime(f"{words[0]} {clock}", "%Y%m%d %H:%M:%S")
         return int(when.replace(tzinfo=zone).timestamp()) * 1_000_000_000
     except (ValueError, IndexError, OverflowError, ZoneInfoNotFoundError):

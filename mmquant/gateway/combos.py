@@ -75,6 +75,17 @@ class Combos:
         self._desk.tell(order)
         self._work(order)
 
+    def what_if(self, session: Session, spec: OrderSpec) -> None:
+        """Say what a combination would do to the account, or why it would be refused."""
+        legs = self._legs(spec)
+        refused = self._refusal(spec, legs)
+        if refused is not None:
+            session.error(spec.order_id, *refused)
+            return
+        assert legs is not None
+        parts = [(leg.listing, leg.side, leg.ratio * spec.quantity) for leg in legs]
+        self._desk.reports.what_if(session, spec, None, parts)
+
     def change(self, session: Session, spec: OrderSpec, old: Order) -> None:
         """A new price or size of a working combination."""
         refused = self._refusal(spec, self._legs(spec), old)

@@ -85,7 +85,7 @@ class Order:
     @property
     def average(self) -> float:
         """Average price of what was filled. [currency]"""
-        return self.value / self.filled if self.filled else 0.0
+        return round(self.value / self.filled, 10) if self.filled else 0.0
 
     @property
     def side(self) -> int:
@@ -152,6 +152,7 @@ class Execution:
     liquidity: int
     commission: float
     realized: float
+    second: int = 0
     revision: int = 1
     reported: bool = False
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmquant.errors import UsageError
+from mmquant.gateway import declined
 from mmquant.gateway.account_desk import AccountDesk
 from mmquant.gateway.accounts import Accounts
 from mmquant.gateway.basics import BasicDesk
@@ -80,7 +81,7 @@ class Gateway:
         self.history = History(self)
         self.quotes = QuoteDesk(self)
         self.orders = OrderDesk(self)
-        self._handlers: dict[int, Handler] = {}
+        self._handlers: dict[int, Handler] = declined.handlers()
         desks = (BasicDesk(self), ReferenceDesk(self), self.account_desk, self.history, self.quotes)
         for desk in (*desks, self.orders):
             self._handlers |= desk.handlers()
