@@ -37,7 +37,7 @@ SERIES = ("TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK")
 NO_SERIES = ("HISTORICAL_VOLATILITY", "OPTION_IMPLIED_VOLATILITY", "AGGTRADES", "FEE_RATE",
              "YIELD_BID", "YIELD_ASK", "YIELD_BID_ASK", "YIELD_LAST")  # fmt: skip
 """Series of Interactive Brokers of which there are no data here."""
-MAX_BARS = 20_000
+MAX_BARS = 50_000
 PACED_S = 30
 """Bars up to this length are paced. [s]"""
 HISTORY = "Historical Market Data Service error message:"
