@@ -206,6 +206,7 @@ class Combos:
         order.value += order.side * cost
         order.last_price = round(order.side * cost / sets, 10)
         order.status = "Filled" if order.leaves <= 0 else "Submitted"
+        order.ended_ns = self._gateway.floor.now
         reports = self._desk.reports
         whole = reports.noted(order, None, order.side, sets, order.last_price, -1)
         legs_executed = [
@@ -221,7 +222,7 @@ class Combos:
 
     def _end(self, order: Order, status: str) -> None:
         self._forget(order)
-        order.status = status
+        order.status, order.ended_ns = status, self._gateway.floor.now
         for session in self._desk.of_client(order):
             order.tell_status(session)
             if status == "Cancelled":

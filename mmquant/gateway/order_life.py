@@ -66,6 +66,7 @@ class Order:
     last_price: float = 0.0
     number: int = 0
     tick: int = 0
+    ended_ns: int = 0
     pending_cancel: bool = False
     told_working: bool = False
     why_held: str = ""

@@ -52,6 +52,7 @@ class Reports:
         order.value += quantity * float(row["price"])
         order.last_price = float(row["price"])
         order.status = "Filled" if order.leaves <= 1e-9 else "Submitted"
+        order.ended_ns = self._gateway.floor.now
         execution = self.booked(
             order, order.listing, order.side, quantity, float(row["price"]), int(row["liquidity"])
         )
@@ -87,8 +88,8 @@ class Reports:
         now = self._gateway.floor.now // 1_000_000_000
         execution = Execution(
             order, one, f"{now // 86_400 & 0xFFFFFFFF:08x}.{now & 0xFFFFFFFF:08x}.{number:02d}",
-            self.time_text(), side, quantity, price, order.filled, order.average,
-            LIQUIDITY[1 if liquidity > 0 else -1], commission, realized, second=now,
+            self._shown(self._gateway.floor.now), side, quantity, price, order.filled,
+            order.average, LIQUIDITY[1 if liquidity > 0 else -1], commission, realized, now,
         )  # fmt: skip
         self.executions.append(execution)
         if len(self.executions) > MAX_EXECUTIONS:
@@ -139,9 +140,9 @@ class Reports:
             execution.tell(session)
             execution.tell_commission(session)
 
-    def time_text(self) -> str:
-        """The time as executions have it."""
-        return f"{eastern(self._gateway.floor.now):%Y%m%d %H:%M:%S} {ZONE}"
+    def _shown(self, ns: int) -> str:
+        """A time as executions have it."""
+        return f"{eastern(ns):%Y%m%d %H:%M:%S} {ZONE}"
 
     def what_if(
         self, session: Session, spec: OrderSpec, one: Listing | None,
@@ -196,12 +197,12 @@ class Reports:
 
     def _completed_orders(self, session: Session, fields: Fields) -> None:
         for order in self._desk.orders.values():
-            if order.status in ("Filled", "Cancelled") and order.listing is not None:
+            if order.status in ("Filled", "Cancelled"):
                 session.send(
                     *completed_order_fields(
                         order.contract_fields(), order.spec, session.version,
                         perm_id=order.perm_id, status=order.status, filled=order.filled,
-                        time=self.time_text(),
+                        time=self._shown(order.ended_ns),
                     )
                 )  # fmt: skip
         session.send(102)

@@ -241,7 +241,7 @@ class OrderDesk:
 
     def end(self, order: Order, status: str, code: int, text: str) -> None:
         """Tell that an order has ended unfilled, and why."""
-        order.status = status
+        order.status, order.ended_ns = status, self._gateway.floor.now
         order.pending_cancel = False
         self.venue.leave(order)
         for session in self.of_client(order):

@@ -103,7 +103,7 @@ class Gateway:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self, port: int = 0, host: str = "127.0.0.1", *, public: bool = False) -> None:
-        """Listen. Raises UsageError for an address that is taken, or not ``public`` and of others."""
+        """Listen. Raises UsageError for an address that is taken, or open to others unasked."""
         self._server = await listen(lambda: Session(self), host, port, public=public)
         self._monotonic = time.monotonic_ns()
         self._origin_ns = self.floor.now
