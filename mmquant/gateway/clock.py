@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+
+from mmquant.calendars import expiry_moments, in_calendar
 
 NEW_YORK = ZoneInfo("America/New_York")
 YEAR_NS = 365.0 * 86_400e9
@@ -14,8 +19,15 @@ def eastern(ns: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(ns // 1_000_000_000, NEW_YORK)
 
 
+@lru_cache(maxsize=256)
 def close_ns(day: datetime.date) -> int:
-    """16:00 in New York, when options of a day expire. [ns since the epoch]"""
+    """When options of a day expire: the close of its session, early ones kept. [ns since the epoch]
+
+    16:00 in New York where the calendar does not reach.
+    """
+    days = np.array([day], "datetime64[D]")
+    if in_calendar(days)[0]:
+        return int(expiry_moments(days).astype("datetime64[ns]")[0].astype(np.int64))
     close = datetime.datetime(day.year, day.month, day.day, 16, tzinfo=NEW_YORK)
     return int(close.timestamp()) * 1_000_000_000
 
