@@ -56,7 +56,7 @@ class GatewaySettings:
     master_client: int | None = None
     depth_books: int = 3
     faults: WirePlan = field(default_factory=WirePlan)
-    reuse_s: float = 2.0
+    reuse_s: float = 0.5
 
     def __post_init__(self) -> None:
         if self.speed not in ("1x", "max", "step"):
