@@ -25,6 +25,8 @@ QUIET_NS = 5_000_000_000
 """After so long without a byte the broker is asked for the time."""
 DEAD_NS = 12_000_000_000
 """After so long the connection is given up."""
+START = "start TWS or IB Gateway (or mmquant gateway), and allow API connections there"
+OTHER_ID = "end the program that has this client number, or take another one (ibkr.client_id)"
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +38,7 @@ class Link:
     ) -> None:
         self.ib, self.client, self.clock, self.pacer = ib, ib.client, clock, Pacer()
         self.client.MaxRequests = 0  # The pacer is ours.
-        self.is_up, self.why_down = False, ""
+        self.is_up, self.why_down, self._fix = False, "", START
         self.attempts = 1
         """How often a connection was tried, and one more."""
         self._where = (host, port, client_id, timeout_s)
@@ -67,8 +69,12 @@ class Link:
         if not self.run(self._connect()):
             raise MMQuantError(
                 f"no connection to {host}:{port}" + (f": {self.why_down}" if self.why_down else ""),
-                fix="start TWS or IB Gateway (or mmquant gateway), and allow API connections there",
+                fix=self._fix,
             )
+
+    def id_in_use(self, text: str) -> None:
+        """Another program is connected under our number."""
+        self.why_down, self._fix = text, OTHER_ID
 
     def run(self, awaitable: Any) -> Any:
         """Run a coroutine to its end."""

@@ -245,7 +245,7 @@ class Router:
             for inst in range(len(self._feed.cells)):
                 tell(inst)
         elif what is Says.CLIENT_ID_IN_USE:
-            self._link.why_down = text
+            self._link.id_in_use(text)
         elif what is Says.SOCKET_GONE:
             self._link.drop(text)
             self._go_down()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmquant.gateway.accounts import Holding
+from mmquant.gateway.accounts import LEDGER, Holding
 from mmquant.gateway.reference import Listing
 from mmquant.gateway.session import Handler, Session
 from mmquant.gateway.wire import Fields
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 PNL_NS = 1_000_000_000
 VALUES_NS = 200_000_000
 """How long after a fill the values of the account are told. [ns]"""
+SUMMARY_NS = 180_000_000_000
+"""How long after a fill summaries are told anew, as at Interactive Brokers. [ns]"""
+MAX_SUMMARIES = 2
+NO_ACCOUNT = "Error validating request: Invalid account code"
 
 
 class AccountDesk:
@@ -26,8 +30,9 @@ class AccountDesk:
         self._updates: set[Session] = set()
         self._summaries: dict[tuple[Session, int], frozenset[str]] = {}
         self._multi: set[tuple[Session, int]] = set()
+        self._positions_multi: set[tuple[Session, int]] = set()
         self._pnl: dict[tuple[Session, int], int] = {}
-        self._ticking = self._values_due = False
+        self._ticking = self._values_due = self._summaries_due = False
 
     def handlers(self) -> dict[int, Handler]:
         """What this desk serves, by message id."""
@@ -35,6 +40,8 @@ class AccountDesk:
             6: self._account_updates,
             61: self._all_positions,
             64: lambda session, _: self._positions.discard(session),
+            74: self._positions_of_account,
+            75: lambda session, fields: self._positions_multi.discard((session, _id(fields))),
             62: self._summary,
             63: self._cancel_summary,
             76: self._updates_multi,
@@ -49,7 +56,8 @@ class AccountDesk:
         """End all of a client's subscriptions."""
         self._positions.discard(session)
         self._updates.discard(session)
-        self._multi = {key for key in self._multi if key[0] is not session}
+        for keys in (self._multi, self._positions_multi):
+            keys.difference_update([key for key in keys if key[0] is session])
         for table in (self._summaries, self._pnl):
             for key in [key for key in table if key[0] is session]:
                 del table[key]
@@ -65,25 +73,64 @@ class AccountDesk:
         fields = one.fields(one.primary)
         session.send(61, 3, self._accounts.name, *fields, holding.quantity, holding.average)
 
+    def _positions_of_account(self, session: Session, fields: Fields) -> None:
+        fields.skip(1)
+        req_id = fields.whole()
+        if not self._is_ours(session, req_id, fields.text()):
+            return
+        self._positions_multi.add((session, req_id))
+        for inst in sorted(self._accounts.holdings):
+            self._tell_multi_position(session, req_id, self._gateway.reference.listings[inst])
+        session.send(72, 1, req_id)
+
+    def _tell_multi_position(self, session: Session, req_id: int, one: Listing) -> None:
+        holding = self._accounts.holdings[one.inst]
+        session.send(
+            71, 1, req_id, self._accounts.name, *one.fields(one.primary), holding.quantity,
+            holding.average, "",
+        )  # fmt: skip
+
+    def _is_ours(self, session: Session, req_id: int, account: str) -> bool:
+        """Whether an account is ours, which is meant too where none is named; else an error."""
+        if account in ("", "All", self._accounts.name):
+            return True
+        session.error(req_id, 321, NO_ACCOUNT)
+        return False
+
     def tell_change(self, one: Listing) -> None:
         """Tell that a position has changed."""
         for session in self._positions:
             self._tell_position(session, one)
+        for session, req_id in self._positions_multi:
+            self._tell_multi_position(session, req_id, one)
         for session in self._updates:
             self._tell_portfolio(session, one)
-        if self._updates and not self._values_due:
+        floor = self._gateway.floor
+        if (self._updates or self._multi) and not self._values_due:
             self._values_due = True
-            self._gateway.floor.at(self._gateway.floor.now + VALUES_NS, self._tell_all_values)
+            floor.at(floor.now + VALUES_NS, self._tell_all_values)
+        if self._summaries and not self._summaries_due:
+            self._summaries_due = True
+            floor.at(floor.now + SUMMARY_NS, self._tell_all_summaries)
 
     def _tell_all_values(self) -> None:
         self._values_due = False
         for session in self._updates:
             self._tell_values(session)
+        for session, req_id in self._multi:
+            self._tell_multi_values(session, req_id)
+
+    def _tell_all_summaries(self) -> None:
+        self._summaries_due = False
+        for session, req_id in self._summaries:
+            self._tell_summary(session, req_id)
 
     def _account_updates(self, session: Session, fields: Fields) -> None:
         fields.skip(1)
         if not fields.flag():
             self._updates.discard(session)
+            return
+        if not self._is_ours(session, -1, fields.text()):
             return
         self._updates.add(session)
         self._tell_values(session)
@@ -95,8 +142,8 @@ class AccountDesk:
     def _tell_values(self, session: Session) -> None:
         session.send(6, 2, "AccountCode", self._accounts.name, "", self._accounts.name)
         session.send(6, 2, "AccountReady", "true", "", self._accounts.name)
-        for tag, value in self._accounts.values().items():
-            session.send(6, 2, tag, value, "USD", self._accounts.name)
+        for tag, value, currency in self._accounts.tags():
+            session.send(6, 2, tag, value, currency, self._accounts.name)
 
     def _tell_portfolio(self, session: Session, one: Listing) -> None:
         holding = self._accounts.holdings[one.inst]
@@ -112,13 +159,21 @@ class AccountDesk:
         fields.skip(1)
         req_id = fields.whole()
         fields.skip(1)
-        tags = frozenset(tag.split(":")[0] for tag in fields.text().split(","))
+        tags = frozenset(tag.split(":")[0].strip() for tag in fields.text().split(","))
+        mine = [key for key in self._summaries if key[0] is session]
+        if (session, req_id) not in self._summaries and len(mine) >= MAX_SUMMARIES:
+            text = "Error processing request.-'cb' : cause - Maximum number of account summary "
+            session.error(req_id, 322, f"{text}requests exceeded")
+            return
         self._summaries[session, req_id] = tags
-        session.send(63, 1, req_id, self._accounts.name, "AccountType", "INDIVIDUAL", "")
-        for tag, value in self._accounts.values().items():
-            if tag in tags or "$LEDGER" in tags:
-                session.send(63, 1, req_id, self._accounts.name, tag, value, "USD")
+        self._tell_summary(session, req_id)
         session.send(64, 1, req_id)
+
+    def _tell_summary(self, session: Session, req_id: int) -> None:
+        tags = self._summaries[session, req_id]
+        for tag, value, currency in self._accounts.tags():
+            if tag in tags or ("$LEDGER" in tags and tag in LEDGER):
+                session.send(63, 1, req_id, self._accounts.name, tag, value, currency)
 
     def _cancel_summary(self, session: Session, fields: Fields) -> None:
         self._summaries.pop((session, _id(fields)), None)
@@ -126,20 +181,29 @@ class AccountDesk:
     def _updates_multi(self, session: Session, fields: Fields) -> None:
         fields.skip(1)
         req_id = fields.whole()
+        if not self._is_ours(session, req_id, fields.text()):
+            return
         self._multi.add((session, req_id))
-        for tag, value in self._accounts.values().items():
-            session.send(73, 1, req_id, self._accounts.name, "", tag, value, "USD")
+        self._tell_multi_values(session, req_id)
         session.send(74, 1, req_id)
+
+    def _tell_multi_values(self, session: Session, req_id: int) -> None:
+        for tag, value, currency in self._accounts.tags():
+            session.send(73, 1, req_id, self._accounts.name, "", tag, value, currency)
 
     def _pnl_of_account(self, session: Session, fields: Fields) -> None:
         req_id = fields.whole()
+        if not self._is_ours(session, req_id, fields.text()):
+            return
         self._pnl[session, req_id] = -1
         self._tell_pnl(session, req_id, -1)
         self._tick()
 
     def _pnl_of_position(self, session: Session, fields: Fields) -> None:
-        req_id = fields.whole()
-        fields.skip(2)
+        req_id, account = fields.whole(), fields.text()
+        fields.skip(1)
+        if not self._is_ours(session, req_id, account):
+            return
         one = self._gateway.reference.by_id.get(fields.whole())
         if one is None:
             session.error(req_id, 321, "Error validating request: the contract is not known")

@@ -17,6 +17,10 @@ MARGIN_STOCK = 0.5
 MARGIN_SHORT_OPTION = 0.2
 """Part of the underlying's value that a short option binds, beside its premium."""
 
+LEDGER = ("CashBalance", "StockMarketValue", "OptionMarketValue", "TotalCashValue",
+          "NetLiquidation", "RealizedPnL", "UnrealizedPnL")  # fmt: skip
+"""Tags that an account summary has under ``$LEDGER``."""
+
 
 @dataclass
 class Holding:
@@ -60,7 +64,7 @@ class Accounts:
         one = self._gateway.reference.listings[inst]
         bid, _, ask, _ = self._gateway.floor.touch(inst)
         if bid != NO_BID and ask != NO_ASK:
-            return 0.5 * (one.price(bid) + one.price(ask))
+            return round(0.5 * (one.price(bid) + one.price(ask)), 10)
         if bid != NO_BID or ask != NO_ASK:
             return one.price(bid if bid != NO_BID else ask)
         return self._gateway.quotes.days[inst].last
@@ -82,10 +86,7 @@ class Accounts:
 
     def equity(self) -> float:
         """Cash and positions at their marks. [currency]"""
-        return self.cash + sum(
-            h.quantity * self._gateway.reference.listings[i].contract.multiplier * self.mark(i)
-            for i, h in self.holdings.items()
-        )
+        return self.cash + sum(x for _, x in self._marked())
 
     def margin(self) -> float:
         """What all positions bind. [currency]"""
@@ -122,13 +123,18 @@ class Accounts:
         """Tags of the account and their values."""
         equity, bound = self.equity(), self.margin()
         free = equity - bound
-        worth = equity - self.cash
+        worth = {kind: self._worth(option=kind) for kind in (False, True)}
         amounts = {
             "NetLiquidation": equity,
             "TotalCashValue": self.cash,
             "SettledCash": self.cash,
             "EquityWithLoanValue": equity,
-            "GrossPositionValue": abs(worth),
+            "PreviousDayEquityWithLoanValue": self.start_cash,
+            "GrossPositionValue": self._gross(),
+            "CashBalance": self.cash,
+            "StockMarketValue": worth[False],
+            "OptionMarketValue": worth[True],
+            "AccruedCash": 0.0,
             "AvailableFunds": free,
             "ExcessLiquidity": free,
             "FullAvailableFunds": free,
@@ -138,12 +144,50 @@ class Accounts:
             "MaintMarginReq": bound,
             "FullInitMarginReq": bound,
             "FullMaintMarginReq": bound,
+            "LookAheadAvailableFunds": free,
+            "LookAheadExcessLiquidity": free,
+            "LookAheadInitMarginReq": bound,
+            "LookAheadMaintMarginReq": bound,
+            "RegTEquity": equity,
+            "RegTMargin": bound,
+            "SMA": free,
             "RealizedPnL": sum(h.realized for h in self.holdings.values()),
             "UnrealizedPnL": sum(self.unrealized(i) for i in self.holdings),
         }
         return {tag: f"{value:.2f}" for tag, value in amounts.items()}
 
+    def tags(self) -> list[tuple[str, str, str]]:
+        """(tag, value, currency) of the account; the currency is empty where a value has none."""
+        values = self.values()
+        equity, free = float(values["NetLiquidation"]), float(values["ExcessLiquidity"])
+        plain = {
+            "AccountType": "INDIVIDUAL",
+            "Cushion": f"{free / equity if equity > 0.0 else 0.0:.6f}",
+            "DayTradesRemaining": "-1",
+            "Leverage": f"{self._gross() / equity if equity > 0.0 else 0.0:.2f}",
+            "LookAheadNextChange": "0",
+        }
+        rows = [(tag, value, "") for tag, value in plain.items()]
+        return rows + [(tag, value, "USD") for tag, value in values.items()]
+
+    def _worth(self, *, option: bool) -> float:
+        """Positions of one kind at their marks. [currency]"""
+        return sum(x for one, x in self._marked() if one.is_option == option)
+
+    def _gross(self) -> float:
+        """All positions at their marks, long and short ones added. [currency]"""
+        return sum(abs(x) for _, x in self._marked())
+
+    def _marked(self) -> list[tuple[Listing, float]]:
+        found = []
+        for inst, holding in self.holdings.items():
+            one = self._gateway.reference.listings[inst]
+            each = one.contract.multiplier * self.mark(inst)
+            found.append((one, holding.quantity * each))
+        return found
+
     def unrealized(self, inst: int) -> float:
+        """What a position has gained since it was bought. [currency]"""
         holding = self.holdings[inst]
         one = self._gateway.reference.listings[inst]
         each = self.mark(inst) * one.contract.multiplier

@@ -21,7 +21,18 @@ YEAR_S = 252 * 6.5 * 3600
 PAST_VOLATILITY = 0.25
 """Of the seeded walk before the start, a year."""
 UNITS = {"S": 1, "D": 86_400, "W": 604_800, "M": 2_592_000, "Y": 31_536_000}
-SIZES = {"sec": 1, "min": 60, "hour": 3_600, "day": 86_400, "week": 604_800, "month": 2_592_000}
+SIZES = {
+    "1 secs": 1, "5 secs": 5, "10 secs": 10, "15 secs": 15, "30 secs": 30, "1 min": 60,
+    "2 mins": 120, "3 mins": 180, "5 mins": 300, "10 mins": 600, "15 mins": 900,
+    "20 mins": 1_200, "30 mins": 1_800, "1 hour": 3_600, "2 hours": 7_200, "3 hours": 10_800,
+    "4 hours": 14_400, "8 hours": 28_800, "1 day": 86_400, "1w": 604_800, "1m": 2_592_000,
+}  # fmt: skip
+"""Bar sizes that there are. [s]"""
+SAME_SIZES = {
+    "1 sec": "1 secs", "1 mins": "1 min", "1 hours": "1 hour", "1 days": "1 day",
+    "1 week": "1w", "1 w": "1w", "1 month": "1m", "1 m": "1m",
+}  # fmt: skip
+LEGAL_SIZES = ", ".join([*list(SIZES)[:-2], "1W", "1M"])
 MAX_PAST = 100_000
 """Bars that the seeded past goes back."""
 
@@ -137,11 +148,8 @@ def _on(price: np.ndarray, step: float) -> np.ndarray:
 
 def seconds_of(size: str) -> int | None:
     """Length of a bar size such as ``5 mins``; None where it is none. [s]"""
-    words = size.lower().split()
-    if len(words) != 2 or not words[0].isdecimal() or len(words[0]) > 3:
-        return None
-    unit = SIZES.get(words[1].rstrip("s") if words[1] != "secs" else "sec")
-    return int(words[0]) * unit if unit and int(words[0]) else None
+    name = " ".join(size.lower().split())
+    return SIZES.get(SAME_SIZES.get(name, name))
 
 
 def duration_of(text: str) -> int | None:
@@ -149,7 +157,17 @@ def duration_of(text: str) -> int | None:
     words = text.upper().split()
     if len(words) != 2 or not words[0].isdecimal() or len(words[0]) > 7 or words[1] not in UNITS:
         return None
-    return int(words[0]) * UNITS[words[1]]
+    return int(words[0]) * UNITS[words[1]] or None
+
+
+def schedule(end: int, count: int, length: int) -> list[object]:
+    """Fields of historicalSchedule: one session a day, around the clock, up to ``end``. [s]"""
+    last = eastern(end * 1_000_000_000).date()
+    days = [last - datetime.timedelta(k) for k in range(-(-count * length // 86_400) - 1, -1, -1)]
+    rows: list[object] = []
+    for day in days:
+        rows += [f"{day:%Y%m%d}-00:00:00", f"{day:%Y%m%d}-23:59:59", f"{day:%Y%m%d}"]
+    return [rows[0], rows[-2], ZONE, len(days), *rows]
 
 
 def shown_date(second: int, epoch: bool, length: int) -> str:

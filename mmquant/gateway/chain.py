@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmquant.calendars import in_calendar, last_sessions, sessions
 from mmquant.data.contracts import Contract, Ladder
 
 STRIKES = 21
@@ -34,10 +35,15 @@ def chain_contracts(symbol: str, expiries: Sequence[datetime.date]) -> list[Cont
     return found
 
 
-def friday(start: datetime.date, days: int) -> datetime.date:
-    """The first Friday that many days from a date, or later."""
+def expiry_day(start: datetime.date, days: int) -> datetime.date:
+    """The first Friday that many days from a date, or later; the session before a holiday."""
     day = start + datetime.timedelta(days)
-    return day + datetime.timedelta((4 - day.weekday()) % 7)
+    day += datetime.timedelta((4 - day.weekday()) % 7)
+    known = np.array([day], "datetime64[D]")
+    if not in_calendar(known)[0]:
+        return day
+    found: datetime.date = sessions().day[last_sessions(known)[0]].astype("datetime64[D]").item()
+    return found
 
 
 def ticks_below(price: np.ndarray) -> np.ndarray:

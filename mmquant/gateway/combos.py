@@ -75,6 +75,17 @@ class Combos:
         self._desk.tell(order)
         self._work(order)
 
+    def what_if(self, session: Session, spec: OrderSpec) -> None:
+        """Say what a combination would do to the account, or why it would be refused."""
+        legs = self._legs(spec)
+        refused = self._refusal(spec, legs)
+        if refused is not None:
+            session.error(spec.order_id, *refused)
+            return
+        assert legs is not None
+        parts = [(leg.listing, leg.side, leg.ratio * spec.quantity) for leg in legs]
+        self._desk.reports.what_if(session, spec, None, parts)
+
     def change(self, session: Session, spec: OrderSpec, old: Order) -> None:
         """A new price or size of a working combination."""
         refused = self._refusal(spec, self._legs(spec), old)
@@ -195,6 +206,7 @@ class Combos:
         order.value += order.side * cost
         order.last_price = round(order.side * cost / sets, 10)
         order.status = "Filled" if order.leaves <= 0 else "Submitted"
+        order.ended_ns = self._gateway.floor.now
         reports = self._desk.reports
         whole = reports.noted(order, None, order.side, sets, order.last_price, -1)
         legs_executed = [
@@ -210,7 +222,7 @@ class Combos:
 
     def _end(self, order: Order, status: str) -> None:
         self._forget(order)
-        order.status = status
+        order.status, order.ended_ns = status, self._gateway.floor.now
         for session in self._desk.of_client(order):
             order.tell_status(session)
             if status == "Cancelled":

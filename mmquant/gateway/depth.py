@@ -96,7 +96,7 @@ class DepthDesk:
                     one.quantity(bid_lots), one.quantity(ask_lots), 0,
                 )  # fmt: skip
             elif stream.kind == 4 and bid != NO_BID and ask != NO_ASK:
-                mid = 0.5 * (one.price(bid) + one.price(ask))
+                mid = round(0.5 * (one.price(bid) + one.price(ask)), 10)
                 if mid != stream.mid:
                     stream.mid = mid
                     stream.session.send(99, stream.req_id, 4, row[0] // 1_000_000_000, mid)

@@ -43,10 +43,10 @@ What = Literal[
     "tick_by_tick", "position", "end", "place", "cancel", "global_cancel", "query",
 ]  # fmt: skip
 NAMES: dict[int, What] = dict.fromkeys((1, 2, 21, 45, 46, 58, 81), "tick")
-NAMES |= dict.fromkeys((52, 53, 54, 55, 62, 64, 74, 76, 102), "end")
+NAMES |= dict.fromkeys((52, 53, 54, 55, 62, 64, 72, 74, 76, 102), "end")
 NAMES |= {3: "order_status", 4: "error", 5: "open_order", 11: "execution", 12: "depth"}
-NAMES |= {13: "depth", 59: "commission", 61: "position", 99: "tick_by_tick"}
-REQUEST_NAMES: dict[int, What] = dict.fromkeys((5, 6, 7, 16, 61, 62, 76, 99), "query")
+NAMES |= {13: "depth", 59: "commission", 61: "position", 71: "position", 99: "tick_by_tick"}
+REQUEST_NAMES: dict[int, What] = dict.fromkeys((5, 6, 7, 16, 61, 62, 74, 76, 99), "query")
 REQUEST_NAMES |= {3: "place", 4: "cancel", 58: "global_cancel"}
 OF_ORDERS = ("order_status", "open_order", "execution", "commission", "position")
 OF_MARKET = ("depth", "tick", "tick_by_tick")

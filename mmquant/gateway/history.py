@@ -1,11 +1,11 @@
-"""Historical bars and ticks, bars as they happen, and the pace at which they may be asked for."""
+"""Historical bars, bars as they happen, and the pace at which they may be asked for."""
 
 from __future__ import annotations
 
 import datetime
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,42 +14,39 @@ from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.market_feed import TOUCH, TRADE
 from mmquant.gateway.bars import (
     BASE_S,
+    LEGAL_SIZES,
     UNITS,
     Bar,
     Bars,
     duration_of,
     past_bars,
+    schedule,
     seconds_of,
     shown_date,
 )
 from mmquant.gateway.clock import time_ns
 from mmquant.gateway.reference import ContractQuery, Listing
 from mmquant.gateway.session import Handler, Session
+from mmquant.gateway.tick_history import TickHistory
 from mmquant.gateway.wire import Fields
 
 if TYPE_CHECKING:
     from mmquant.gateway.server import Gateway
 
 SERIES = ("TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK")
-MAX_BARS = 5_000
-TICKS_KEPT = 5_000
-MAX_TICKS = 1_000
+NO_SERIES = ("HISTORICAL_VOLATILITY", "OPTION_IMPLIED_VOLATILITY", "AGGTRADES", "FEE_RATE",
+             "YIELD_BID", "YIELD_ASK", "YIELD_BID_ASK", "YIELD_LAST")  # fmt: skip
+"""Series of Interactive Brokers of which there are no data here."""
+MAX_BARS = 50_000
 PACED_S = 30
 """Bars up to this length are paced. [s]"""
-VIOLATION = "Historical Market Data Service error message:Historical data request pacing violation"
-
-
-@dataclass
-class Past:
-    """What is kept of one instrument."""
-
-    trades: deque[tuple[int, float, float]] = field(
-        default_factory=lambda: deque(maxlen=TICKS_KEPT)
-    )
-    touches: deque[tuple[int, float, float, float, float]] = field(
-        default_factory=lambda: deque(maxlen=TICKS_KEPT)
-    )
-    series: dict[str, Bars] = field(default_factory=lambda: {name: Bars() for name in SERIES[:4]})
+HISTORY = "Historical Market Data Service error message:"
+INVALID = "Error validating request.-'bX' : cause - Historical data "
+NO_TIME = (
+    "The date, time, or time-zone entered is invalid. The correct format is yyyymmdd hh:mm:ss "
+    "xx/xxxx where yyyymmdd and xx/xxxx are optional"
+)
+DUPLICATE = "Error processing request.-'bX' : cause - Duplicate ticker id"
 
 
 @dataclass
@@ -70,7 +67,8 @@ class History:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._past = [Past() for _ in gateway.reference.listings]
+        self.ticks = TickHistory(gateway)
+        self._series = [{name: Bars() for name in SERIES[:4]} for _ in gateway.reference.listings]
         self._streams: dict[tuple[Session, int], Stream] = {}
         self._asked: deque[tuple[float, Session, str]] = deque()
         self._ticking = False
@@ -83,8 +81,7 @@ class History:
             50: self._real_time,
             51: self._cancel,
             87: self._head,
-            96: self._ticks,
-        }
+        } | self.ticks.handlers()
 
     def note(self, rows: np.ndarray) -> None:
         """Remember FEED rows."""
@@ -92,20 +89,19 @@ class History:
         for ts, tick, lots, _, inst, kind, *_ in rows.tolist():
             if kind == TRADE:
                 price, size = listings[inst].price(tick), listings[inst].quantity(lots)
-                past = self._past[inst]
-                past.trades.append((ts, price, size))
-                past.series["TRADES"].add(ts // 1_000_000_000, price, size)
+                self.ticks.of[inst].trades.append((ts, price, size))
+                self._series[inst]["TRADES"].add(ts // 1_000_000_000, price, size)
             elif kind == TOUCH:
                 one = listings[inst]
                 bid, bid_lots, ask, ask_lots = floor.touch(inst)
                 if bid == NO_BID or ask == NO_ASK:
                     continue
                 low, high = one.price(bid), one.price(ask)
-                past, second = self._past[inst], ts // 1_000_000_000
                 sizes = one.quantity(bid_lots), one.quantity(ask_lots)
-                past.touches.append((ts, low, high, *sizes))
-                for name, price in (("BID", low), ("ASK", high), ("MIDPOINT", 0.5 * (low + high))):
-                    past.series[name].add(second, price)
+                self.ticks.of[inst].touches.append((ts, low, high, *sizes))
+                middle = round(0.5 * (low + high), 10)
+                for name, price in (("BID", low), ("ASK", high), ("MIDPOINT", middle)):
+                    self._series[inst][name].add(ts // 1_000_000_000, price)
 
     def close_before(self, inst: int) -> float:
         """Close of the day before the start. [currency]"""
@@ -121,11 +117,8 @@ class History:
         self._streams = {k: s for k, s in self._streams.items() if k[0] is not session}
 
     def _first_price(self, inst: int) -> float:
-        bars = (
-            self._past[inst]
-            .series["MIDPOINT"]
-            .joined([self._gateway.market.start_ns // 1_000_000_000 // BASE_S * BASE_S], BASE_S)
-        )
+        begin = self._gateway.market.start_ns // 1_000_000_000 // BASE_S * BASE_S
+        bars = self._series[inst]["MIDPOINT"].joined([begin], BASE_S)
         return bars[0].open if bars else self._gateway.accounts.mark(inst)
 
     def _found(self, one: Listing, what: str, end: int, length: int, count: int) -> list[Bar]:
@@ -142,11 +135,11 @@ class History:
             key, step = str(one.con_id), one.min_tick
             found = past_bars(key, starts[0], end_before, length, edge, price, step)
         if what == "BID_ASK":
-            series = self._past[one.inst].series
+            series = self._series[one.inst]
             bids, asks = (series[x].joined(after, length, price or None) for x in ("BID", "ASK"))
             pairs = zip(bids, asks, strict=False)
             return found + [Bar(b.start, b.open, a.high, b.low, a.close) for b, a in pairs]
-        return found + self._past[one.inst].series[what].joined(after, length, price or None)
+        return found + self._series[one.inst][what].joined(after, length, price or None)
 
     def _bars(self, session: Session, fields: Fields) -> None:
         req_id = fields.whole()
@@ -163,30 +156,54 @@ class History:
             return
         length, span = seconds_of(size), duration_of(duration)
         end_ns = time_ns(end_text) if end_text else self._gateway.floor.now
-        if length is None or span is None or end_ns is None or what not in SERIES:
-            what_is = f"bar size {size!r}, duration {duration!r}, end {end_text!r}, {what!r}"
-            session.error(req_id, 321, f"Error validating request: {what_is}")
+        count = max(1, -(-(span or 0) // (length or 1)))
+        refused = None
+        if (session, req_id) in self._streams:
+            refused = 322, DUPLICATE
+        elif length is None:
+            refused = 321, f"{INVALID}bar size setting is invalid. Legal ones are: {LEGAL_SIZES}"
+        elif span is None:
+            refused = 321, f"{INVALID}duration {duration!r} is invalid"
+        elif end_ns is None:
+            refused = 10314, f"End Date/Time: {NO_TIME}"
+        elif end_text and (keep or what == "ADJUSTED_LAST"):
+            refused = 321, f"{INVALID}an end time is not allowed here"
+        elif what not in (*SERIES, *NO_SERIES, "ADJUSTED_LAST", "SCHEDULE"):
+            refused = 321, f"{INVALID}what to show {what!r} is not known"
+        elif count > MAX_BARS:
+            refused = 162, f"{HISTORY}Time length exceed max."
+        elif length <= PACED_S and not self._in_pace(session, f"{one.con_id}:{size}:{what}"):
+            refused = 162, f"{HISTORY}Historical data request pacing violation"
+        if refused is not None:
+            session.error(req_id, *refused)
             return
-        count = max(1, -(-span // length))
-        if count > MAX_BARS:
-            text = "Historical Market Data Service error message:Time length exceed max."
+        assert length is not None and end_ns is not None
+        end = min(end_ns, self._gateway.floor.now) // 1_000_000_000 + 1
+        if what == "SCHEDULE":
+            session.send(106, req_id, *schedule(end, count, length))
+            return
+        what = "TRADES" if what == "ADJUSTED_LAST" else what
+        bars = [] if what in NO_SERIES else self._found(one, what, end, length, count)
+        if not bars:
+            text = f"{HISTORY}HMDS query returned no data: {one.local_symbol}@SMART {what.title()}"
             session.error(req_id, 162, text)
             return
-        if length <= PACED_S and not self._in_pace(session, f"{one.con_id}:{size}:{what}"):
-            session.error(req_id, 162, VIOLATION)
-            return
-        end = min(end_ns, self._gateway.floor.now) // 1_000_000_000 + 1
-        bars = self._found(one, what, end, length, count)
         epoch = date_format == 2
-        out: list[object] = [17, req_id, shown_date(bars[0].start if bars else end, False, 1)]
+        self._send_bars(session, req_id, bars, end, length, what, epoch=epoch)
+        if keep:
+            self._streams[session, req_id] = Stream(session, req_id, one, what, length, epoch, 90)
+            self._tick()
+
+    def _send_bars(
+        self, session: Session, req_id: int, bars: list[Bar], end: int, length: int, what: str, *,
+        epoch: bool,
+    ) -> None:  # fmt: skip
+        out: list[object] = [17, req_id, shown_date(bars[0].start, False, 1)]
         out += [shown_date(end, False, 1), len(bars)]
         for bar in bars:
             out += [shown_date(bar.start, epoch, length), bar.open, bar.high, bar.low, bar.close]
             out += [bar.volume if what == "TRADES" else -1, bar.average, bar.count or -1]
         session.send(*out)
-        if keep:
-            self._streams[session, req_id] = Stream(session, req_id, one, what, length, epoch, 90)
-            self._tick()
 
     def _in_pace(self, session: Session, key: str) -> bool:
         """Whether a request for short bars keeps to the limits of the wall clock."""
@@ -209,6 +226,9 @@ class History:
         what = fields.text()
         one = self._gateway.quotes.one_listing(session, req_id, query)
         if one is None:
+            return
+        if (session, req_id) in self._streams:
+            session.error(req_id, 322, DUPLICATE)
             return
         if what not in SERIES[:4]:
             session.error(req_id, 321, f"Error validating request: {what!r} is not known")
@@ -264,36 +284,3 @@ class History:
             first = self._gateway.market.start_ns // 1_000_000_000 - 5 * UNITS["Y"]
             shown = datetime.datetime.fromtimestamp(first, datetime.UTC)
             session.send(88, req_id, str(first) if epoch else f"{shown:%Y%m%d-%H:%M:%S}")
-
-    def _ticks(self, session: Session, fields: Fields) -> None:
-        req_id = fields.whole()
-        query = ContractQuery.read(fields)
-        fields.skip(1)
-        start_text, end_text = fields.text(), fields.text()
-        count, what = fields.whole(), fields.text()
-        one = self._gateway.quotes.one_listing(session, req_id, query)
-        if one is None:
-            return
-        start = time_ns(start_text) if start_text else None
-        end = time_ns(end_text) if end_text else self._gateway.floor.now + 1
-        if what not in ("TRADES", "BID_ASK", "MIDPOINT") or not 0 < count <= MAX_TICKS:
-            session.error(req_id, 321, f"Error validating request: {count} ticks of {what!r}")
-            return
-        past = self._past[one.inst]
-        rows: list[tuple[int, ...]] = list(past.trades if what == "TRADES" else past.touches)  # type: ignore[arg-type]
-        if start is not None:
-            rows = [row for row in rows if row[0] >= start][:count]
-        elif end is not None:
-            rows = [row for row in rows if row[0] < end][-count:]
-        venue = one.primary or one.exchanges[-1]
-        out: list[object] = []
-        for ts, *x in rows:
-            second = ts // 1_000_000_000
-            if what == "TRADES":
-                out += [second, 0, x[0], x[1], venue, ""]
-            elif what == "BID_ASK":
-                out += [second, 0, *x]
-            else:
-                out += [second, 0, 0.5 * (x[0] + x[1]), 0]
-        message = {"TRADES": 98, "BID_ASK": 97, "MIDPOINT": 96}[what]
-        session.send(message, req_id, len(rows), *out, True)

@@ -21,7 +21,7 @@ from mmquant.data.contracts import Contract
 from mmquant.data.market_model import DEMO, MarketModel, simulate_chunks
 from mmquant.data.readers import read_tape
 from mmquant.data.tape import contracts_of
-from mmquant.gateway.chain import chain_contracts, friday, ticks_above, ticks_below
+from mmquant.gateway.chain import chain_contracts, expiry_day, ticks_above, ticks_below
 from mmquant.gateway.clock import YEAR_NS, close_ns, eastern
 from mmquant.trading.halves import tape_columns
 
@@ -118,7 +118,7 @@ class SyntheticMarket:
         self._model = model
         start = eastern(start_ns)
         self.date = start.date().isoformat()
-        self._expiry_days = [friday(start.date(), days) for days in EXPIRY_DAYS]
+        self._expiry_days = [expiry_day(start.date(), days) for days in EXPIRY_DAYS]
         self.contracts: Sequence[Contract] = chain_contracts(symbol, self._expiry_days)
         options = self.contracts[1:]
         ends = [close_ns(datetime.date.fromisoformat(c.expiry)) for c in options]

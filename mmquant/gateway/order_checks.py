@@ -57,6 +57,8 @@ TOO_MANY = (
     "contract"
 )
 TOO_FAR = "Order Canceled - reason:The limit price is too far outside of the NBBO"
+FRACTION = "Fractional-sized order cannot be placed via API."
+NO_EXCHANGE = "Error validating request.-'bN' : cause - Missing order exchange"
 HALTED = "Orders cannot be transmitted for a halted security"
 Refusal = tuple[int, str]
 KNOWN_TYPES = (
@@ -99,6 +101,8 @@ def not_simulated(spec: OrderSpec) -> Refusal | None:
     names = [name for name, wanted in asked.items() if wanted]
     if names:
         return 321, f"Error validating request: the gateway does not simulate {', '.join(names)}"
+    if spec.query.exchange == "":
+        return 321, NO_EXCHANGE
     if not 0 < spec.order_id < 2**31 - 1:
         return 321, f"Error validating request: order id {spec.order_id} is not valid"
     return None
@@ -110,6 +114,8 @@ def terms_of(gateway: Gateway, spec: OrderSpec, one: Listing) -> Terms | Refusal
         return 321, "Error validating request.-'bN' : cause - Invalid side"
     if spec.tif not in TIFS:
         return 321, f"Error validating request.-'bN' : cause - Invalid time in force:{spec.tif}"
+    if 0.0 < spec.quantity < UNSET and spec.quantity != int(spec.quantity) and one.lot == (1, 1):
+        return 10243, FRACTION
     lots = one.lots(spec.quantity) if 0.0 < spec.quantity < UNSET else None
     if lots is None or lots <= 0:
         return 321, "Error validating request.-'bN' : cause - Size value should be larger than zero"

@@ -66,6 +66,7 @@ class Order:
     last_price: float = 0.0
     number: int = 0
     tick: int = 0
+    ended_ns: int = 0
     pending_cancel: bool = False
     told_working: bool = False
     why_held: str = ""
@@ -85,7 +86,7 @@ class Order:
     @property
     def average(self) -> float:
         """Average price of what was filled. [currency]"""
-        return self.value / self.filled if self.filled else 0.0
+        return round(self.value / self.filled, 10) if self.filled else 0.0
 
     @property
     def side(self) -> int:
@@ -152,6 +153,7 @@ class Execution:
     liquidity: int
     commission: float
     realized: float
+    second: int = 0
     revision: int = 1
     reported: bool = False
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmquant.data.commissions import load_commissions
-from mmquant.gateway.clock import eastern
+from mmquant.data.commissions import OrderCharge, load_commissions
+from mmquant.gateway.clock import eastern, time_ns
 from mmquant.gateway.order_echo import completed_order_fields, open_order_fields
 from mmquant.gateway.order_fields import UNSET, OrderSpec
-from mmquant.gateway.order_life import Execution, Order
+from mmquant.gateway.order_life import Execution, Order, Quirk
 from mmquant.gateway.reference import ZONE, Listing
 from mmquant.gateway.session import Handler, Session
 from mmquant.gateway.wire import Fields
@@ -52,6 +52,7 @@ class Reports:
         order.value += quantity * float(row["price"])
         order.last_price = float(row["price"])
         order.status = "Filled" if order.leaves <= 1e-9 else "Submitted"
+        order.ended_ns = self._gateway.floor.now
         execution = self.booked(
             order, order.listing, order.side, quantity, float(row["price"]), int(row["liquidity"])
         )
@@ -62,18 +63,20 @@ class Reports:
         self, order: Order, one: Listing, side: int, quantity: float, price: float, liquidity: int
     ) -> Execution:
         """An execution of an instrument, booked with its commission."""
-        commission = self.commissions.charge(
-            order.charge,
-            option=one.is_option,
-            side=side,
-            quantity=quantity,
-            price=price,
-            multiplier=one.contract.multiplier,
-            maker=liquidity > 0,
-        )
+        commission = self._charged(order.charge, one, side, quantity, price, maker=liquidity > 0)
         order.commission += commission
         realized = self._gateway.accounts.book(one, side, quantity, price, commission)
         return self.noted(order, one, side, quantity, price, liquidity, commission, realized)
+
+    def _charged(
+        self, charge: OrderCharge, one: Listing, side: int, quantity: float, price: float, *,
+        maker: bool,
+    ) -> float:  # fmt: skip
+        """Commission of an execution, behind what its order was charged. [currency]"""
+        return self.commissions.charge(
+            charge, option=one.is_option, side=side, quantity=quantity, price=price,
+            multiplier=one.contract.multiplier, maker=maker,
+        )  # fmt: skip
 
     def noted(
         self, order: Order, one: Listing | None, side: int, quantity: float, price: float,
@@ -85,8 +88,8 @@ class Reports:
         now = self._gateway.floor.now // 1_000_000_000
         execution = Execution(
             order, one, f"{now // 86_400 & 0xFFFFFFFF:08x}.{now & 0xFFFFFFFF:08x}.{number:02d}",
-            self.time_text(), side, quantity, price, order.filled, order.average,
-            LIQUIDITY[1 if liquidity > 0 else -1], commission, realized,
+            self._shown(self._gateway.floor.now), side, quantity, price, order.filled,
+            order.average, LIQUIDITY[1 if liquidity > 0 else -1], commission, realized, now,
         )  # fmt: skip
         self.executions.append(execution)
         if len(self.executions) > MAX_EXECUTIONS:
@@ -137,22 +140,35 @@ class Reports:
             execution.tell(session)
             execution.tell_commission(session)
 
-    def time_text(self) -> str:
-        """The time as executions have it."""
-        return f"{eastern(self._gateway.floor.now):%Y%m%d %H:%M:%S} {ZONE}"
+    def _shown(self, ns: int) -> str:
+        """A time as executions have it."""
+        return f"{eastern(ns):%Y%m%d %H:%M:%S} {ZONE}"
 
-    def what_if(self, session: Session, spec: OrderSpec, one: Listing) -> None:
-        """Say what an order would do to the account."""
+    def what_if(
+        self, session: Session, spec: OrderSpec, one: Listing | None,
+        parts: list[tuple[Listing, int, float]],
+    ) -> None:  # fmt: skip
+        """Say what an order would do to the account; ``parts`` are what it trades, with sides.
+
+        ``one`` is None for a combination.
+        """
         accounts = self._gateway.accounts
         equity, bound = accounts.equity(), accounts.margin()
-        more = accounts.bound_more({one.inst: spec.side * spec.quantity})
+        extra: dict[int, float] = {}
+        charge, paid = OrderCharge(), 0.0
+        for leg, side, quantity in parts:
+            extra[leg.inst] = extra.get(leg.inst, 0.0) + side * quantity
+            price = accounts.mark(leg.inst)
+            paid += self._charged(charge, leg, side, quantity, price, maker=False)
+        more = accounts.bound_more(extra)
         margins = (
             bound, bound, equity, more, more, 0.0, bound + more, bound + more, equity,
         )  # fmt: skip
+        order = Order(session.client_id or 0, spec.order_id, 0, spec, one, Quirk())
         fields = open_order_fields(
-            one.fields(spec.query.exchange or "SMART"), spec, session.version,
-            order_id=spec.order_id, client_id=session.client_id or 0, perm_id=0,
-            status="PreSubmitted", margins=margins, commission=1.0,
+            order.contract_fields(), spec, session.version, order_id=spec.order_id,
+            client_id=order.client_id, perm_id=0, status="PreSubmitted",
+            margins=tuple(round(x, 6) for x in margins), commission=round(paid, 6),
         )  # fmt: skip
         session.send(*fields)
 
@@ -181,12 +197,12 @@ class Reports:
 
     def _completed_orders(self, session: Session, fields: Fields) -> None:
         for order in self._desk.orders.values():
-            if order.status in ("Filled", "Cancelled") and order.listing is not None:
+            if order.status in ("Filled", "Cancelled"):
                 session.send(
                     *completed_order_fields(
                         order.contract_fields(), order.spec, session.version,
                         perm_id=order.perm_id, status=order.status, filled=order.filled,
-                        time=self.time_text(),
+                        time=self._shown(order.ended_ns),
                     )
                 )  # fmt: skip
         session.send(102)
@@ -196,7 +212,10 @@ class Reports:
         req_id, client_id = fields.whole(), fields.whole()
         account, since, symbol = fields.text(), fields.text(), fields.text()
         sec_type, exchange, side = fields.text(), fields.text(), fields.text()
-        for one in self.executions:
+        begin = time_ns(since, "00:00:00") if since else 0
+        if begin is None:
+            session.error(req_id, 321, f"Error validating request: the time {since!r} is invalid")
+        for one in self.executions if begin is not None else ():
             fits = (
                 (client_id in (0, one.order.client_id))
                 and account in ("", self._gateway.settings.account)
@@ -204,7 +223,7 @@ class Reports:
                 and sec_type in ("", one.sec_type)
                 and exchange in ("", "SMART", *one.venues)
                 and side in ("", {1: "BUY", -1: "SELL"}[one.side], {1: "BOT", -1: "SLD"}[one.side])
-                and since.replace("-", " ")[:17] <= one.time[:17]
+                and one.second * 1_000_000_000 >= (begin or 0)
             )
             if fits:
                 one.tell(session, req_id)

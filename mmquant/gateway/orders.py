@@ -10,10 +10,11 @@ from mmquant.core.dtypes import ActionKind, OrderEvent, Reason
 from mmquant.gateway.combos import Combos
 from mmquant.gateway.listings import NO_SECURITY
 from mmquant.gateway.order_changes import Changes, not_cancellable
-from mmquant.gateway.order_checks import Terms, not_simulated, refusal, terms_of
+from mmquant.gateway.order_checks import Refusal, Terms, not_simulated, refusal, terms_of
 from mmquant.gateway.order_fields import OrderSpec, read_order
 from mmquant.gateway.order_life import CANCELED, Order, Quirk
 from mmquant.gateway.order_reports import Reports
+from mmquant.gateway.reference import Listing
 from mmquant.gateway.session import Handler, Session
 from mmquant.gateway.venue import Venue
 from mmquant.gateway.wire import Fields
@@ -67,6 +68,8 @@ class OrderDesk:
         self._ids[client_id] = max(self._ids.get(client_id, 0), spec.order_id)
         if spec.account != self._gateway.settings.account:
             session.error(spec.order_id, 321, "Error validating request: Invalid account code")
+        elif spec.what_if:
+            self._what_if(session, spec)
         elif (client_id, spec.order_id) in self.refused:
             session.error(spec.order_id, 103, "Duplicate order id")
         elif old is not None and old.status == "":
@@ -82,25 +85,18 @@ class OrderDesk:
         if spec.query.sec_type == "BAG":
             self.combos.place(session, spec)
             return
-        found = self._gateway.reference.find(spec.query)
-        if len(found) != 1:
-            session.error(spec.order_id, 200, NO_SECURITY)
+        one = self._listing_of(session, spec)
+        if one is None:
             return
-        one = found[0]
-        terms = terms_of(self._gateway, spec, one)
+        terms = self._terms(spec, one)
         if not isinstance(terms, Terms):
             self._refuse(session, spec, one.inst, *terms)
             return
-        refused = refusal(self._gateway, spec, one, terms, self.venue.working_on(one.inst), None)
-        if refused is None and self.has_no_room():
-            refused = 201, NO_ROOM
+        refused = (201, NO_ROOM) if self.has_no_room() else None
         if refused is None and self._gateway.faults.of_order("reject") is not None:
             refused = 201, "Order rejected - reason:refused by a planned fault"
         if refused is not None:
             self._refuse(session, spec, one.inst, *refused)
-            return
-        if spec.what_if:
-            self.reports.what_if(session, spec, one)
             return
         order = held or self.register(session, spec)
         order.listing = one
@@ -108,6 +104,36 @@ class OrderDesk:
         if not spec.transmit:
             return
         self._send(order, terms)
+
+    def _listing_of(self, session: Session, spec: OrderSpec) -> Listing | None:
+        """What an order trades; an error is sent where that is not one thing."""
+        found = self._gateway.reference.find(spec.query)
+        if len(found) == 1:
+            return found[0]
+        session.error(spec.order_id, 200, NO_SECURITY)
+        return None
+
+    def _terms(self, spec: OrderSpec, one: Listing) -> Terms | Refusal:
+        """Terms on which a new order goes to the exchange, or why it does not."""
+        terms = terms_of(self._gateway, spec, one)
+        if not isinstance(terms, Terms):
+            return terms
+        working = self.venue.working_on(one.inst)
+        return refusal(self._gateway, spec, one, terms, working, None) or terms
+
+    def _what_if(self, session: Session, spec: OrderSpec) -> None:
+        """Say what an order would do to the account, or why it would be refused; place nothing."""
+        if spec.query.sec_type == "BAG":
+            self.combos.what_if(session, spec)
+            return
+        one = self._listing_of(session, spec)
+        if one is None:
+            return
+        terms = self._terms(spec, one)
+        if isinstance(terms, Terms):
+            self.reports.what_if(session, spec, one, [(one, spec.side, spec.quantity)])
+        else:
+            session.error(spec.order_id, *terms)
 
     def has_no_room(self) -> bool:
         """Whether too many orders are open, or held back, for one more."""
@@ -215,7 +241,7 @@ class OrderDesk:
 
     def end(self, order: Order, status: str, code: int, text: str) -> None:
         """Tell that an order has ended unfilled, and why."""
-        order.status = status
+        order.status, order.ended_ns = status, self._gateway.floor.now
         order.pending_cancel = False
         self.venue.leave(order)
         for session in self.of_client(order):

@@ -26,6 +26,8 @@ from mmquant.gateway.lines import (
     VOLUME,
     Day,
     Line,
+    generic_refusal,
+    generic_ticks,
 )
 from mmquant.gateway.listings import LETTERS, NO_SECURITY
 from mmquant.gateway.reference import ContractQuery, Listing
@@ -136,12 +138,16 @@ class QuoteDesk:
         legs = self.combos.read_legs(fields) if query.sec_type == "BAG" else None
         if fields.flag():
             fields.skip(3)
-        generic, snapshot = fields.text(), fields.flag()
+        wanted, snapshot = generic_ticks(fields.text()), fields.flag()
+        snapshot = fields.flag() or snapshot
         listing = None if legs else self.one_listing(session, req_id, query)
         if listing is None and legs is None:
             return
         if (session, req_id) in self._lines or (session, req_id) in self.combos.lines:
             session.error(req_id, 322, DUPLICATE)
+            return
+        if refused := generic_refusal(wanted, snapshot):
+            session.error(req_id, 321, f"Error validating request.-'bW' : cause - {refused}")
             return
         used = len(self._lines) + len(self.combos.lines)
         if used >= self._gateway.settings.lines and not snapshot:
@@ -151,7 +157,6 @@ class QuoteDesk:
             assert legs is not None
             self.combos.subscribe(session, req_id, legs, snapshot)
             return
-        wanted = frozenset(x.split(":")[0] for x in generic.replace(" ", "").split(",") if x)
         line = Line(session, req_id, listing, wanted)
         kind = self._type_for(session, req_id)
         if kind == 0:

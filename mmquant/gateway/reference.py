@@ -276,7 +276,8 @@ def _underlying(symbol: str) -> str:
 
 
 def _trades_at(one: Listing, query: ContractQuery) -> bool:
-    return query.exchange in ("", "BEST", *one.exchanges)
+    primary = query.primary in ("", one.primary, *one.exchanges)
+    return primary and query.exchange in ("", "BEST", *one.exchanges)
 
 
 def _fits(one: Listing, query: ContractQuery) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import time
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmquant.errors import UsageError
+from mmquant.gateway import declined
 from mmquant.gateway.account_desk import AccountDesk
 from mmquant.gateway.accounts import Accounts
 from mmquant.gateway.basics import BasicDesk
@@ -18,6 +18,7 @@ from mmquant.gateway.clock import eastern
 from mmquant.gateway.faults import Faults, WirePlan
 from mmquant.gateway.floor import Floor
 from mmquant.gateway.history import History
+from mmquant.gateway.listen import listen
 from mmquant.gateway.listings import ReferenceDesk
 from mmquant.gateway.market import Market
 from mmquant.gateway.orders import OrderDesk
@@ -55,7 +56,7 @@ class GatewaySettings:
     master_client: int | None = None
     depth_books: int = 3
     faults: WirePlan = field(default_factory=WirePlan)
-    reuse_s: float = 2.0
+    reuse_s: float = 0.5
 
     def __post_init__(self) -> None:
         if self.speed not in ("1x", "max", "step"):
@@ -80,13 +81,14 @@ class Gateway:
         self.history = History(self)
         self.quotes = QuoteDesk(self)
         self.orders = OrderDesk(self)
-        self._handlers: dict[int, Handler] = {}
+        self._handlers: dict[int, Handler] = declined.handlers()
         desks = (BasicDesk(self), ReferenceDesk(self), self.account_desk, self.history, self.quotes)
         for desk in (*desks, self.orders):
             self._handlers |= desk.handlers()
         self._server: asyncio.Server | None = None
         self._origin_ns = market.start_ns
         self._monotonic = time.monotonic_ns()
+        self._by_wall = self.settings.speed == "1x"
         self._timer: asyncio.TimerHandle | None = None
         self._runner: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -101,17 +103,11 @@ class Gateway:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self, port: int = 0, host: str = "127.0.0.1", *, public: bool = False) -> None:
-        """Listen. Raises UsageError for an address beyond this machine unless ``public``."""
-        if not public and not _is_loopback(host):
-            raise UsageError(
-                f"{host} can be reached from other machines, and the gateway has no passwords",
-                fix="use 127.0.0.1, or say --public",
-            )
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Session(self), host, port)
+        """Listen. Raises UsageError for an address that is taken, or open to others unasked."""
+        self._server = await listen(lambda: Session(self), host, port, public=public)
         self._monotonic = time.monotonic_ns()
         self._origin_ns = self.floor.now
-        if self.settings.speed == "1x":
+        if self._by_wall:
             self._tick()
         elif self.settings.speed == "max":
             self._runner = asyncio.create_task(self._race())
@@ -130,7 +126,7 @@ class Gateway:
 
     def now(self) -> int:
         """The market's time. [ns since the epoch]"""
-        if self.settings.speed != "1x":
+        if not self._by_wall:
             return self.floor.now
         passed = time.monotonic_ns() - self._monotonic
         return max(self.floor.now, self._origin_ns + passed)
@@ -221,7 +217,7 @@ class Gateway:
         if handler is None:
             session.error(-1, 505, f"Fatal Error: Unknown message id {kind}")
             return
-        if self.settings.speed == "1x":
+        if self._by_wall:
             self.floor.advance(self.now())
         self.faults.incoming(session, kind, lambda: self._serve(session, kind, handler, fields))
 
@@ -244,16 +240,21 @@ class Gateway:
         self._timer = loop.call_later(min(max(due / 1e9, 0.0002), 0.05), self._tick)
 
     async def _race(self) -> None:
-        """Run the market as fast as all clients read; without one it stands still."""
+        """Run the market as fast as all clients read; without one it stands still.
+
+        Behind its last row time goes by the wall clock: what is told every second would else be
+        told without end.
+        """
         while True:
             if not any(one.started for one in self.sessions):
                 self._wake.clear()
                 await self._wake.wait()
             await self._until_read()
-            if self.floor.ended and self.floor.next_due() >= 2**62:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
+            if self.floor.ended:
+                self._by_wall, self._origin_ns = True, self.floor.now
+                self._monotonic = time.monotonic_ns()
+                self._tick()
+                return
             due = max(self.floor.next_due(), self.floor.now)
             if not self._advance_safely(min(due + SLICE_NS, 2**62)):
                 return
@@ -288,12 +289,3 @@ class Gateway:
     def _publish(self, rows: np.ndarray) -> None:
         self.history.note(rows)
         self.quotes.publish(rows)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

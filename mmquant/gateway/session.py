@@ -87,7 +87,7 @@ class Session(asyncio.Protocol):
                 self._take(body)
         except WireError as error:
             if self.started:
-                self.error(-1, 320, f"Error reading request: {error}")
+                self.error(-1, 320, f"Error reading request: {error.what}")
             self.close()
         finally:
             self._gateway.flush()
@@ -178,7 +178,7 @@ class Session(asyncio.Protocol):
             for kind, fields in early:
                 self._serve(kind, fields)
         except WireError as error:
-            self.error(-1, 320, f"Error reading request: {error}")
+            self.error(-1, 320, f"Error reading request: {error.what}")
             self.close()
 
     def _serve(self, kind: int, fields: Fields) -> None:

@@ -135,7 +135,8 @@ def examine(config: Config, *, patience_s: float = PATIENCE_S) -> list[Finding]:
     except ConfigError:
         raise
     except MMQuantError as error:
-        return [*found, Finding(State.FAIL, "connection", error.what, error.fix)]
+        told = error.what + (f" ({error.where})" if error.where else "")
+        return [*found, Finding(State.FAIL, "connection", told, error.fix)]
     try:
         found.append(Finding(State.OK, "connection", f"version {broker.ib.client.serverVersion()}"))
         found.append(_account(broker.account, ibkr.port))

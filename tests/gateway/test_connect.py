@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+
+from mmquant.errors import UsageError
+from mmquant.gateway.server import Gateway, GatewaySettings
+from tests.gateway.market_rows import HandMarket
 
 
 @pytest.mark.parametrize(
@@ -56,3 +62,10 @@ def test_the_wire_is_not_served_to_other_machines() -> None:
     gateway = Gateway(SyntheticMarket(7, START_NS))
     with pytest.raises(UsageError, match="other machines"):
         asyncio.run(gateway.start(0, "0.0.0.0"))
+
+
+def test_a_port_that_is_taken_is_told(open_gateway) -> None:
+    gateway = open_gateway()
+    other = Gateway(HandMarket(), GatewaySettings(speed="step"))
+    with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{gateway.port}"):
+        asyncio.run(other.start(gateway.port))

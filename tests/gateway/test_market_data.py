@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from mpmath import mpf
 
 from mmquant.core.dtypes import RowKind
+from mmquant.gateway.chain import expiry_day
+from mmquant.gateway.clock import close_ns
 from mmquant.gateway.market import SyntheticMarket
 from tests.gateway.conftest import START_NS
 from tests.gateway.wire_client import STOCK
@@ -274,3 +277,15 @@ def test_the_market_is_the_same_for_a_seed_and_never_crossed(open_gateway) -> No
         for i in range(1, 85):
             low, high = listings[i].price(touches[i][0]), listings[i].price(touches[i][2])
             assert low < model[i - 1] < high
+
+
+@pytest.mark.parametrize(
+    ("start", "expiry", "cease"),
+    [("2026-09-21", "2026-10-23", "2026-10-23T20:00"), ("2026-11-29", "2026-12-31",
+      "2026-12-31T21:00"), ("2026-11-22", "2026-12-24", "2026-12-24T18:00")],
+)  # fmt: skip
+def test_options_expire_on_days_of_trading(start, expiry, cease) -> None:
+    """A Friday; New Year and Christmas, the latter with an early close."""
+    day = expiry_day(datetime.date.fromisoformat(start), 30)
+    assert day.isoformat() == expiry
+    assert np.datetime64(close_ns(day), "ns") == np.datetime64(cease)

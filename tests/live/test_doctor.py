@@ -28,6 +28,7 @@ from mmquant.live.conform import (
     scrub,
 )
 from mmquant.live.doctor import Finding, State, examine, skew_of
+from tests.gateway.wire_client import WireClient
 from tests.live.conftest import own_loop
 
 SETTINGS = GatewaySettings(speed="1x", quirks=None)
@@ -79,10 +80,19 @@ def test_delayed_data_are_a_failure() -> None:
 
 def test_an_unknown_symbol_and_nobody_there() -> None:
     one = findings(symbol="NONE")["connection"]
-    assert one.state is State.FAIL and "knows no such contract" in one.found
+    assert one.state is State.FAIL and "knows no such contract (contract 0" in one.found
     config = Config.from_dict({"ibkr": {"port": 1, "instruments": [{"symbol": "AAPL"}]}})
     (one,) = [x for x in examine(config) if x.state is State.FAIL]
     assert "no connection" in one.found and "allow API connections" in one.fix
+
+
+def test_a_client_number_that_is_taken_is_told_with_what_to_do() -> None:
+    with LocalGateway(settings=replace(SETTINGS, reuse_s=0.0)) as gateway:
+        ibkr = {"port": gateway.port, "instruments": [{"symbol": "AAPL"}]}
+        config = Config.from_dict({"ibkr": ibkr})
+        with WireClient(gateway.port, client_id=config.ibkr.client_id):
+            (one,) = [x for x in examine(config) if x.state is State.FAIL]
+    assert "client id is already in use" in one.found and "ibkr.client_id" in one.fix
 
 
 def test_live_ports_want_live_accounts() -> None:
