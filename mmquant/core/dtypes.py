@@ -722,8 +722,8 @@ SET = _record(
 ``equity`` and what follows it, and ``max_abs_lots``, are those of decisions (see ``note_step``),
 ``steady`` that the strategy looks at best prices, their sizes and its own position alone, so that
 nothing comes of a decision if nothing came of the last one and none of these changed, or if what
-the last one asked for is all that is wanted (``stands``) and was but confirmed since; ``counted``: up
-to which decision of the run ``decisions`` counts;
+the last one asked for is all that is wanted (``stands``) and was but confirmed since; ``counted``:
+up to which decision of the run ``decisions`` counts;
 ``shows_orders`` that the views show own orders, ``no_post_only`` that post-only orders are sent as
 plain limit orders, ``start_ts`` where ``elapsed_s`` counts from, ``theo_collar`` the largest
 distance of a theo or an offset from the mid, as a part of it. At most ``max_messages`` (0: no

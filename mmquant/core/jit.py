@@ -199,9 +199,7 @@ class KernelCompiler(CompilerBase):  # type: ignore[misc]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.state.targetctx = as_they_stand(
-            self.state.targetctx.subtarget(mangler=short_name)
-        )
+        self.state.targetctx = as_they_stand(self.state.targetctx.subtarget(mangler=short_name))
 
     def define_pipelines(self) -> list[Any]:
         pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
@@ -361,8 +359,8 @@ def inner_formula(function: Callable[..., Any]) -> Any:
 
 
 def rare_kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that stays a function of its own in the kernels that call it: they call it in
-    rare cases, or its loop needs all registers for itself."""
+    """Compile a kernel that stays a function of its own in those that call it: they do so in rare
+    cases, or its loop needs all registers for itself."""
     return inner_kernel(function, compiler=ApartCompiler)
 
 

@@ -1,8 +1,8 @@
 """How kernels index arrays: an index is taken as it stands.
 
-Numba lets an index count from the end where it is negative, as Python does, at five instructions an
-access. Kernels never do: a negative index of theirs is an error, which runs with bounds checks tell.
-Code that is not mmquant's is compiled as always.
+Numba lets an index count from the end where it is negative, as Python does, at five instructions
+an access. Kernels never do: a negative index of theirs is an error, which runs with bounds checks
+tell. Code that is not mmquant's is compiled as always.
 """
 
 from __future__ import annotations

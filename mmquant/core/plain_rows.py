@@ -1,10 +1,10 @@
-"""Rows that touch no own order and no best price: most of a tape, and all that its length costs.
+"""Rows that move no best price and fill no own order: most of a tape, and all its length costs.
 
 A row is told plain by selects and sums instead of branches, which would be mispredicted: nothing
-foretells a row's side. A key is a tick that grows towards the other side on both sides; ``reach`` is
-the key of the best price, or of the last level short of own orders of the other side. The few plain
-rows that fail the test are done right by the slow way. A tape of one instrument is tested by blocks
-of rows, in vectors.
+foretells a row's side. A key is a tick that grows towards the other side on both sides; ``reach``
+is the key of the best price, or of the last level short of own orders of the other side. The few
+plain rows that fail the test are done right by the slow way. A tape of one instrument is tested by
+blocks of rows, in vectors.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def _block_bits(typingctx, tick, side, size, kind, row, base, window, reach_bid,
 
 
 block_bits = _plain_block_bits if DISABLED else _block_bits
-"""``block_bits(tick, side, size, kind, row, base, window, reach_bid, reach_ask)``: one bit for each of
-the LANES rows from ``row``, whether it is a depth row within the window and behind its reach."""
+"""``block_bits(tick, side, size, kind, row, base, window, reach_bid, reach_ask)``: one bit for each
+of the LANES rows from ``row``, whether it is a depth row within the window and behind its reach."""
 
 
 @inner_kernel
