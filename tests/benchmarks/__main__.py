@@ -15,7 +15,15 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.benchmarks.harness import ROOT, note, plain, table, write_between_markers
+from tests.benchmarks.harness import (
+    GENERATED_ROWS,
+    ROOT,
+    note,
+    plain,
+    recording,
+    table,
+    write_between_markers,
+)
 
 PEER = "python -m tests.benchmarks.peer_hftbacktest --peer-python PATH"
 FIRST = "python -m tests.benchmarks.first_result"
@@ -41,6 +49,12 @@ def run(name: str, *options: str) -> dict[str, Any]:
     return result
 
 
+def market(result: dict[str, Any]) -> str:
+    """What a tape is, in words."""
+    made = "a random market" if result["events"].startswith("random") else "BTCUSDT, recorded"
+    return f"{made}, {result['rows']:,} rows"
+
+
 def peer_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     speed = (
         f"{result['ours_rows_per_s'] / 1e6:.1f} against {result['peer_rows_per_s'] / 1e6:.1f} "
@@ -49,14 +63,17 @@ def peer_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     same = "the same" if result["fills_equal"] else "different"
     equal = f"{same} {plain(result['fills'])}; path within {result['path_max_abs_diff']:.0e}"
     return [
-        ("one strategy over one tape, one thread, warm, against hftbacktest 2.4.4", speed, PEER),
+        (f"{market(result)}: one strategy, one thread, against hftbacktest 2.4.4", speed, PEER),
         ("its fills, step by step, against hftbacktest's", equal, PEER),
     ]
 
 
 def sweep_rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     speed = f"{result['strategy_rows_per_s'] / 1e9:.2f} thousand million strategy-rows/s"
-    what = f"{result['sets']} parameter sets in one pass, {result['threads']} threads"
+    what = (
+        f"{market(result)}: {result['sets']} parameter sets in one pass, {result['threads']} "
+        f"threads, a decision each {result['interval'] / 1e6:.0f} ms, against hftbacktest's two"
+    )
     return [(what, f"{speed}: {result['ratio']:.0f} times", SWEEP)]
 
 
@@ -220,11 +237,19 @@ def main(argv: list[str] | None = None) -> int:
         note("peer_hftbacktest: skipped, as neither --peer-python nor PEER_PYTHON is set")
         note("README.md: left as it is")
         return 0
-    peer = run("peer_hftbacktest", "--peer-python", a.peer_python)
-    sweep = run("sweep", "--peer-python", a.peer_python)
+    by_peer = ("--peer-python", a.peer_python)
+    peers = [run("peer_hftbacktest", *by_peer, "--rows", "5000000")]
+    sweeps = [run("sweep", *by_peer, "--rows", str(GENERATED_ROWS))]
+    if recording() is not None:
+        peers.insert(0, run("peer_hftbacktest", *by_peer))
+        sweeps.insert(0, run("sweep", *by_peer, "--interval", "10000000", "--peer-runs", "4"))
+        sweeps.insert(0, run("sweep", *by_peer))
+    else:
+        note("the recording: skipped, as MMQUANT_REAL_DATA is not set")
+    peer = peers[0]
     rows = [
-        *peer_rows(peer),
-        *sweep_rows(sweep),
+        *(row for one in peers for row in peer_rows(one)),
+        *(row for one in sweeps for row in sweep_rows(one)),
         *first_rows(first),
         *model_rows(models),
         *option_rows(options),
@@ -236,13 +261,13 @@ def main(argv: list[str] | None = None) -> int:
     ]
     text = table(rows)
     machine = f"{peer['cores']} cores of {peer['cpu']}; Python {peer['python']}, "
-    versions = f"numba {peer['numba']}, numpy {peer['numpy']}; a generated market of "
-    text += f"\n\nMeasured on {machine}{versions}{peer['rows']:,} rows."
+    versions = f"numba {peer['numba']}, numpy {peer['numpy']}."
+    text += f"\n\nMeasured on {machine}{versions}"
     note("\n" + text)
     if not a.no_readme:
         written = write_between_markers(ROOT / "README.md", text)
         note("README.md: written" if written else "README.md: no markers, left as it is")
-    return 0 if peer["fills_equal"] else 4
+    return 0 if all(one["fills_equal"] for one in peers) else 4
 
 
 if __name__ == "__main__":

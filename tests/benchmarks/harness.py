@@ -20,6 +20,30 @@ START = "<!-- benchmarks: written by `make bench` -->"
 END = "<!-- benchmarks: end -->"
 
 
+RECORDING = "binance/usdm_btcusdt_20240808_neutral.npz"
+"""A recorded tape of the folder that MMQUANT_REAL_DATA names."""
+GENERATED_ROWS = 400_000
+
+
+def recording() -> Path | None:
+    """The recorded tape, where there is one."""
+    folder = os.environ.get("MMQUANT_REAL_DATA", "")
+    path = Path(folder) / RECORDING
+    return path if folder and path.is_file() else None
+
+
+def add_tape_options(p: argparse.ArgumentParser) -> None:
+    """Options that say which events are replayed: a file, a recording, or a random market."""
+    p.add_argument(
+        "events",
+        nargs="?",
+        help=f"neutral event file (.npz); else {RECORDING} of MMQUANT_REAL_DATA, else a random "
+        "market",
+    )
+    p.add_argument("--rows", type=int, help="take a random market of so many rows")
+    p.add_argument("--seed", type=int, default=0, help="seed of the random market")
+
+
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """A parser with the options of all benchmarks."""
     p = argparse.ArgumentParser(

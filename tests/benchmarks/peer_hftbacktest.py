@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.peer_hftbacktest EVENTS.npz --peer-python .peer/bin/python --json
 
-Both replay a neutral event file (peer_side.py says what that is; without one a random market is
-written) with the reference market maker, whole-order fills and constant latencies. The paths are
-compared at every decision; then both loops are timed in turns, warm, one thread each, recording
-included. The peer needs an environment of its own, because it pins other versions:
+Both replay a neutral event file (peer_side.py says what that is; without one the recording of
+MMQUANT_REAL_DATA is taken, or a random market written) with the reference market maker, whole-order
+fills and constant latencies. The paths are compared at every decision; then both loops are timed in
+turns, warm, one thread each, recording included. The peer needs an environment of its own, because
+it pins other versions:
 
     python3 -m venv .peer && .peer/bin/pip install hftbacktest==2.4.4
 """
@@ -26,7 +27,17 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.harness import alternate, environment, median, note, parser, show
+from tests.benchmarks.harness import (
+    GENERATED_ROWS,
+    add_tape_options,
+    alternate,
+    environment,
+    median,
+    note,
+    parser,
+    recording,
+    show,
+)
 from tests.benchmarks.peer_side import FIELDS, add_options
 
 PEER_SIDE = Path(__file__).with_name("peer_side.py")
@@ -201,20 +212,27 @@ def our_runner(events: Path, a: argparse.Namespace) -> Callable[[], tuple[Path_,
     return once
 
 
-def make_events(folder: Path, rows: int, seed: int) -> Path:
-    """A neutral file of a random market."""
+def events_of(a: argparse.Namespace, folder: Path) -> tuple[Path, str]:
+    """The neutral file that was asked for, and what it is."""
     from mmquant.data.readers.neutral import write_neutral
     from mmquant.data.synthetic import make_random_tape
 
-    note(f"no event file given: a random market of {rows:,} rows, seed {seed}")
+    if a.events:
+        return Path(a.events), Path(a.events).name
+    found = None if a.rows else recording()
+    if found is not None:
+        note(f"no event file given: {found.name} of MMQUANT_REAL_DATA")
+        return found, found.name
+    rows, seed = a.rows or GENERATED_ROWS, a.seed
+    note(f"a random market of {rows:,} rows, seed {seed}")
     path = folder / "events.npz"
     write_neutral(make_random_tape(rows, seed), path)
-    return path
+    return path, f"random, seed {seed}"
 
 
 def side_by_side(a: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run, compare and time both."""
-    events = Path(a.events) if a.events else make_events(folder, a.rows, a.seed)
+    events, what = events_of(a, folder)
     options = [f"--{name.replace('_', '-')}={getattr(a, name)}" for name in PASSED_ON]
     with Peer(a.peer_python, events, folder / "peer.npz", options) as peer:
         ours = our_runner(events, a)  # while the peer compiles
@@ -236,7 +254,7 @@ def side_by_side(a: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "ours_first_s": round(first, 4),
         "peer_first_s": round(float(start["first_s"]), 4),
         "repeat": a.repeat,
-        "events": events.name if a.events else f"random, seed {a.seed}",
+        "events": what,
         **{name: getattr(a, name) for name in PASSED_ON},
         **environment(),
     }
@@ -244,10 +262,8 @@ def side_by_side(a: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> int:
     p = parser(__doc__)
-    p.add_argument("events", nargs="?", help="neutral event file (.npz)")
+    add_tape_options(p)
     p.add_argument("--peer-python", default=os.environ.get("PEER_PYTHON", ""), metavar="PATH")
-    p.add_argument("--rows", type=int, default=400_000, help="rows of the generated market")
-    p.add_argument("--seed", type=int, default=0, help="seed of the generated market")
     add_options(p)
     a = p.parse_args(argv)
     stay_on_one_core()

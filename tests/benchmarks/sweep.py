@@ -3,8 +3,9 @@
     python -m tests.benchmarks.sweep --json --peer-python .peer/bin/python
 
 256 sets of the reference strategy re-quote at every step, on two threads: half spreads and skews
-differ. The peer has no sweep: it runs one set after the other, in two processes at once. Its time
-for all sets is that of some runs, scaled up.
+differ. The events are those of MMQUANT_REAL_DATA's recording, or of a random market. The peer has
+no sweep: it runs one set after the other, in two processes at once. Its time for all sets is that
+of some runs, scaled up.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from mmquant.research.sweep import block_size
 from mmquant.trading.compiled import bind_loop, run_halves
 from mmquant.trading.halves import make_halves, tape_columns
 from mmquant.trading.strategy import SKEW
-from tests.benchmarks.harness import environment, median, note, parser, show
-from tests.benchmarks.peer_hftbacktest import Peer, make_events
+from tests.benchmarks.harness import add_tape_options, environment, median, note, parser, show
+from tests.benchmarks.peer_hftbacktest import Peer, events_of
 
 SHARED = {"entry_latency": 1_000_000, "response_latency": 1_000_000}
 ORDER_LOTS, MAX_ORDERS = 5.0, 10.0
@@ -105,7 +106,7 @@ def peer_seconds(python: str, events: Path, folder: Path, interval: int, runs: i
 
 
 def measure(a: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    events = Path(a.events) if a.events else make_events(folder, a.rows, a.seed)
+    events, what = events_of(a, folder)
     tape = read_tape("neutral", events)
     rows = tape.sizes["event"]
     run_ours(tape, interval_ns=a.interval, sets=a.sets, threads=a.threads)
@@ -122,6 +123,7 @@ def measure(a: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "ns_per_decision": round(1e9 * seconds * a.threads / decisions, 2),
         "min_fills": int(fills.min()),
         "seconds": round(seconds, 6),
+        "events": what,
         "rows": rows,
         "sets": a.sets,
         "decisions": decisions,
@@ -139,14 +141,12 @@ def measure(a: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> int:
     p = parser(__doc__)
-    p.add_argument("events", nargs="?", help="neutral .npz file; without it one is generated")
+    add_tape_options(p)
     p.add_argument("--peer-python", default="", metavar="PATH")
     p.add_argument("--peer-runs", type=int, default=10, help="timed runs of each peer process")
     p.add_argument("--interval", type=int, default=100_000_000, help="between decisions [ns]")
     p.add_argument("--sets", type=int, default=256)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--rows", type=int, default=400_000, help="rows of the generated market")
-    p.add_argument("--seed", type=int, default=0, help="seed of the generated market")
     a = p.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         result = measure(a, Path(name))
