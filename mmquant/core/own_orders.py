@@ -441,7 +441,7 @@ def on_order(local, owner, msg):
     state = local.set[owner]
     known = order["order_id"] == msg["order_id"] and msg["order_id"] != 0
     event = np.int64(msg["event"])
-    if known and is_expected(order, msg, event):
+    if known and state["stands"] != 0 and is_expected(order, msg, event):
         state["touched"] = 1
     else:
         stir(local, owner)
