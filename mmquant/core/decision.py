@@ -304,11 +304,13 @@ def place_missing(local, owner, ts, wanted, actions, n):
 
 
 @inner_kernel
-def serves_whole(local, order, wanted):
-    """Whether an order is all that one of the wanted quotes asks for."""
+def serves_whole(local, owner, order, wanted):
+    """Whether an order is all that one of the wanted quotes asks for, however much room there is."""
+    sent = np.int64(order["want_lots"]) - np.int64(order["filled_before"])
+    any_size = local.set[owner]["size_tolerance_lots"] < 0
     for q in range(wanted):
         quote = local.quote[q]
-        if quote["lots"] == order["lots"] and at_place(order, quote):
+        if (any_size or quote["lots"] == sent) and at_place(order, quote):
             return True
     return False
 
@@ -317,8 +319,8 @@ def serves_whole(local, order, wanted):
 def stands(local, owner, ts, wanted):
     """Whether nothing is left to do for what is wanted, once the answers are those hoped for.
 
-    There is one order for each quote, which works or was placed just now and whole, and all others
-    were asked to go.
+    There is one order for each quote, which works or was placed just now, and which no room that
+    others leave would change; all others were asked to go.
     """
     serving = 0
     for i in range(local.set[owner]["live"]):
@@ -329,7 +331,7 @@ def stands(local, owner, ts, wanted):
             continue
         fresh = order["state"] == ORDER_STATE.SENT and order["submit_ts"] == ts
         kept = order["state"] == WORKING and order["keep"] != 0
-        if not kept and not (fresh and serves_whole(local, order, wanted)):
+        if not (kept or fresh) or not serves_whole(local, owner, order, wanted):
             return False
         serving += 1
     for q in range(wanted):
