@@ -82,7 +82,7 @@ def still(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 TRADING = (0, 1, 2, 5, 14)
-"""Seeds of settings that trade a lot; the last two below have theos from outside."""
+"""Seeds of settings that trade a lot; below, 96 and 113 have theos from outside."""
 MORE = [pytest.param(seed, marks=pytest.mark.soak) for seed in range(200, 400) if seed != 362]
 
 

@@ -305,7 +305,7 @@ def place_missing(local, owner, ts, wanted, actions, n):
 
 @inner_kernel
 def serves_whole(local, owner, order, wanted):
-    """Whether an order is all that one of the wanted quotes asks for, however much room there is."""
+    """Whether an order is all that a wanted quote asks for, however much room there is."""
     sent = np.int64(order["want_lots"]) - np.int64(order["filled_before"])
     any_size = local.set[owner]["size_tolerance_lots"] < 0
     for q in range(wanted):
