@@ -308,7 +308,8 @@ def serves_whole(local, owner, order, wanted):
     """Whether an order is all that a wanted quote asks for, however much room there is."""
     sent = np.int64(order["want_lots"]) - np.int64(order["filled_before"])
     any_size = local.set[owner]["size_tolerance_lots"] < 0
-    for q in range(wanted):
+    first = first_quote(local, order["inst"], order["side"])
+    for q in range(first, end_quote(local, order["inst"], order["side"], wanted)):
         quote = local.quote[q]
         if (any_size or quote["lots"] == sent) and at_place(order, quote):
             return True
