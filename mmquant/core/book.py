@@ -224,7 +224,7 @@ def next_bid(book, inst, below):
     first = side["start"] - base
     tick = below - 1
     while tick >= base:
-        if book.level[(first + tick)]["lots"] != 0:
+        if book.level[first + tick]["lots"] != 0:
             return tick
         tick -= 1
     return far_best(book, inst, BID, NO_BID, min(below, base) - 1)
@@ -244,7 +244,7 @@ def next_ask(book, inst, above):
     first = side["start"] + side["window"] - base
     tick = above + 1
     while tick < top:
-        if book.level[(first + tick)]["lots"] != 0:
+        if book.level[first + tick]["lots"] != 0:
             return tick
         tick += 1
     return far_best(book, inst, ASK, max(above, top - 1) + 1, NO_ASK)

@@ -345,18 +345,17 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
         clock["row"] = row
         if row >= stop_row or tape.exch_ts[row] > stop_time:
             return STATUS.OK
-        at = row
-        inst = np.int64(tape.inst[at])
+        inst = np.int64(tape.inst[row])
         exchange.book.side[inst]["row"] = row
         status = exchange_row(
             exchange,
-            tape.exch_ts[at],
+            tape.exch_ts[row],
             inst,
-            np.int64(tape.kind[at]),
-            np.int64(tape.side[at]),
-            np.int64(tape.tick[at]),
-            np.float64(tape.subtick[at]),
-            np.int64(tape.size[at]),
+            np.int64(tape.kind[row]),
+            np.int64(tape.side[row]),
+            np.int64(tape.tick[row]),
+            np.float64(tape.subtick[row]),
+            np.int64(tape.size[row]),
         )
         if status != 0:
             return status

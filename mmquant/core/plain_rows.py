@@ -107,24 +107,23 @@ def row_by_row(book, tape, row, stop_row, stop_time):
     origin = state["start"] - base
     reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
     while row < stop_row:
-        at = row
-        if tape.exch_ts[at] > stop_time:
+        if tape.exch_ts[row] > stop_time:
             break
         if many:
-            state = book.side[np.int64(tape.inst[at])]
+            state = book.side[np.int64(tape.inst[row])]
             base, window = state["base"], state["window"]
             origin = state["start"] - base
             reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
-        mask = np.int64(tape.side[at]) >> 7
-        tick = np.int64(tape.tick[at])
-        lots = tape.size[at]
+        mask = np.int64(tape.side[row]) >> 7
+        tick = np.int64(tape.tick[row])
+        lots = tape.size[row]
         key = (tick ^ mask) - mask
         reach = reach_bid ^ ((reach_bid ^ reach_ask) & mask)
         inside = (tick >= base) & (tick - base < window)
         cell = origin + (tick if inside else base) + (window & mask)
         level = book.level[cell]
         behind = key < reach + (1 if lots != 0 else 0)
-        if not (inside & behind & (level["head"] == 0) & (tape.kind[at] == DEPTH)):
+        if not (inside & behind & (level["head"] == 0) & (tape.kind[row] == DEPTH)):
             break
         level["lots"] = lots
         state["row"] = row
@@ -157,7 +156,8 @@ def own_level_row(exchange, cell, lots):
 def rows_by_block(exchange, tape, row, stop_row, stop_time):
     """Apply plain rows, idle trades, and what changes the queue at an own level, of one instrument.
 
-    What was found of a block holds as long as neither reach nor window move.
+    What was found of a block holds as long as neither reach nor window move, nor the tape changes
+    (``begin_tape``).
     """
     book = exchange.book
     state = book.side[0]
@@ -190,17 +190,16 @@ def rows_by_block(exchange, tape, row, stop_row, stop_time):
             )
         count = trailing_zeros(~(bits >> (row - block)))
         if count == 0:
-            at = row
-            if not is_idle_trade(state, tape, at):
+            if not is_idle_trade(state, tape, row):
                 break
             note_trade(
                 book,
                 0,
-                tape.exch_ts[at],
-                np.int64(tape.side[at]),
-                np.int64(tape.tick[at]),
-                np.float64(tape.subtick[at]),
-                np.int64(tape.size[at]),
+                tape.exch_ts[row],
+                np.int64(tape.side[row]),
+                np.int64(tape.tick[row]),
+                np.float64(tape.subtick[row]),
+                np.int64(tape.size[row]),
             )
             row += 1
             continue
@@ -208,13 +207,12 @@ def rows_by_block(exchange, tape, row, stop_row, stop_time):
         while tape.exch_ts[end - 1] > stop_time:
             end -= 1
         while row < end:
-            at = row
-            cell = origin + np.int64(tape.tick[at]) + (window & (np.int64(tape.side[at]) >> 7))
+            cell = origin + np.int64(tape.tick[row]) + (window & (np.int64(tape.side[row]) >> 7))
             level = book.level[cell]
             if level["head"] != 0:
-                own_level_row(exchange, cell, np.int64(tape.size[at]))
+                own_level_row(exchange, cell, np.int64(tape.size[row]))
             else:
-                level["lots"] = tape.size[at]
+                level["lots"] = tape.size[row]
             row += 1
     state["block_row"] = block
     state["block_bits"] = bits

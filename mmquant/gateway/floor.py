@@ -14,6 +14,7 @@ from mmquant.core.dtypes import ACTION, NO_ASK, NO_BID, ActionKind, Status
 from mmquant.core.engine import AT_RESPONSE, Tape
 from mmquant.core.exchange import (
     Exchange,
+    begin_tape,
     grow_rings,
     make_exchange,
     send_request,
@@ -130,7 +131,7 @@ class Floor:
         while self._next is not None and until > self._chunk.until:
             self._run(self._chunk.until)
             self._chunk, self._next = self._next, next(self._chunks, None)
-            self.exchange.state[0]["row"] = 0
+            begin_tape(self.exchange)
         self._run(until)
         self.ended = self._next is None and until > self._chunk.until
 

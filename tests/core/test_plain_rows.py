@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mmquant.core.book import grow_book
 from mmquant.core.dtypes import ActionKind, QueueModel, RowKind, Status
-from mmquant.core.exchange import Exchange
+from mmquant.core.exchange import Exchange, begin_tape
 from mmquant.core.jit import kernel
 from mmquant.core.level_queue import RESTING
 from mmquant.core.matching import exchange_row
@@ -220,3 +220,20 @@ def test_a_row_that_moves_the_window_finds_the_queue_of_its_level() -> None:
     equal(exchange, all_slow(events, False, QueueModel.POWER))
     resting = exchange.node[exchange.node["state"] == RESTING]
     assert [(int(n["order_id"]), int(n["leaves"])) for n in resting] == [(7, 3)]
+
+
+def test_what_is_known_of_one_tape_is_not_believed_of_another() -> None:
+    """Both tapes begin at row 0, where the market stands as it did; the second moves its best."""
+    start = [depth(0, BUY, 99, 5), depth(0, SELL, 101, 5)]
+    quiet = [depth(1, BUY, 90, lots) for lots in range(20)]
+    moving = [depth(2, BUY, 100, 1 + i) for i in range(20)]
+    one = venue(start, False, QueueModel.RISK_AVERSE)
+    one.live_until(0)
+    for rows in (quiet, moving):
+        one.tape = tape_of(rows)
+        begin_tape(one.exchange)
+        one.live_until(2)
+    slow = all_slow([*start, *quiet, *moving], False, QueueModel.RISK_AVERSE)
+    same(one.exchange.book.level, slow.book.level)
+    same(one.exchange.book.side, slow.book.side, "row", *KNOWN)
+    assert one.exchange.book.side[0]["best_bid"] == 100
