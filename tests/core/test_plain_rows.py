@@ -226,7 +226,7 @@ def test_what_is_known_of_one_tape_is_not_believed_of_another() -> None:
     """Both tapes begin at row 0, where the market stands as it did; the second moves its best."""
     start = [depth(0, BUY, 99, 5), depth(0, SELL, 101, 5)]
     quiet = [depth(1, BUY, 90, lots) for lots in range(20)]
-    moving = [depth(2, BUY, 100, 1 + i) for i in range(20)]
+    moving = [depth(2, BUY, 100, 1), *(depth(2, BUY, 90, lots) for lots in range(20))]
     one = venue(start, False, QueueModel.RISK_AVERSE)
     one.live_until(0)
     for rows in (quiet, moving):
