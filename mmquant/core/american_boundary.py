@@ -25,7 +25,7 @@ from mmquant.core.american_nodes import (
     STEP_WEIGHT,
     at,
 )
-from mmquant.core.jit import inner_formula, rare_kernel
+from mmquant.core.jit import inner_apart_kernel, inner_formula
 from mmquant.core.mathfn import exp, expm1, log, norm_cdf, norm_pdf
 
 ROOT, ROOT_INV, DISC_RATE, DISC_YIELD, LOG_B, SQUARE, NUMER, DENOM, POWER, SCALE = range(
@@ -243,7 +243,7 @@ def iterate(tables, work, lanes, steps, nodes, top, bottom, drift, vol):
     return moved
 
 
-@rare_kernel
+@inner_apart_kernel
 def solve_boundary(years, vol, rate, dividend_yield, tables, work):
     """Leave the logarithm of the boundary in LOG_B of ``work``. Returns the last move.
 

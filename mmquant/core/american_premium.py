@@ -28,7 +28,7 @@ from mmquant.core.american_nodes import (
     at,
 )
 from mmquant.core.black import sides
-from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
+from mmquant.core.jit import inner_apart_kernel, inner_formula, inner_kernel
 from mmquant.core.mathfn import exp, norm_cdf, norm_pdf
 
 MAX_VOLS = 16
@@ -242,7 +242,7 @@ def start_sums(work, lanes):
         )
 
 
-@rare_kernel
+@inner_apart_kernel
 def sum_block(nodes, greeks, tables, work):
     """Sums of a block whose X, RATIO, VOL, VOL_INV and SHARE are filled; European if no nodes."""
     lanes = at(int(tables[COUNT_LANES]))

@@ -129,7 +129,7 @@ def move_target(local, order, wanted):
     return -1
 
 
-@inner_kernel
+@rare_kernel
 def keep_near(local, owner, wanted):
     """Near a limit of a day, let a working order serve a quote that is not far from it."""
     most = local.set[owner]["slow_tolerance_ticks"]
@@ -380,7 +380,7 @@ def lasting_loss(local, owner, ts, reason):
     return np.int64(reason if lasted else 0)
 
 
-@inner_kernel
+@rare_kernel
 def block_open(local, reason):
     """Block all instruments that are not blocked yet."""
     for inst in range(local.instrument.shape[0]):

@@ -143,6 +143,18 @@ class ApartLibrary(PartLibrary):
         return module
 
 
+class RareLibrary(ApartLibrary):
+    """Code for rare cases: its callers keep what leads to it away from what they do all the time,
+    so that this fits the cache of instructions."""
+
+    def _get_module_for_linking(self) -> Any:
+        module = super()._get_module_for_linking()
+        for function in module.functions:
+            if not function.is_declaration:
+                function.add_function_attribute("cold")
+        return module
+
+
 class WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
     """Code of a kernel and of all that it calls, optimized at once."""
 
@@ -225,6 +237,14 @@ class ApartCompiler(KernelCompiler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.state.library = ApartLibrary(self.state.targetctx.codegen(), "apart")
+
+
+class RareCompiler(KernelCompiler):
+    """Compiles into a RareLibrary."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.library = RareLibrary(self.state.targetctx.codegen(), "rare")
 
 
 class WholeCompiler(KernelCompiler):
@@ -358,10 +378,15 @@ def inner_formula(function: Callable[..., Any]) -> Any:
     return inner_kernel(function, inlined=True)
 
 
-def rare_kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that stays a function of its own in those that call it: they do so in rare
-    cases, or its loop needs all registers for itself."""
+def inner_apart_kernel(function: Callable[..., Any]) -> Any:
+    """Compile an apart kernel that only kernels call."""
     return inner_kernel(function, compiler=ApartCompiler)
+
+
+def rare_kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that only kernels call, and only in rare cases or for what most runs have
+    switched off."""
+    return inner_kernel(function, compiler=RareCompiler)
 
 
 @intrinsic

@@ -33,7 +33,7 @@ from mmquant.core.dtypes import (
     STATUS,
 )
 from mmquant.core.exchange import book_mid, respond, tick_price, units_of, unrest_order
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.level_queue import (
     HIDDEN,
     NOTES,
@@ -476,7 +476,7 @@ def expiry_reason(exchange, expire_ts):
     return REASON.LIFETIME
 
 
-@inner_kernel
+@rare_kernel
 def expire_due(exchange, ts):
     """Expire all resting orders whose time has come."""
     clock = exchange.state[0]

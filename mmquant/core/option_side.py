@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mmquant.core.dtypes import REASON
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.ticks import price_of_tick
 
 
@@ -58,7 +58,7 @@ def chosen_side(local, owner, inst, wanted):
     return np.int64(1) if buy > sell else np.int64(-1)
 
 
-@inner_kernel
+@rare_kernel
 def drop_other_sides(local, owner, wanted):
     """Want nothing on the other side of each option; what works there is cancelled for it."""
     for inst in range(local.instrument.shape[0]):

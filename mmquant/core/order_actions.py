@@ -12,7 +12,7 @@ from mmquant.core.dtypes import (
     SESSION,
     TIME_IN_FORCE,
 )
-from mmquant.core.jit import inner_formula, inner_kernel
+from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.local import free_slot, log_order
 from mmquant.core.own_orders import change_open, overdue_at, set_due, set_state
 from mmquant.core.quotas import count_message
@@ -117,7 +117,7 @@ def throttled(local, owner, ts, reserve):
     return False
 
 
-@inner_kernel
+@rare_kernel
 def in_flight(local, owner):
     """Orders whose last request was not answered."""
     count = 0

@@ -180,7 +180,7 @@ def place(exchange, ts, action):
     return STATUS.OK
 
 
-@inner_kernel
+@rare_kernel
 def place_peg(exchange, ts, action, n):
     """A new peg arrives: it rests where the book puts it, or is refused without a book."""
     node = exchange.node[n]
@@ -209,7 +209,7 @@ def place_peg(exchange, ts, action, n):
     return STATUS.OK
 
 
-@inner_kernel
+@rare_kernel
 def modify_peg(exchange, ts, action, n, leaves):
     """A resting peg gets a new cap and size. Less under the same cap keeps the queue."""
     node = exchange.node[n]
@@ -243,7 +243,7 @@ def cancel(exchange, ts, action):
     return STATUS.OK
 
 
-@inner_kernel
+@rare_kernel
 def refuse(exchange, ts, event, action):
     """Refuse a request for an order that does not rest here."""
     respond(

@@ -12,7 +12,7 @@ from mmquant.core.dtypes import (
     REASON,
     SESSION,
 )
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.order_actions import cancel_order, notice, order_action, throttled
 from mmquant.core.orders import next_state
 from mmquant.core.own_orders import overdue_at, set_state
@@ -67,7 +67,7 @@ def ask_all(local, owner, ts, actions, n):
     return n
 
 
-@inner_kernel
+@rare_kernel
 def chase_overdue(local, owner, ts, actions, n):
     """Give up waiting for what is overdue, ask after it, and note when to look again."""
     state = local.set[owner]

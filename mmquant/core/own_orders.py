@@ -117,7 +117,7 @@ def end_if_filled(local, owner, slot, ts):
         end_order(local, owner, slot, ts, REASON.NONE)
 
 
-@inner_kernel
+@rare_kernel
 def revive_order(local, owner, slot):
     """Put an order that was given up, and is found working, back among the live ones."""
     order = local.order[slot]
@@ -207,7 +207,7 @@ def book_new(local, owner, slot, known, msg, lots, at):
     return reason
 
 
-@inner_kernel
+@rare_kernel
 def revise(local, owner, slot, known, msg, lots, at):
     """Let a known execution be what its revision says, as if it always had been."""
     row = local.executed[at]
@@ -351,7 +351,7 @@ def says_old_terms(order, msg):
     return msg["tick"] == order["tick"] and msg["lots"] == order["lots"]
 
 
-@inner_kernel
+@rare_kernel
 def note_refusal(local, owner, order, ts):
     """Remember the price and size that were rejected."""
     line = local.traffic[owner * local.instrument.shape[0] + np.int64(order["inst"])]

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from mmquant.core.bits import trailing_zeros
 from mmquant.core.book import note_trade
 from mmquant.core.dtypes import ROW_KIND
-from mmquant.core.jit import DISABLED, inner_kernel, rare_kernel
+from mmquant.core.jit import DISABLED, inner_apart_kernel, inner_kernel
 from mmquant.core.matching import after_level_row
 
 DEPTH = ROW_KIND.DEPTH
@@ -143,7 +143,7 @@ def is_idle_trade(state, tape, at):
     return side == 0 or state["own_bid_max"] < last
 
 
-@rare_kernel
+@inner_apart_kernel
 def own_level_row(exchange, cell, lots):
     """Apply a row that is plain but for own orders at its level."""
     level = exchange.book.level[cell]
@@ -221,7 +221,7 @@ def rows_by_block(exchange, tape, row, stop_row, stop_time):
     return row
 
 
-@rare_kernel
+@inner_apart_kernel
 def plain_rows(exchange, tape, row, stop_row, stop_time):
     """Apply rows as long as none moves a best price or fills an own order; returns the first that
     may, or that is not told here."""

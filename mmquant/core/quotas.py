@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmquant.core.dtypes import ACTION_KIND, REASON
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 
 DAY_NS = 86_400_000_000_000
 FREELY, SLOWLY, NOT_AT_ALL = 0, 1, 2
@@ -30,7 +30,7 @@ def start_day(local, owner, ts):
         local.traffic[owner * count + inst]["messages_day"] = 0
 
 
-@inner_kernel
+@rare_kernel
 def count_message(local, owner, action):
     """Count an order message, and each order or change of an option."""
     kind = np.int64(action["kind"])
@@ -66,7 +66,7 @@ def ratio_step(state):
     return SLOWLY if ratio >= 0.8 * state["max_order_ratio"] else FREELY
 
 
-@inner_kernel
+@rare_kernel
 def quota_reason(local, owner, inst, ts):
     """Reason why an instrument has no messages left today, QUOTA_SLOW near a limit, else 0."""
     state = local.set[owner]

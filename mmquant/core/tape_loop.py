@@ -29,7 +29,7 @@ from mmquant.core.engine import (
     send_actions,
 )
 from mmquant.core.exchange import requests_have_room
-from mmquant.core.jit import inner_formula, inner_kernel, kernel
+from mmquant.core.jit import inner_formula, inner_kernel, kernel, rare_kernel
 from mmquant.core.local import logs_have_room, make_views, table_has_room
 from mmquant.core.records import copy_record
 from mmquant.core.step_log import record_path
@@ -106,7 +106,7 @@ def local_row_index(tape, i):
     return tape.order[i]
 
 
-@inner_kernel
+@rare_kernel
 def receive_rows(local, tape, clock, until, msg):
     """Apply to the local book all rows received by a time. Returns a Status."""
     n = tape.local_ts.shape[0]
@@ -239,7 +239,7 @@ def bring_answered(local, exchange, tape, clock, ring, until, actions):
             return status
 
 
-@inner_kernel
+@rare_kernel
 def take_inbox(local, exchange, tape, clock, ring, inbox, actions, msg):
     """Apply the messages from outside that come up to the decision in hand, each at its time.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mmquant.core.dtypes import ORDER_STATE, REASON, SESSION
-from mmquant.core.jit import inner_kernel
+from mmquant.core.jit import inner_kernel, rare_kernel
 from mmquant.core.local import stir
 
 
-@inner_kernel
+@rare_kernel
 def note_trouble(local, owner):
     """Bring the one flag up to date that a decision tests."""
     state = local.set[owner]
@@ -35,7 +35,7 @@ def check_position(local, owner, inst):
         note_trouble(local, owner)
 
 
-@inner_kernel
+@rare_kernel
 def link_reason(local, owner):
     """Reason why nothing new may leave at all; 0 if the link is up and all was answered."""
     link = np.int64(local.set[owner]["link"])
@@ -57,7 +57,7 @@ def has_unknown(local, owner, inst, side):
     return False
 
 
-@inner_kernel
+@rare_kernel
 def line_reason(local, owner, inst):
     """Reason why nothing new may leave in one instrument; 0 if there is none."""
     line = local.traffic[owner * local.instrument.shape[0] + inst]
