@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmquant.core.dtypes import NO_ASK, NO_BID
-from mmquant.core.jit import kernel
+from mmquant.core.jit import kernel, rare_kernel
 
 LEVEL = np.dtype([("lots", np.int32), ("head", np.int32)], align=True)
 """Displayed lots, and 1 + the first own node at this level (0: none)."""
@@ -159,7 +159,7 @@ def make_cell(book, inst, k, tick):
     return cell
 
 
-@kernel
+@rare_kernel
 def purge_far(book):
     """Rebuild the far map without its empty levels."""
     size = book.far.shape[0]
@@ -192,7 +192,7 @@ def lots_at(book, inst, k, tick):
     return np.int64(book.level[cell]["lots"])
 
 
-@kernel
+@rare_kernel
 def far_best(book, inst, k, low, high):
     """Best far level with lots whose tick is in [low, high]: highest bid or lowest ask."""
     size = book.far.shape[0]
@@ -250,7 +250,7 @@ def next_ask(book, inst, above):
     return far_best(book, inst, ASK, max(above, top - 1) + 1, NO_ASK)
 
 
-@kernel
+@rare_kernel
 def recentre(book, inst, tick):
     """Move the window so that ``tick`` is in its middle, if the far map has room for that."""
     side = book.side[inst]

@@ -197,6 +197,22 @@ def await_answer(local, order, wanted):
             local.quote[target]["served"] = 1
 
 
+@rare_kernel
+def move_by_rank(local, owner, ts, actions, n):
+    """Move the orders that have a target, those first that reduce the position."""
+    for rank in range(2):
+        for i in range(local.set[owner]["live"]):
+            slot = local.live[owner, i]
+            order = local.order[slot]
+            planned = np.int64(order["target"])
+            if planned == NO_TARGET or order["state"] != WORKING:
+                continue
+            inst, side = np.int64(order["inst"]), np.int64(order["side"])
+            if reduces(local, owner, inst, side) == (rank == 0):
+                n = move_order(local, owner, ts, slot, planned, actions, n)
+    return n
+
+
 @inner_kernel
 def change_unwanted(local, owner, ts, wanted, actions, n):
     """Cancel, or move to a quote that nothing serves yet, each working order not wanted.
@@ -232,19 +248,7 @@ def change_unwanted(local, owner, ts, wanted, actions, n):
         else:
             why = why_unwanted(local, order, room)
             n = cancel_order(local, owner, ts, slot, why, actions, n)
-    if not ranks:
-        return n
-    for rank in range(2):
-        for i in range(param["live"]):
-            slot = local.live[owner, i]
-            order = local.order[slot]
-            planned = np.int64(order["target"])
-            if planned == NO_TARGET or order["state"] != WORKING:
-                continue
-            inst, side = np.int64(order["inst"]), np.int64(order["side"])
-            if reduces(local, owner, inst, side) == (rank == 0):
-                n = move_order(local, owner, ts, slot, planned, actions, n)
-    return n
+    return move_by_rank(local, owner, ts, actions, n) if ranks else n
 
 
 @inner_formula
@@ -279,17 +283,9 @@ def place_quote(local, owner, ts, q, wanted, actions, n):
     return n
 
 
-@inner_kernel
-def place_missing(local, owner, ts, wanted, actions, n):
-    """Place each wanted quote that no order serves.
-
-    Where messages are scarce, what reduces the position comes first.
-    """
-    if local.set[owner]["ranks"] == 0:
-        for q in range(wanted):
-            if local.quote[q]["served"] == 0:
-                n = place_quote(local, owner, ts, q, wanted, actions, n)
-        return n
+@rare_kernel
+def place_by_rank(local, owner, ts, wanted, actions, n):
+    """As ``place_missing``, but first what reduces the position."""
     for rank in range(2):
         for q in range(wanted):
             quote = local.quote[q]
@@ -300,6 +296,20 @@ def place_missing(local, owner, ts, wanted, actions, n):
             ):
                 n = place_quote(local, owner, ts, q, wanted, actions, n)
                 quote["served"] = 1
+    return n
+
+
+@inner_kernel
+def place_missing(local, owner, ts, wanted, actions, n):
+    """Place each wanted quote that no order serves.
+
+    Where messages are scarce, what reduces the position comes first.
+    """
+    if local.set[owner]["ranks"] != 0:
+        return place_by_rank(local, owner, ts, wanted, actions, n)
+    for q in range(wanted):
+        if local.quote[q]["served"] == 0:
+            n = place_quote(local, owner, ts, q, wanted, actions, n)
     return n
 
 

@@ -22,6 +22,7 @@ from mmquant.core.dtypes import (
     ORDER_TYPE,
     STATUS,
 )
+from mmquant.core.hints import rarely
 from mmquant.core.jit import inner_formula, inner_kernel, kernel
 from mmquant.core.latency import KNOT, entry_latency, response_latency
 from mmquant.core.level_queue import (
@@ -263,11 +264,11 @@ def respond(exchange, ts, event, order_id, owner, inst, side, tick, lots, reason
     """Queue an order message to the local half; returns its slot in the ring."""
     clock = exchange.state[0]
     ring = exchange.response
-    if clock["response_tail"] - clock["response_head"] >= ring.shape[0]:
+    if rarely(clock["response_tail"] - clock["response_head"] >= ring.shape[0]):
         clock["status"] = STATUS.RING_FULL
         clock["response_head"] += 1
     latency = clock["response_ns"]
-    if exchange.knots.shape[0] != 0:
+    if rarely(exchange.knots.shape[0] != 0):
         latency = response_latency(exchange.knots, ts)
     line = exchange.share[owner]
     line["last_response_ts"] = due_after(ts, latency, line["last_response_ts"])
@@ -307,7 +308,7 @@ def send_request(exchange, action, ts):
     if clock["request_tail"] - clock["request_head"] >= ring.shape[0]:
         return False
     latency = clock["entry_ns"]
-    if exchange.knots.shape[0] != 0:
+    if rarely(exchange.knots.shape[0] != 0):
         latency = entry_latency(exchange.knots, ts)
     line = exchange.share[action["set"]]
     line["last_request_ts"] = due_after(ts, latency, line["last_request_ts"])

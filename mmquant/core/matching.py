@@ -344,6 +344,22 @@ def has_resting(exchange, inst, k, tick):
     return False
 
 
+@rare_kernel
+def search_own(exchange, inst, k, at, last):
+    """As ``next_own``, by a look at all own orders."""
+    step = 1 if k == ASK else -1
+    found = last + step
+    side = 1 if k == BID else -1
+    orders = exchange.state[0]["orders"]
+    for n in range(orders):
+        node = exchange.node[n]
+        if node["state"] == RESTING and node["inst"] == inst and node["side"] == side:
+            tick = np.int64(node["tick"])
+            if (tick - at) * step >= 0 and (found - tick) * step > 0:
+                found = tick
+    return found
+
+
 @inner_kernel
 def next_own(exchange, inst, k, at, last):
     """First tick from ``at`` to ``last``, away from the touch, where an own order rests.
@@ -355,16 +371,7 @@ def next_own(exchange, inst, k, at, last):
         if (last - at) * step < 0 or has_resting(exchange, inst, k, at):
             return at
         at += step
-    found = last + step
-    side = 1 if k == BID else -1
-    orders = exchange.state[0]["orders"]
-    for n in range(orders):
-        node = exchange.node[n]
-        if node["state"] == RESTING and node["inst"] == inst and node["side"] == side:
-            tick = np.int64(node["tick"])
-            if (tick - at) * step >= 0 and (found - tick) * step > 0:
-                found = tick
-    return found
+    return search_own(exchange, inst, k, at, last)
 
 
 @inner_kernel

@@ -19,7 +19,7 @@ from mmquant.core.dtypes import (
     TIME_IN_FORCE,
 )
 from mmquant.core.exchange import book_mid, join_queue, respond, unrest_order
-from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
+from mmquant.core.jit import inner_apart_kernel, inner_formula, inner_kernel, rare_kernel
 from mmquant.core.level_queue import FREE, RESTING
 from mmquant.core.matching import (
     TAKER,
@@ -107,6 +107,12 @@ def take_on_arrival(exchange, ts, n, limit, tif):
     return REASON.NONE
 
 
+@rare_kernel
+def end_new(exchange, ts, event, n, reason):
+    """Answer a new order that does not rest, or no longer."""
+    answer(exchange, ts, event, n, np.int64(exchange.node[n]["leaves"]), reason)
+
+
 @inner_kernel
 def place(exchange, ts, action):
     """A new order arrives. Returns a Status."""
@@ -116,18 +122,7 @@ def place(exchange, ts, action):
     n = node_of(exchange, owner, action["order_id"])
     node = exchange.node[n]
     if node["state"] == RESTING:
-        respond(
-            exchange,
-            ts,
-            REJECT,
-            action["order_id"],
-            owner,
-            inst,
-            side,
-            action["tick"],
-            action["lots"],
-            REASON.DUPLICATE_ORDER,
-        )
+        refuse(exchange, ts, REJECT, action, REASON.DUPLICATE_ORDER)
         return STATUS.OK
     tif = np.int64(action["tif"])
     kind = np.int64(action["order_type"])
@@ -155,15 +150,14 @@ def place(exchange, ts, action):
         limit = np.int64(NO_ASK) - 1 if side > 0 else np.int64(NO_BID) + 1
     reason = REASON.NO_LIQUIDITY
     if node["expire_ts"] <= ts:
-        why = expiry_reason(exchange, node["expire_ts"])
-        answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), why)
+        end_new(exchange, ts, EXPIRE, n, expiry_reason(exchange, node["expire_ts"]))
         return STATUS.OK
     if reaches(side, limit, best_against(exchange.book, inst, side)):
         if exchange.book.side[inst]["halted"] != 0:
-            answer(exchange, ts, REJECT, n, np.int64(node["leaves"]), REASON.EXCHANGE_HALTED)
+            end_new(exchange, ts, REJECT, n, REASON.EXCHANGE_HALTED)
             return STATUS.OK
         if kind == POST_ONLY:
-            answer(exchange, ts, REJECT, n, np.int64(node["leaves"]), REASON.POST_ONLY_WOULD_TAKE)
+            end_new(exchange, ts, REJECT, n, REASON.POST_ONLY_WOULD_TAKE)
             return STATUS.OK
         refused = take_on_arrival(exchange, ts, n, limit, tif)
         if refused != REASON.NONE:
@@ -173,7 +167,7 @@ def place(exchange, ts, action):
     if node["leaves"] == 0:
         return STATUS.OK
     if kind == MARKET or tif == IOC or tif == FOK:
-        answer(exchange, ts, EXPIRE, n, np.int64(node["leaves"]), reason)
+        end_new(exchange, ts, EXPIRE, n, reason)
         return STATUS.OK
     join_queue(exchange, n)
     answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
@@ -235,7 +229,7 @@ def cancel(exchange, ts, action):
     n = node_of(exchange, np.int64(action["set"]), action["order_id"])
     node = exchange.node[n]
     if node["state"] != RESTING or node["order_id"] != action["order_id"]:
-        refuse(exchange, ts, CANCEL_REJECT, action)
+        refuse(exchange, ts, CANCEL_REJECT, action, REASON.UNKNOWN_ORDER)
         return STATUS.OK
     leaves = np.int64(node["leaves"])
     unrest_order(exchange, n)
@@ -244,8 +238,8 @@ def cancel(exchange, ts, action):
 
 
 @rare_kernel
-def refuse(exchange, ts, event, action):
-    """Refuse a request for an order that does not rest here."""
+def refuse(exchange, ts, event, action, reason):
+    """Refuse a request, in its own words."""
     respond(
         exchange,
         ts,
@@ -256,17 +250,17 @@ def refuse(exchange, ts, event, action):
         action["side"],
         action["tick"],
         action["lots"],
-        REASON.UNKNOWN_ORDER,
+        reason,
     )
 
 
-@inner_kernel
+@inner_apart_kernel
 def modify(exchange, ts, action):
     """A modify arrives: new total quantity and price. Less at the same price keeps the queue."""
     n = node_of(exchange, np.int64(action["set"]), action["order_id"])
     node = exchange.node[n]
     if node["state"] != RESTING or node["order_id"] != action["order_id"]:
-        refuse(exchange, ts, MODIFY_REJECT, action)
+        refuse(exchange, ts, MODIFY_REJECT, action, REASON.UNKNOWN_ORDER)
         return STATUS.OK
     filled = np.int64(node["lots"]) - np.int64(node["leaves"])
     leaves = np.int64(action["lots"]) - filled
@@ -321,7 +315,7 @@ def query(exchange, ts, action):
     n = node_of(exchange, owner, action["order_id"])
     node = exchange.node[n]
     if node["order_id"] != action["order_id"]:
-        refuse(exchange, ts, NOT_FOUND, action)
+        refuse(exchange, ts, NOT_FOUND, action, REASON.UNKNOWN_ORDER)
         return
     event = FOUND_OPEN if node["state"] == RESTING else FOUND_CLOSED
     answer(exchange, ts, event, n, np.int64(node["lots"]), REASON.NONE)

@@ -29,6 +29,7 @@ from mmquant.core.engine import (
     send_actions,
 )
 from mmquant.core.exchange import requests_have_room
+from mmquant.core.hints import rarely
 from mmquant.core.jit import inner_formula, inner_kernel, kernel, rare_kernel
 from mmquant.core.local import logs_have_room, make_views, table_has_room
 from mmquant.core.records import copy_record
@@ -92,7 +93,7 @@ def drain_responses(local, exchange, until, actions):
             n = on_last_answer(local, owner, msg, actions)
         ts = msg["ts"]
         clock["response_head"] += 1
-        if n > 0 and not send_actions(exchange, ts, actions, n):
+        if rarely(n > 0) and not send_actions(exchange, ts, actions, n):
             exchange.state[0]["status"] = STATUS.RING_FULL
             return STATUS.RING_FULL
     return STATUS.OK
