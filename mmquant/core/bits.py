@@ -1,4 +1,5 @@
-"""A double as the 64-bit integer that has the same bits, and back; zeros at the end of one."""
+"""A double as the 64-bit integer that has the same bits, and back; zeros at the end of one; what a
+product lost when it was rounded."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ from numba import types
 from numba.extending import intrinsic
 
 from mmquant.core.jit import DISABLED
+
+HEAD = -(1 << 27)
+"""Mask that leaves 26 bits of the mantissa, so that a product of two heads is exact."""
 
 
 @intrinsic
@@ -35,6 +39,20 @@ def _trailing_zeros(typingctx, bits):
     return types.int64(types.int64), codegen
 
 
+@intrinsic
+def _rest_of_product(typingctx, a, b, product):
+    def codegen(context, builder, signature, args):
+        return builder.fma(args[0], args[1], builder.fneg(args[2]))
+
+    return types.float64(types.float64, types.float64, types.float64), codegen
+
+
+def _plain_rest_of_product(a, b, product):
+    a_head, b_head = (_plain_double_of(_plain_bits_of(x) & HEAD) for x in (a, b))
+    a_tail, b_tail = a - a_head, b - b_head
+    return ((a_head * b_head - product) + (a_head * b_tail + a_tail * b_head)) + a_tail * b_tail
+
+
 def _plain_trailing_zeros(bits):
     bits = int(bits)
     return (bits & -bits).bit_length() - 1 if bits != 0 else 64
@@ -53,5 +71,8 @@ bits_of = _plain_bits_of if DISABLED else _bits_of
 """``bits_of(x)``: the bits of a double, as an int64."""
 double_of = _plain_double_of if DISABLED else _double_of
 """``double_of(bits)``: the double with these bits."""
+rest_of_product = _plain_rest_of_product if DISABLED else _rest_of_product
+"""``rest_of_product(a, b, product)``: what rounding took from the product of two doubles, exactly
+as long as neither is so large or small that it over- or underflows."""
 trailing_zeros = _plain_trailing_zeros if DISABLED else _trailing_zeros
 """``trailing_zeros(bits)``: how many of an int64's lowest bits are zero; 64 of zero."""

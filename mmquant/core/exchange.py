@@ -180,7 +180,9 @@ def requests_have_room(exchange, rows):
 @kernel
 def units_of(instrument, lots):
     """Units of a number of lots, by one division: the double nearest to the decimal."""
-    return lots * instrument["lot_num"] / instrument["lot_den"]
+    units = lots * instrument["lot_num"]
+    den = instrument["lot_den"]
+    return np.float64(units) if den == 1 else units / den
 
 
 @inner_kernel

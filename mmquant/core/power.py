@@ -11,23 +11,13 @@ from __future__ import annotations
 
 import math
 
-from mmquant.core.bits import bits_of, double_of
-from mmquant.core.jit import inner_formula, kernel
+from mmquant.core.bits import rest_of_product
+from mmquant.core.jit import kernel
 
-HEAD = -(1 << 27)
-"""Mask that leaves 26 bits of the mantissa, so that a product of two heads is exact."""
 SMALL, LARGE = 2.0**-20, 2.0**20
 """Between these |n log x| is below 42, and nothing underflows."""
 NEAR_MIDDLE = 1.04
 """0.5 / 0.48: moves what is within 0.02 ulp of the middle across it."""
-
-
-@inner_formula
-def rest_of_product(a, b, product):
-    """What rounding took from the product of two doubles."""
-    a_head, b_head = double_of(bits_of(a) & HEAD), double_of(bits_of(b) & HEAD)
-    a_tail, b_tail = a - a_head, b - b_head
-    return ((a_head * b_head - product) + (a_head * b_tail + a_tail * b_head)) + a_tail * b_tail
 
 
 @kernel

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from mmquant.core import bits, jit, plain_rows, records
+from mmquant.core import bits, hints, jit, plain_rows, records
 
 INTRINSICS = (
     (jit.record_of, jit._record_as_is),
     (bits.bits_of, bits._plain_bits_of),
     (bits.double_of, bits._plain_double_of),
+    (bits.rest_of_product, bits._plain_rest_of_product),
     (bits.trailing_zeros, bits._plain_trailing_zeros),
     (plain_rows.block_bits, plain_rows._plain_block_bits),
+    (hints.rarely, hints._plain_rarely),
     (records.copy_record, records._plain_copy_record),
 )
 """What has no Python code of its own, and what stands for it."""
