@@ -22,6 +22,7 @@ from mmquant.core.dtypes import (
     REASON,
     ROW_KIND,
 )
+from mmquant.core.hints import rarely
 from mmquant.core.jit import inner_formula, inner_kernel, kernel, rare_kernel
 from mmquant.core.local import stir
 from mmquant.core.order_actions import notice, pull_all
@@ -238,30 +239,30 @@ def apply_order(local, owner, msg, actions):
     inst, ts = np.int64(msg["inst"]), np.int64(msg["ts"])
     event = np.int64(msg["event"])
     alert = ACTION_KIND.ALERT
-    if inst < 0 or inst >= local.instrument.shape[0]:
+    if rarely(inst < 0 or inst >= local.instrument.shape[0]):
         local.set[owner]["illegal"] += 1
         return note_bad(local, owner, np.int64(-1), BAD_ORDER, ts, actions, 0)
-    if event < 0 or event > ORDER_EVENT.NOT_FOUND:
+    if rarely(event < 0 or event > ORDER_EVENT.NOT_FOUND):
         local.set[owner]["illegal"] += 1
         stir(local, owner)
         return notice(local, owner, ts, alert, inst, REASON.ILLEGAL_EVENT, actions, 0)
-    if not order_is_sound(local, msg):
+    if rarely(not order_is_sound(local, msg)):
         local.set[owner]["illegal"] += 1
         return note_bad(local, owner, inst, BAD_ORDER, ts, actions, 0)
     n = 0
     price, mid = np.float64(msg["price"]), np.float64(msg["mid"])
     executes = event == ORDER_EVENT.EXECUTION or event == ORDER_EVENT.CORRECTION
     executes = executes and msg["lots"] > 0
-    if executes and not is_price(local.instrument[inst], price):
+    if executes and rarely(not is_price(local.instrument[inst], price)):
         msg["price"] = stand_in_price(local, owner, msg)
         n = note_bad(local, owner, inst, BAD_ORDER, ts, actions, n)
-    if executes and not (is_number(mid) or math.isnan(mid)):
+    if executes and rarely(not (is_number(mid) or math.isnan(mid))):
         msg["mid"] = math.nan
         n = note_bad(local, owner, inst, BAD_ORDER, ts, actions, n)
     reason = on_order(local, owner, msg)
     if executes:
         msg["price"] = price
         msg["mid"] = mid
-    if reason != REASON.NONE:
+    if rarely(reason != REASON.NONE):
         n = notice(local, owner, ts, alert, inst, reason, actions, n)
     return n

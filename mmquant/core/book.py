@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmquant.core.dtypes import NO_ASK, NO_BID
-from mmquant.core.jit import kernel, rare_kernel
+from mmquant.core.jit import inner_apart_kernel, kernel, rare_kernel
 
 LEVEL = np.dtype([("lots", np.int32), ("head", np.int32)], align=True)
 """Displayed lots, and 1 + the first own node at this level (0: none)."""
@@ -124,6 +124,16 @@ def far_slot(far, key):
     return slot
 
 
+@inner_apart_kernel
+def far_cell(book, inst, k, tick):
+    """Cell of a level outside the window, or -1 if it is not in the far map."""
+    key = far_key_of(inst, k, tick)
+    slot = far_slot(book.far, key)
+    if book.far[slot]["key"] != key:
+        return np.int64(-1)
+    return book.level.shape[0] - book.far.shape[0] + slot
+
+
 @kernel
 def find_cell(book, inst, k, tick):
     """Cell of a level, or -1 if the level is outside the window and not in the far map."""
@@ -131,11 +141,7 @@ def find_cell(book, inst, k, tick):
     i = tick - side["base"]
     if i >= 0 and i < side["window"]:
         return side["start"] + k * side["window"] + i
-    key = far_key_of(inst, k, tick)
-    slot = far_slot(book.far, key)
-    if book.far[slot]["key"] != key:
-        return -1
-    return book.level.shape[0] - book.far.shape[0] + slot
+    return far_cell(book, inst, k, tick)
 
 
 @kernel

@@ -13,6 +13,7 @@ from mmquant.core.dtypes import (
 )
 from mmquant.core.guard import guard_decide, shape_quotes
 from mmquant.core.hedging import hedge_and_flatten
+from mmquant.core.hints import rarely
 from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.local import CANARY_ROWS, fail
 from mmquant.core.option_side import drop_other_sides
@@ -259,14 +260,14 @@ def place_quote(local, owner, ts, q, wanted, actions, n):
     inst = np.int64(quote["inst"])
     room = room_lots(local, owner, inst, np.int64(quote["side"]))
     lots = min(np.int64(quote["lots"]), min(param["max_order_lots"], room))
-    if lots <= 0 and param["guarded"] != 0:
+    if rarely(lots <= 0 and param["guarded"] != 0):
         why = room_reason(local, owner, inst, np.int64(quote["side"]))
         return refuse_order(local, owner, ts, quote, why, actions, n)
     if lots <= 0:
         local.set[owner]["denied"] += 1
         return n
     why = np.int64(0)
-    if param["checks"] != 0 or param["unknown"] != 0:
+    if rarely(param["checks"] != 0 or param["unknown"] != 0):
         why = np.int64(order_reason(local, owner, ts, NONE, quote, lots))
     if why != 0:
         n = refuse_order(local, owner, ts, quote, why, actions, n)
@@ -358,10 +359,10 @@ def blocked_reason(local, owner, inst, ts):
     """Reason why nothing may be quoted in an instrument: of the market, the broker or the day."""
     reason = np.int64(instrument_reason(local, owner, inst, ts))
     state = local.set[owner]
-    if reason <= 0 and state["troubled"] != 0:
+    if rarely(state["troubled"] != 0) and reason <= 0:
         why = np.int64(line_reason(local, owner, inst))
         reason = why if why != 0 else reason
-    if reason <= 0 and state["counts"] != 0:
+    if rarely(state["counts"] != 0) and reason <= 0:
         why = np.int64(quota_reason(local, owner, inst, ts))
         reason = why if why != 0 and why != REASON.QUOTA_SLOW else reason
     return reason
@@ -415,13 +416,13 @@ def decide(local, owner, ts, quote, actions):
     state["stands"] = 0
     if state["blocked"] == 0:
         reason = np.int64(loss_reason(local, owner))
-        if state["guarded"] != 0:
+        if rarely(state["guarded"] != 0):
             reason = lasting_loss(local, owner, ts, reason)
         if reason == REASON.PULL_LOSS:
             state["blocked"] = reason
     else:
         reason = state["blocked"]
-    if reason == 0 and state["troubled"] != 0:
+    if rarely(state["troubled"] != 0) and reason == 0:
         reason = link_reason(local, owner)
     n = 0
     if ts >= state["next_due"]:
@@ -433,9 +434,9 @@ def decide(local, owner, ts, quote, actions):
         local.views[inst]["blocked"] = blocked_reason(local, owner, inst, ts)
         if local.views[inst]["blocked"] == 0:
             usable += 1
-    if reason != 0 and not may_close(local, owner, reason):
+    if rarely(reason != 0) and not may_close(local, owner, reason):
         return pull_all(local, owner, ts, -1, reason, actions, n)
-    if state["guarded"] != 0:
+    if rarely(state["guarded"] != 0):
         n = guard_decide(local, owner, ts, actions, n)
         if reason != 0:
             block_open(local, reason)
@@ -443,7 +444,7 @@ def decide(local, owner, ts, quote, actions):
     for inst in range(count):
         if local.views[inst]["blocked"] > 0:
             n = pull_all(local, owner, ts, inst, np.int64(local.views[inst]["blocked"]), actions, n)
-    if state["guarded"] != 0:
+    if rarely(state["guarded"] != 0):
         n = hedge_and_flatten(local, owner, ts, actions, n)
     if usable == 0:
         return n
@@ -456,16 +457,16 @@ def decide(local, owner, ts, quote, actions):
     if wanted < 0:
         return pull_all(local, owner, ts, -1, REASON.PULL_STRATEGY, actions, n)
     n = drop_bad_quotes(local, owner, ts, wanted, actions, n)
-    if state["guarded"] != 0:
+    if rarely(state["guarded"] != 0):
         shape_quotes(local, owner, wanted)
     note_spans(local, wanted)
-    if state["one_side"] != 0:
+    if rarely(state["one_side"] != 0):
         drop_other_sides(local, owner, wanted)
     keep_wanted(local, owner, wanted)
     for q in range(wanted):
         if local.quote[q]["side"] == 0:
             local.quote[q]["served"] = 1
-    if state["counts"] != 0:
+    if rarely(state["counts"] != 0):
         keep_near(local, owner, wanted)
     n = change_unwanted(local, owner, ts, wanted, actions, n)
     n = place_missing(local, owner, ts, wanted, actions, n)

@@ -27,6 +27,7 @@ from mmquant.core.dtypes import (
 from mmquant.core.exchange import send_request, travels
 from mmquant.core.exposure import set_greek
 from mmquant.core.guard_control import guard_control
+from mmquant.core.hints import rarely
 from mmquant.core.jit import apart_kernel, inner_formula, inner_kernel, kernel, rare_kernel
 from mmquant.core.local import logs_have_room, table_has_room
 from mmquant.core.manual import on_manual
@@ -250,9 +251,9 @@ def apply_guarded(local, owner, msg, actions):
 @inner_formula
 def on_own_message(local, owner, msg, actions):
     """Apply an order message and report what needs saying."""
-    if local.set[owner]["guarded"] == 0:
-        return apply_order(local, owner, msg, actions)
-    return apply_guarded(local, owner, msg, actions)
+    if rarely(local.set[owner]["guarded"] != 0):
+        return apply_guarded(local, owner, msg, actions)
+    return apply_order(local, owner, msg, actions)
 
 
 @rare_kernel
@@ -338,7 +339,7 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
     clock = exchange.state[0]
     responses = clock["response_tail"]
     row = clock["row"]
-    if clock["pegs_due"] != 0 and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
+    if rarely(clock["pegs_due"] != 0) and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
         return STATUS.BOOK_FULL
     while True:
         row = plain_rows(exchange, tape, row, stop_row, stop_time)
@@ -361,7 +362,7 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
             return status
         row += 1
         clock["row"] = row
-        if clock["pegs"] != 0 and move_pegs(exchange, inst) != 0:
+        if rarely(clock["pegs"] != 0) and move_pegs(exchange, inst) != 0:
             return STATUS.BOOK_FULL
         if clock["response_tail"] != responses and (react or crowded(exchange)):
             return STATUS.OK

@@ -12,6 +12,7 @@ from mmquant.core.dtypes import (
     SESSION,
     TIME_IN_FORCE,
 )
+from mmquant.core.hints import rarely
 from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.local import free_slot, log_order
 from mmquant.core.own_orders import change_open, overdue_at, set_due, set_state
@@ -24,7 +25,7 @@ def log_action(local, owner, action):
     """Log an action together with the inventory it was taken at."""
     local.set[owner]["actions"] += 1
     local.set[owner]["messages"] += 1 if action["kind"] <= ACTION_KIND.CANCEL else 0
-    if local.set[owner]["counts"] != 0:
+    if rarely(local.set[owner]["counts"] != 0):
         count_message(local, owner, action)
     log = local.log[0]
     if log["keep_tables"] == 0:
@@ -100,12 +101,10 @@ def tell(local, owner, ts, inst, reason, on, actions, n):
     return n
 
 
-@inner_kernel
-def throttled(local, owner, ts, reserve):
-    """Whether one more message would be too many; it is counted then, and noted as sent else."""
+@rare_kernel
+def over_rate(local, owner, ts, reserve):
+    """As ``throttled``, where there is a limit."""
     state = local.set[owner]
-    if state["max_messages"] == 0:
-        return False
     limit = state["max_messages"] - reserve
     if not may_send(
         local.sent[owner], state["sent"], limit if limit > 0 else -1, state["message_window_ns"], ts
@@ -115,6 +114,13 @@ def throttled(local, owner, ts, reserve):
         return True
     state["sent"] = note_sent(local.sent[owner], state["sent"], ts)
     return False
+
+
+@inner_kernel
+def throttled(local, owner, ts, reserve):
+    """Whether one more message would be too many; it is counted then, and noted as sent else."""
+    state = local.set[owner]
+    return rarely(state["max_messages"] != 0) and over_rate(local, owner, ts, reserve)
 
 
 @rare_kernel
@@ -142,15 +148,14 @@ def held_back(local, owner, ts):
 @inner_kernel
 def note_sent_side(local, owner, inst, side, ts):
     """Note that a new order or price of a side leaves."""
-    if local.set[owner]["checks"] == 0:
-        return
-    line = local.traffic[owner * local.instrument.shape[0] + inst]
-    if side > 0:
-        line["sent_buy_ts"] = ts
-        line["why_buy"] = 0
-    else:
-        line["sent_sell_ts"] = ts
-        line["why_sell"] = 0
+    if rarely(local.set[owner]["checks"] != 0):
+        line = local.traffic[owner * local.instrument.shape[0] + inst]
+        if side > 0:
+            line["sent_buy_ts"] = ts
+            line["why_buy"] = 0
+        else:
+            line["sent_sell_ts"] = ts
+            line["why_sell"] = 0
 
 
 @inner_kernel
@@ -234,7 +239,7 @@ def place_order(local, owner, ts, quote, lots, actions, n):
     """
     state = local.set[owner]
     slot = free_slot(local, owner)
-    if slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]:
+    if rarely(slot < 0 or state["live"] >= local.set[owner]["max_open_orders"]):
         state["denied"] += 1
         state["deny_reason"] = REASON.TOO_MANY_ORDERS
         return n

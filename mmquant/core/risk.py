@@ -12,6 +12,7 @@ from mmquant.core.dtypes import (
     REASON,
 )
 from mmquant.core.exposure import guard_room
+from mmquant.core.hints import rarely
 from mmquant.core.jit import inner_formula, inner_kernel, rare_kernel
 from mmquant.core.portfolio import equity_of
 
@@ -77,7 +78,7 @@ def room_lots(local, owner, inst, side):
         room = limit - position["lots"] - position["open_buy"]
     else:
         room = limit + position["lots"] - position["open_sell"]
-    if local.set[owner]["guarded"] != 0:
+    if rarely(local.set[owner]["guarded"] != 0):
         room = min(room, guard_room(local, owner, inst, side))
     return room
 

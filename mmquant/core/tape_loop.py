@@ -87,10 +87,10 @@ def drain_responses(local, exchange, until, actions):
         if not table_has_room(local):
             return STATUS.EXECUTIONS_FULL
         owner = np.int64(msg["set"])
-        if msg["kind"] == MSG_KIND.ORDER:
-            n = on_own_message(local, owner, msg, actions)
-        else:
+        if rarely(msg["kind"] != MSG_KIND.ORDER):
             n = on_last_answer(local, owner, msg, actions)
+        else:
+            n = on_own_message(local, owner, msg, actions)
         ts = msg["ts"]
         clock["response_head"] += 1
         if rarely(n > 0) and not send_actions(exchange, ts, actions, n):
@@ -185,7 +185,7 @@ def show_views(local, clock, ring):
         view = local.views[inst]
         bid, ask = view["best_bid"], view["best_ask"]
         bid_lots, ask_lots, halted = view["bid_lots"][0], view["ask_lots"][0], view["halted"]
-        if clock["two_books"] != 0:
+        if rarely(clock["two_books"] != 0):
             market_view(local, local.book, inst, view)
         else:
             copy_record(view, ring[slot * count + inst])

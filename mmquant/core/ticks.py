@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from mmquant.core.dtypes import NO_BID
+from mmquant.core.hints import rarely
 from mmquant.core.jit import kernel
 
 NO_TICK = NO_BID
@@ -22,7 +23,7 @@ MOST_STEPS = 2.0**31
 def price_of_tick(instrument, tick, subtick):
     """Price of a tick, plus a fraction of the step above it. [currency]"""
     i = instrument["ladder_len"] - 1
-    while i > 0 and tick < instrument["tick_from"][i]:
+    while rarely(i > 0) and tick < instrument["tick_from"][i]:
         i -= 1
     step = instrument["step_num"][i]
     num = instrument["price_num"][i] + (tick - instrument["tick_from"][i]) * step
