@@ -233,6 +233,32 @@ def order_is_sound(local, msg):
     return True
 
 
+@inner_kernel
+def execution_is_sound(local, msg):
+    """Whether price and mid of an execution can be; there may be no mid."""
+    mid = np.float64(msg["mid"])
+    priced = is_price(local.instrument[msg["inst"]], np.float64(msg["price"]))
+    return priced and (is_number(mid) or math.isnan(mid))
+
+
+@rare_kernel
+def apply_odd(local, owner, msg, actions):
+    """Book an execution whose price or mid makes no sense. Returns the actions, and a Reason."""
+    inst, ts = np.int64(msg["inst"]), np.int64(msg["ts"])
+    price, mid = np.float64(msg["price"]), np.float64(msg["mid"])
+    n = 0
+    if not is_price(local.instrument[inst], price):
+        msg["price"] = stand_in_price(local, owner, msg)
+        n = note_bad(local, owner, inst, BAD_ORDER, ts, actions, n)
+    if not (is_number(mid) or math.isnan(mid)):
+        msg["mid"] = math.nan
+        n = note_bad(local, owner, inst, BAD_ORDER, ts, actions, n)
+    reason = on_order(local, owner, msg)
+    msg["price"] = price
+    msg["mid"] = mid
+    return n, reason
+
+
 @inner_formula
 def apply_order(local, owner, msg, actions):
     """Apply an order message whose numbers may be none. Returns the actions."""
@@ -250,19 +276,12 @@ def apply_order(local, owner, msg, actions):
         local.set[owner]["illegal"] += 1
         return note_bad(local, owner, inst, BAD_ORDER, ts, actions, 0)
     n = 0
-    price, mid = np.float64(msg["price"]), np.float64(msg["mid"])
     executes = event == ORDER_EVENT.EXECUTION or event == ORDER_EVENT.CORRECTION
-    executes = executes and msg["lots"] > 0
-    if executes and rarely(not is_price(local.instrument[inst], price)):
-        msg["price"] = stand_in_price(local, owner, msg)
-        n = note_bad(local, owner, inst, BAD_ORDER, ts, actions, n)
-    if executes and rarely(not (is_number(mid) or math.isnan(mid))):
-        msg["mid"] = math.nan
-        n = note_bad(local, owner, inst, BAD_ORDER, ts, actions, n)
-    reason = on_order(local, owner, msg)
-    if executes:
-        msg["price"] = price
-        msg["mid"] = mid
+    odd = executes and msg["lots"] > 0 and not execution_is_sound(local, msg)
+    if rarely(odd):
+        n, reason = apply_odd(local, owner, msg, actions)
+    else:
+        reason = on_order(local, owner, msg)
     if rarely(reason != REASON.NONE):
         n = notice(local, owner, ts, alert, inst, reason, actions, n)
     return n

@@ -206,9 +206,18 @@ def book_mid(exchange, inst):
 def join_queue(exchange, n):
     """Rest an order behind all that its level displays. The level's cell must exist."""
     node = exchange.node[n]
+    k = BID if node["side"] > 0 else ASK
+    rest_at(
+        exchange, n, find_cell(exchange.book, np.int64(node["inst"]), k, np.int64(node["tick"]))
+    )
+
+
+@inner_formula
+def rest_at(exchange, n, cell):
+    """As ``join_queue``, where the level's cell is known."""
+    node = exchange.node[n]
     inst = np.int64(node["inst"])
     tick = np.int64(node["tick"])
-    cell = find_cell(exchange.book, inst, BID if node["side"] > 0 else ASK, tick)
     node["state"] = RESTING
     kind = HIDDEN if node["order_type"] == ORDER_TYPE.PEG_MID else QUEUED
     shown = np.int64(exchange.book.level[cell]["lots"])

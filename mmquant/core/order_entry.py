@@ -18,7 +18,7 @@ from mmquant.core.dtypes import (
     STATUS,
     TIME_IN_FORCE,
 )
-from mmquant.core.exchange import book_mid, join_queue, respond, unrest_order
+from mmquant.core.exchange import book_mid, join_queue, respond, rest_at, unrest_order
 from mmquant.core.jit import inner_apart_kernel, inner_formula, inner_kernel, rare_kernel
 from mmquant.core.level_queue import FREE, RESTING
 from mmquant.core.matching import (
@@ -127,11 +127,10 @@ def place(exchange, ts, action):
     tif = np.int64(action["tif"])
     kind = np.int64(action["order_type"])
     k = BID if side > 0 else ASK
-    if (
-        kind != MARKET
-        and not is_peg(kind)
-        and make_cell(exchange.book, inst, k, np.int64(action["tick"])) < 0
-    ):
+    cell = np.int64(0)
+    if kind != MARKET and not is_peg(kind):
+        cell = make_cell(exchange.book, inst, k, np.int64(action["tick"]))
+    if cell < 0:
         return STATUS.BOOK_FULL
     node["order_id"] = action["order_id"]
     node["expire_ts"] = expiry_of(exchange, tif, action["expire_ts"])
@@ -169,7 +168,7 @@ def place(exchange, ts, action):
     if kind == MARKET or tif == IOC or tif == FOK:
         end_new(exchange, ts, EXPIRE, n, reason)
         return STATUS.OK
-    join_queue(exchange, n)
+    rest_at(exchange, n, cell)
     answer(exchange, ts, CONFIRM, n, np.int64(node["lots"]), REASON.NONE)
     return STATUS.OK
 

@@ -333,13 +333,16 @@ def confirm_terms(local, owner, slot, msg, keep_wish):
     if msg["lots"] <= 0:
         return
     order = local.order[slot]
-    before = open_lots(order)
+    same = msg["lots"] == order["lots"] and msg["lots"] == order["want_lots"]
     order["tick"] = msg["tick"]
-    order["lots"] = msg["lots"]
     if not keep_wish:
         order["want_tick"] = msg["tick"]
-        order["want_lots"] = msg["lots"]
-    change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order) - before)
+    if not same:
+        before = open_lots(order)
+        order["lots"] = msg["lots"]
+        if not keep_wish:
+            order["want_lots"] = msg["lots"]
+        change_open(local, owner, np.int64(order["inst"]), order["side"], open_lots(order) - before)
     end_if_filled(local, owner, slot, msg["ts"])
 
 

@@ -58,10 +58,14 @@ def far_through(local, quote):
     view = local.views[quote["inst"]]
     if quote["order_type"] == ORDER_TYPE.MARKET or not view["mid"] > 0.0:
         return False
-    price = price_of_tick(local.instrument[quote["inst"]], quote["tick"], 0.0)
     if quote["side"] > 0:
-        return quote["tick"] > view["best_ask"] + FAR_TICKS and price > 2.0 * view["mid"]
-    return quote["tick"] < view["best_bid"] - FAR_TICKS and price < 0.5 * view["mid"]
+        far = quote["tick"] > view["best_ask"] + FAR_TICKS
+    else:
+        far = quote["tick"] < view["best_bid"] - FAR_TICKS
+    if not far:
+        return False
+    price = price_of_tick(local.instrument[quote["inst"]], quote["tick"], 0.0)
+    return price > 2.0 * view["mid"] if quote["side"] > 0 else price < 0.5 * view["mid"]
 
 
 @inner_kernel
