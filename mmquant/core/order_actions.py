@@ -47,7 +47,7 @@ def log_action(local, owner, action):
     log["instructions"] += 1
 
 
-@inner_kernel
+@inner_formula
 def order_action(local, owner, ts, slot, kind, reason, actions, n):
     """Write an action about an existing order."""
     order = local.order[slot]
@@ -123,7 +123,7 @@ def throttled(local, owner, ts, reserve):
     return rarely(state["max_messages"] != 0) and over_rate(local, owner, ts, reserve)
 
 
-@rare_kernel
+@inner_kernel
 def in_flight(local, owner):
     """Orders whose last request was not answered."""
     count = 0
@@ -134,15 +134,23 @@ def in_flight(local, owner):
     return count
 
 
-@inner_kernel
-def held_back(local, owner, ts):
-    """Whether a new order or change must wait: too many are unanswered, or were sent."""
+@rare_kernel
+def over_limit(local, owner, ts):
+    """As ``held_back``, where there is a limit."""
     state = local.set[owner]
     if state["max_in_flight"] != 0 and in_flight(local, owner) >= state["max_in_flight"]:
         state["throttled"] += 1
         state["deny_reason"] = REASON.THROTTLED
         return True
     return throttled(local, owner, ts, state["cancel_reserve"])
+
+
+@inner_formula
+def held_back(local, owner, ts):
+    """Whether a new order or change must wait: too many are unanswered, or were sent."""
+    state = local.set[owner]
+    limited = state["max_in_flight"] != 0 or state["max_messages"] != 0
+    return rarely(limited) and over_limit(local, owner, ts)
 
 
 @inner_kernel
