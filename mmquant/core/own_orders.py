@@ -430,7 +430,7 @@ def is_expected(order, msg, event):
     return event == ORDER_EVENT.CANCEL_ACK and order["state"] == ORDER_STATE.CANCELLING
 
 
-@inner_kernel
+@inner_formula
 def on_order(local, owner, msg):
     """Apply an order message. Returns a Reason where something needs saying, else 0.
 
