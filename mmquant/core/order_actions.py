@@ -198,7 +198,7 @@ def refuse(local, owner, ts, inst, side, reason, actions, n):
     return notice(local, owner, ts, ACTION_KIND.ALERT, inst, reason, actions, n)
 
 
-@inner_kernel
+@inner_formula
 def cancel_order(local, owner, ts, slot, reason, actions, n):
     """Ask to cancel an order; one that the throttle holds back is asked for again.
 
