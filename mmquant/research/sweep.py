@@ -143,24 +143,27 @@ def _blocks(
     strategy: Any,
     size: int,
 ) -> list[_Block]:
-    """Points of the grid in order, those that differ in parameters only together."""
+    """Points of the grid, those that differ in parameters only together.
+
+    They are dealt out to blocks in turns: neighbours cost about the same, so all blocks do.
+    """
     first = {key: values[0] for key, values in grid.items()}
     base = open_session(config.replaced(first), tape, strategy)
     groups: dict[str, _Block] = {}
-    out: list[_Block] = []
     for member, point in enumerate(product(*grid.values())):
         one = config.replaced(dict(zip(grid, point, strict=True)))
         key = _shared_key(one)
-        block = groups.get(key)
-        if block is None:
-            session = open_session(one, base.tape, base.strategy)
-            groups[key] = block = _Block(session, [], [])
-            out.append(block)
-        elif len(block.members) == size:
-            groups[key] = block = _Block(block.session, [], [])
-            out.append(block)
-        block.members.append(member)
-        block.params.append(configured_params(one, base.tape, base.strategy))
+        if key not in groups:
+            groups[key] = _Block(open_session(one, base.tape, base.strategy), [], [])
+        groups[key].members.append(member)
+        groups[key].params.append(configured_params(one, base.tape, base.strategy))
+    out: list[_Block] = []
+    for group in groups.values():
+        count = math.ceil(len(group.members) / size)
+        out += [
+            _Block(group.session, group.members[i::count], group.params[i::count])
+            for i in range(count)
+        ]
     return out
 
 

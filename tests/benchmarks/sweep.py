@@ -62,20 +62,20 @@ def run_ours(tape: xr.Dataset, *, interval_ns: int, sets: int, threads: int) -> 
         queue="power3_3",
     )
     columns, params = tape_columns(tape, config), sets_of(sets)
-    size = block_size(sets, threads)
+    count = math.ceil(sets / block_size(sets, threads))
     blocks = [
         make_halves(
             config,
             tape,
             SKEW,
             rates=[FeeRates()],
-            params=params[i : i + size],
+            params=params[i::count],
             keep_tables=False,
             keep_path=False,
             keep_summary=True,
             columns=columns,
         )
-        for i in range(0, sets, size)
+        for i in range(count)
     ]
     loop = bind_loop(blocks[0])
     started = time.perf_counter()
