@@ -124,6 +124,16 @@ def far_slot(far, key):
     return slot
 
 
+@kernel
+def near_cell(book, inst, k, tick):
+    """Cell of a level within the window, or -1."""
+    side = book.side[inst]
+    i = tick - side["base"]
+    if i >= 0 and i < side["window"]:
+        return side["start"] + k * side["window"] + i
+    return np.int64(-1)
+
+
 @inner_apart_kernel
 def far_cell(book, inst, k, tick):
     """Cell of a level outside the window, or -1 if it is not in the far map."""
@@ -137,17 +147,21 @@ def far_cell(book, inst, k, tick):
 @kernel
 def find_cell(book, inst, k, tick):
     """Cell of a level, or -1 if the level is outside the window and not in the far map."""
-    side = book.side[inst]
-    i = tick - side["base"]
-    if i >= 0 and i < side["window"]:
-        return side["start"] + k * side["window"] + i
-    return far_cell(book, inst, k, tick)
+    cell = near_cell(book, inst, k, tick)
+    return cell if cell >= 0 else far_cell(book, inst, k, tick)
 
 
 @kernel
 def make_cell(book, inst, k, tick):
     """Cell of a level, entered into the far map if need be; -1 if the map must grow."""
-    cell = find_cell(book, inst, k, tick)
+    cell = near_cell(book, inst, k, tick)
+    return cell if cell >= 0 else make_far_cell(book, inst, k, tick)
+
+
+@inner_apart_kernel
+def make_far_cell(book, inst, k, tick):
+    """As ``make_cell``, for a level outside the window."""
+    cell = far_cell(book, inst, k, tick)
     if cell >= 0:
         return cell
     size = book.far.shape[0]
