@@ -15,8 +15,9 @@ from numba import types
 from numba.extending import intrinsic
 
 from mmquant.core.bits import trailing_zeros
-from mmquant.core.book import note_trade
+from mmquant.core.book import ASK, BID, make_far_cell, note_trade
 from mmquant.core.dtypes import ROW_KIND
+from mmquant.core.hints import rarely
 from mmquant.core.jit import DISABLED, inner_apart_kernel, inner_kernel
 from mmquant.core.matching import after_level_row
 
@@ -144,6 +145,28 @@ def is_idle_trade(state, tape, at):
 
 
 @inner_apart_kernel
+def far_row(exchange, tape, at, reach_bid, reach_ask):
+    """Apply a row outside the window that is plain but for that. False if it is not, or the far
+    map must grow first."""
+    book = exchange.book
+    tick, lots = np.int64(tape.tick[at]), np.int64(tape.size[at])
+    if tape.kind[at] != DEPTH:
+        return False
+    bids = tape.side[at] >= 0
+    key, reach = (tick, reach_bid) if bids else (-tick, reach_ask)
+    if key >= reach + (1 if lots != 0 else 0):
+        return False
+    cell = make_far_cell(book, 0, BID if bids else ASK, tick)
+    if cell < 0:
+        return False
+    if book.level[cell]["head"] != 0:
+        own_level_row(exchange, cell, lots)
+    else:
+        book.level[cell]["lots"] = lots
+    return True
+
+
+@inner_apart_kernel
 def own_level_row(exchange, cell, lots):
     """Apply a row that is plain but for own orders at its level."""
     level = exchange.book.level[cell]
@@ -154,7 +177,8 @@ def own_level_row(exchange, cell, lots):
 
 @inner_kernel
 def rows_by_block(exchange, tape, row, stop_row, stop_time):
-    """Apply plain rows, idle trades, and what changes the queue at an own level, of one instrument.
+    """Apply plain rows, idle trades, rows far away, and what changes the queue at an own level, of
+    one instrument.
 
     What was found of a block holds as long as neither reach nor window move, nor the tape changes
     (``begin_tape``).
@@ -190,17 +214,21 @@ def rows_by_block(exchange, tape, row, stop_row, stop_time):
             )
         count = trailing_zeros(~(bits >> (row - block)))
         if count == 0:
-            if not is_idle_trade(state, tape, row):
-                break
-            note_trade(
-                book,
-                0,
-                tape.exch_ts[row],
-                np.int64(tape.side[row]),
-                np.int64(tape.tick[row]),
-                np.float64(tape.subtick[row]),
-                np.int64(tape.size[row]),
-            )
+            if is_idle_trade(state, tape, row):
+                note_trade(
+                    book,
+                    0,
+                    tape.exch_ts[row],
+                    np.int64(tape.side[row]),
+                    np.int64(tape.tick[row]),
+                    np.float64(tape.subtick[row]),
+                    np.int64(tape.size[row]),
+                )
+            else:
+                place = np.int64(tape.tick[row]) - base
+                far = rarely(place < 0 or place >= window)
+                if not (far and far_row(exchange, tape, row, reach_bid, reach_ask)):
+                    break
             row += 1
             continue
         end = min(row + count, stop_row)
