@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from mmquant.core.bits import trailing_zeros
-from mmquant.core.book import ASK, BID, make_far_cell, note_trade
+from mmquant.core.book import ASK, BID, far_cell, note_trade
 from mmquant.core.dtypes import ROW_KIND
 from mmquant.core.hints import rarely
 from mmquant.core.jit import DISABLED, inner_apart_kernel, inner_kernel
@@ -146,8 +146,8 @@ def is_idle_trade(state, tape, at):
 
 @inner_apart_kernel
 def far_row(exchange, tape, at, reach_bid, reach_ask):
-    """Apply a row outside the window that is plain but for that. False if it is not, or the far
-    map must grow first."""
+    """Apply a row outside the window that is plain but for that. False if it is not, or if the far
+    map does not have its level yet."""
     book = exchange.book
     tick, lots = np.int64(tape.tick[at]), np.int64(tape.size[at])
     if tape.kind[at] != DEPTH:
@@ -156,7 +156,7 @@ def far_row(exchange, tape, at, reach_bid, reach_ask):
     key, reach = (tick, reach_bid) if bids else (-tick, reach_ask)
     if key >= reach + (1 if lots != 0 else 0):
         return False
-    cell = make_far_cell(book, 0, BID if bids else ASK, tick)
+    cell = far_cell(book, 0, BID if bids else ASK, tick)
     if cell < 0:
         return False
     if book.level[cell]["head"] != 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mmquant.core.jit import kernel
 from mmquant.core.level_queue import RESTING
 from mmquant.core.matching import exchange_row
 from mmquant.core.order_entry import exchange_request
+from mmquant.core.plain_rows import LANES
 from tests.core.builders import (
     BUY,
     LIMIT,
@@ -101,11 +103,19 @@ def as_the_engine_does(events: list[Event], peer: bool, queue: int, stops: list[
     return one.exchange
 
 
+def fronts(exchange: Exchange) -> dict[tuple[int, int], float]:
+    """Units ahead of each own order that rests."""
+    resting = exchange.node[exchange.node["state"] == RESTING]
+    line = exchange.line
+    return {(int(n["set"]), int(n["order_id"])): float(line[n["line"]]["front"]) for n in resting}
+
+
 def equal(mine: Exchange, theirs: Exchange) -> None:
     """Every level, best price, bound, own order, answer and counter is the same."""
     for name in ("level", "side", "far"):
         same(getattr(mine.book, name), getattr(theirs.book, name), *KNOWN)
     same(mine.node, theirs.node)
+    assert fronts(mine) == fronts(theirs)
     same(mine.share, theirs.share, "last_request_ts")
     said = int(theirs.state[0]["response_tail"])
     same(mine.response[:said], theirs.response[:said])
@@ -191,6 +201,43 @@ def test_every_two_rows_around_the_touch(side: int, lots: int, own: int | None) 
             equal(
                 as_the_engine_does(all_events, False, risk, []), all_slow(all_events, False, risk)
             )
+
+
+def padded(events: list[Event], side: int) -> list[Event]:
+    """With a block of rows behind them, as rows at a tape's end are not told by blocks."""
+    other = 101 if side > 0 else 99
+    return events + [depth(9, -side, other, 4 + i % 2) for i in range(LANES + 2)]
+
+
+@pytest.mark.parametrize("side", [BUY, SELL])
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("near", [False, True])
+def test_every_two_rows_outside_the_window(side: int, own: bool, near: bool) -> None:
+    """Around a level far away, which may have an own order, or be the best that is left."""
+    far = -7 if side > 0 else 5000
+    events: list[Event] = [depth(0, BUY, 99, 5), depth(0, SELL, 101, 5), depth(1, side, far, 5)]
+    if own:
+        events.append(Request(2, ActionKind.PLACE, 1, side, far, 9, POST_ONLY))
+        beside = 102 if side > 0 else 98
+        events.append(Request(2, ActionKind.PLACE, 2, -side, beside, 9, POST_ONLY))
+    if not near:
+        events.append(depth(4, side, 99 if side > 0 else 101, 0))
+    for first, second in product(product((-1, 0, 1), (0, 3)), repeat=2):
+        rows = [depth(5 + i, side, far + at, n) for i, (at, n) in enumerate((first, second))]
+        history = padded(events + rows, side)
+        for queue in (QueueModel.RISK_AVERSE, QueueModel.POWER):
+            equal(as_the_engine_does(history, False, queue, []), all_slow(history, False, queue))
+
+
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_rows_outside_the_window_until_the_far_map_grows(side: int) -> None:
+    far = -100 if side > 0 else 5000
+    events: list[Event] = [depth(0, BUY, 99, 5), depth(0, SELL, 101, 5)]
+    events += [depth(1 + i, side, far - side * i, 1 + i) for i in range(60)]
+    history = padded(events, side)
+    exchange = as_the_engine_does(history, False, QueueModel.POWER, [])
+    equal(exchange, all_slow(history, False, QueueModel.POWER))
+    assert len(exchange.book.far) > len(venue([], False, QueueModel.POWER).exchange.book.far)
 
 
 @pytest.mark.parametrize("fill", ["partial", "peer"])
