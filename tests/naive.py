@@ -65,7 +65,7 @@ class Account:
             return
         if order.ack_time == 0:
             order.ack_time = now
-        if what == "working":
+        if what == "working" and order.state == "sent":
             order.state = "working"
         if what in ("filled", "partly"):
             units = lots * (self.lot[0] / self.lot[1])
@@ -84,7 +84,9 @@ class Account:
 class SkewStrategy:
     """One quote a side, skewed by the position; keeps a side whose order rests where wanted.
 
-    Orders elsewhere are cancelled once they are acknowledged; new ones do not wait for that.
+    Orders elsewhere are cancelled once they are acknowledged; new ones do not wait for that. With a
+    side empty all stays as it is. A locked or crossed book, which only the peer's way to clear
+    leaves, is not quoted: all orders are cancelled, those on their way too.
     """
 
     def __init__(self, half_spread_ticks: float, skew_ticks: float, order_lots: int,
@@ -97,6 +99,11 @@ class SkewStrategy:
         """Yields ("cancel", id) and ("new", side, tick, lots, style)."""
         bid, ask = book.best[+1], book.best[-1]
         if bid is None or ask is None:
+            return
+        if bid >= ask:
+            for order in list(account.orders.values()):
+                if order.state != "cancelling":
+                    yield ("cancel", order.id)
             return
         position = account.position
         fair = (bid + ask) / 2.0 - self.skew * position / self.order_units

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, Protocol, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, get_args
 
 import numpy as np
 import yaml
@@ -12,6 +12,41 @@ from pydantic import Field, ValidationError, model_validator
 
 from mmquant.config_sections import Float, Int, Section
 from mmquant.errors import ConfigError
+
+
+class PlannedFault(Section):
+    """One thing that goes wrong, whoever's plan it is of.
+
+    It befalls the messages (of kind ``of``) whose number, counted from 1, is in ``at``, and each
+    other one between ``from_ns`` and ``until_ns`` with ``probability``. Timed faults begin at
+    ``from_ns``. A subclass names its kinds of faults and of messages, and which are ``timed``.
+    """
+
+    timed: ClassVar[tuple[str, ...]] = ()
+    """Kinds that begin at a time and befall no message."""
+    kind: str
+    """What goes wrong."""
+    of: str = "any"
+    """Which messages are meant."""
+    at: tuple[Annotated[Int, Field(ge=1)], ...] = ()
+    """Numbers of the messages that it befalls."""
+    probability: Annotated[Float, Field(ge=0, le=1)] = 0.0
+    """Chance that it befalls a message."""
+    from_ns: Annotated[Int, Field(ge=0)] = 0
+    """Begin, from the start of the tape or the market. [ns]"""
+    until_ns: Annotated[Int, Field(ge=0)] | None = None
+    """End, from the same start; null: never. [ns]"""
+    for_ns: Annotated[Int, Field(ge=1)] = 1_000_000
+    """How long a message is late, or how long a timed fault lasts. [ns]"""
+
+    @model_validator(mode="after")
+    def _can_happen(self) -> Self:
+        if self.kind not in self.timed and not self.at and self.probability == 0.0:
+            raise ValueError(f"a fault {self.kind!r} needs 'at' or 'probability'")
+        if self.until_ns is not None and self.until_ns <= self.from_ns:
+            raise ValueError("until_ns must be after from_ns")
+        return self
+
 
 RequestFault = Literal["reject", "lose_request"]
 """``reject``: refused before it reaches the exchange; ``lose_request``: never seen again."""
@@ -42,28 +77,14 @@ What = Literal[
 """Which requests or answers are meant; ``order``: every answer that is no execution and no fee."""
 
 
-class Fault(Section):
-    """One thing that goes wrong.
+class Fault(PlannedFault):
+    """A fault of a broker over a tape."""
 
-    It befalls the messages (of kind ``of``) whose number, counted from 1, is in ``at``, and each
-    other one between ``from_ns`` and ``until_ns`` with ``probability``. Timed faults begin at
-    ``from_ns``.
-    """
-
+    timed: ClassVar[tuple[str, ...]] = TIMED
     kind: Kind
     """What goes wrong."""
     of: What = "any"
     """Which requests or answers are meant."""
-    at: tuple[Annotated[Int, Field(ge=1)], ...] = ()
-    """Numbers of the messages that it befalls."""
-    probability: Annotated[Float, Field(ge=0, le=1)] = 0.0
-    """Chance that it befalls a message."""
-    from_ns: Annotated[Int, Field(ge=0)] = 0
-    """Begin, from the start of the tape. [ns]"""
-    until_ns: Annotated[Int, Field(ge=0)] | None = None
-    """End, from the start of the tape; null: never. [ns]"""
-    for_ns: Annotated[Int, Field(ge=1)] = 1_000_000
-    """How long a message is late, or how long a timed fault lasts. [ns]"""
     held: Literal["hold", "drop", "late"] = "hold"
     """What becomes of the broker's messages while the link is down: they come with the link, are
     lost, or come ``for_ns`` after it."""
@@ -79,14 +100,6 @@ class Fault(Section):
     """Change of price by a correction. [ticks]"""
     jump_ns: Int = 3_600_000_000_000
     """Jump of the broker's wall clock. [ns]"""
-
-    @model_validator(mode="after")
-    def _can_happen(self) -> Self:
-        if self.kind not in TIMED and not self.at and self.probability == 0.0:
-            raise ValueError(f"a fault {self.kind!r} needs 'at' or 'probability'")
-        if self.until_ns is not None and self.until_ns <= self.from_ns:
-            raise ValueError("until_ns must be after from_ns")
-        return self
 
 
 class FaultPlan(Section):
@@ -109,35 +122,7 @@ class FaultPlan(Section):
             raise ConfigError(str(error), where=str(path), fix="correct the fault plan") from error
 
 
-class Befalling(Protocol):
-    """What every fault of messages has, whoever's plan it is of."""
-
-    @property
-    def kind(self) -> str:
-        """What goes wrong."""
-
-    @property
-    def of(self) -> str:
-        """Which messages are meant."""
-
-    @property
-    def at(self) -> tuple[int, ...]:
-        """Numbers of the messages."""
-
-    @property
-    def probability(self) -> float:
-        """Chance of each other message."""
-
-    @property
-    def from_ns(self) -> int:
-        """Begin. [ns]"""
-
-    @property
-    def until_ns(self) -> int | None:
-        """End. [ns]"""
-
-
-F = TypeVar("F", bound=Befalling)
+F = TypeVar("F", bound=PlannedFault)
 
 
 class Chances(Generic[F]):

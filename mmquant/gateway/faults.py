@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
-from mmquant.brokers.faults import Chances
-from mmquant.config_sections import Float, Int, Section
+from mmquant.brokers.faults import Chances, PlannedFault
+from mmquant.config_sections import Int, Section
 from mmquant.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,28 +64,14 @@ DATA_KEPT = (
 COMPETING = "No market data during competing live session"
 
 
-class WireFault(Section):
-    """One thing that goes wrong.
+class WireFault(PlannedFault):
+    """A fault of a gateway."""
 
-    It befalls the messages (of kind ``of``) whose number, counted from 1, is in ``at``, and each
-    other one between ``from_ns`` and ``until_ns`` with ``probability``. Timed faults begin at
-    ``from_ns``. Times are of the market, from its start.
-    """
-
+    timed: ClassVar[tuple[str, ...]] = TIMED
     kind: Kind
     """What goes wrong."""
     of: What = "any"
     """Which messages are meant."""
-    at: tuple[Annotated[Int, Field(ge=1)], ...] = ()
-    """Numbers of the messages that it befalls."""
-    probability: Annotated[Float, Field(ge=0, le=1)] = 0.0
-    """Chance that it befalls a message."""
-    from_ns: Annotated[Int, Field(ge=0)] = 0
-    """Begin. [ns]"""
-    until_ns: Annotated[Int, Field(ge=0)] | None = None
-    """End; null: never. [ns]"""
-    for_ns: Annotated[Int, Field(ge=1)] = 1_000_000
-    """How late a message is, or how long a timed fault lasts. [ns]"""
     held: Literal["hold", "drop"] = "hold"
     """What becomes of messages about orders while the link is down: told later, or lost."""
     data_lost: bool = False
@@ -96,14 +82,6 @@ class WireFault(Section):
     """Change of price by a correction. [ticks]"""
     code: Int = 399
     """Code of a warning."""
-
-    @model_validator(mode="after")
-    def _can_happen(self) -> Self:
-        if self.kind not in TIMED and not self.at and self.probability == 0.0:
-            raise ValueError(f"a fault {self.kind!r} needs 'at' or 'probability'")
-        if self.until_ns is not None and self.until_ns <= self.from_ns:
-            raise ValueError("until_ns must be after from_ns")
-        return self
 
 
 class WirePlan(Section):
