@@ -47,6 +47,15 @@ class App(EWrapper, EClient):
             if found == name and fits(*args):
                 return args
 
+    def first_id(self):
+        """The next order id, or None where the client's number is still taken."""
+        while True:
+            found, args = self.calls.get(timeout=WAIT_S)
+            if found == "nextValidId":
+                return args[0]
+            if found == "error" and 326 in args:
+                return None
+
     def until_end(self, name, end):
         """Arguments of all calls of a name before the one that ends the list."""
         found = []
@@ -198,9 +207,12 @@ def main(port, client_id):
     status(app, last, "Submitted")
     app.disconnect()
     app.thread.join(WAIT_S)
-    again = App()
-    again.connect_as(port, client_id)
-    facts["next_id"] = again.until("nextValidId")[0] > last
+    first = None
+    while first is None:
+        again = App()
+        again.connect_as(port, client_id)
+        first = again.first_id()
+    facts["next_id"] = first > last
     again.reqOpenOrders()
     facts["still_open"] = [args[0] for args in again.until_end("openOrder", "openOrderEnd")] == [
         last
