@@ -15,7 +15,7 @@ from mmquant.errors import ConfigError
 
 
 class PlannedFault(Section):
-    """One thing that goes wrong, whoever's plan it is of.
+    """One thing that goes wrong, in a plan of a broker or of a gateway.
 
     It befalls the messages (of kind ``of``) whose number, counted from 1, is in ``at``, and each
     other one between ``from_ns`` and ``until_ns`` with ``probability``. Timed faults begin at

@@ -224,27 +224,25 @@ class KernelCompiler(CompilerBase):  # type: ignore[misc]
 
 
 class PartCompiler(KernelCompiler):
-    """Compiles into a PartLibrary."""
+    """Compiles into a PartLibrary, or what a subclass names."""
+
+    into: type[PartLibrary] = PartLibrary
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.state.library = PartLibrary(self.state.targetctx.codegen(), "part")
+        self.state.library = self.into(self.state.targetctx.codegen(), self.into.__name__)
 
 
-class ApartCompiler(KernelCompiler):
+class ApartCompiler(PartCompiler):
     """Compiles into an ApartLibrary."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.state.library = ApartLibrary(self.state.targetctx.codegen(), "apart")
+    into = ApartLibrary
 
 
-class RareCompiler(KernelCompiler):
+class RareCompiler(PartCompiler):
     """Compiles into a RareLibrary."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.state.library = RareLibrary(self.state.targetctx.codegen(), "rare")
+    into = RareLibrary
 
 
 class WholeCompiler(KernelCompiler):
