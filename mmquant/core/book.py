@@ -1,6 +1,7 @@
 """The displayed market, by price: a dense window of levels and an exact map for the rest.
 
-A level is a cell (displayed lots, head of the own-order list). Cells of one instrument are
+A level is a cell (displayed lots, head of the own-order list). The first cell is spare: no level
+has it, and it stays empty. Cells of one instrument are
 ``window`` bids, then ``window`` asks, indexed by ``tick - base``; levels outside the window live in
 an open-addressing map whose slot i is cell ``far_start + i``. The window follows the market.
 
@@ -41,17 +42,11 @@ SIDE_BOOK = np.dtype(
         ("halted", np.int64),
         ("bad", np.int64),
         ("far_count", np.int64),
-        ("block_row", np.int64),
-        ("block_bits", np.int64),
-        ("block_base", np.int64),
-        ("block_bid", np.int64),
-        ("block_ask", np.int64),
     ],
     align=True,
 )
 """State of one instrument's book; ``bad``: its last row held numbers that are none;
-``far_count`` counts the far map's keys, in the first one; ``block_row`` and what follows
-it: what is known of a block of rows, and under what (see ``plain_rows``)."""
+``far_count`` counts the far map's keys, in the first one."""
 
 FAR = np.dtype(
     [
@@ -65,6 +60,8 @@ FAR = np.dtype(
 """Key of a far level (FAR_EMPTY: none), and room to rebuild the map in place."""
 
 FAR_EMPTY = 0
+SPARE = 1
+"""Cells in front of all levels."""
 BID = 0
 ASK = 1
 
@@ -79,10 +76,10 @@ class Book(NamedTuple):
 
 def make_book(instruments: int, *, window: int = 1 << 15, far: int = 1 << 13) -> Book:
     """Empty book. ``window`` and ``far`` are powers of two: dense ticks a side, map slots."""
-    level = np.zeros(2 * window * instruments + far, LEVEL)
+    level = np.zeros(SPARE + 2 * window * instruments + far, LEVEL)
     side = np.zeros(instruments, SIDE_BOOK)
     side["window"] = window
-    side["start"] = np.arange(instruments) * 2 * window
+    side["start"] = SPARE + np.arange(instruments) * 2 * window
     side["best_bid"] = NO_BID
     side["best_ask"] = NO_ASK
     side["own_bid_max"] = NO_BID

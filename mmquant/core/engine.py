@@ -338,6 +338,7 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
     """
     clock = exchange.state[0]
     responses = clock["response_tail"]
+    many = exchange.book.side.shape[0] > 1
     row = clock["row"]
     if rarely(clock["pegs_due"] != 0) and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
         return STATUS.BOOK_FULL
@@ -346,7 +347,8 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
         clock["row"] = row
         if row >= stop_row or tape.exch_ts[row] > stop_time:
             return STATUS.OK
-        inst = np.int64(tape.inst[row])
+        # Of one instrument the column is not read: it is in no cache.
+        inst = np.int64(tape.inst[row]) if many else np.int64(0)
         exchange.book.side[inst]["row"] = row
         status = exchange_row(
             exchange,

@@ -42,6 +42,9 @@ FIRST_RING = 1024
 """Messages under way that there is room for at first: a ring that is walked through stays warm in
 the cache only if it is short."""
 
+WAITING = 64
+"""Blocks of rows of which some wait to be applied to own levels."""
+
 EXCHANGE_STATE = np.dtype(
     [
         ("entry_ns", np.int64),
@@ -67,6 +70,7 @@ EXCHANGE_STATE = np.dtype(
         ("trades", np.int64),
         ("status", np.int64),
         ("mid", np.float64),
+        ("waiting", np.int64, (WAITING,)),
     ],
     align=True,
 )
@@ -149,9 +153,8 @@ def make_exchange(
 
 
 def begin_tape(exchange: Exchange) -> None:
-    """Let the exchange replay another tape from its first row on: nothing is known of its rows."""
+    """Let the exchange replay another tape from its first row on."""
     exchange.state[0]["row"] = 0
-    exchange.book.side["block_row"] = NEVER
 
 
 def grow_rings(exchange: Exchange) -> Exchange:

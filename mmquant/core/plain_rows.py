@@ -10,81 +10,20 @@ blocks of rows, in vectors.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from mmquant.core.bits import trailing_zeros
-from mmquant.core.book import ASK, BID, far_cell, note_trade
-from mmquant.core.dtypes import ROW_KIND
-from mmquant.core.hints import rarely
-from mmquant.core.jit import DISABLED, inner_apart_kernel, inner_kernel
+from mmquant.core.book import ASK, BID, lots_at, make_far_cell, next_ask, next_bid, note_trade
+from mmquant.core.dtypes import NO_ASK, NO_BID, ROW_KIND
+from mmquant.core.hints import needed_soon, rarely
+from mmquant.core.jit import inner_apart_kernel, inner_kernel
+from mmquant.core.exchange import WAITING
 from mmquant.core.matching import after_level_row
+from mmquant.core.row_block import ALL, LANES, block_facts, block_heads, block_times, set_block
 
 DEPTH = ROW_KIND.DEPTH
 TRADE = ROW_KIND.TRADE
-LANES = 16
-"""Rows of a block."""
 NARROW = 2**30
 """Ticks of a window that starts below it do not wrap in 32 bits."""
-
-
-def _plain_block_bits(tick, side, size, kind, row, base, window, reach_bid, reach_ask):
-    bits = 0
-    for i in range(LANES):
-        at = row + i
-        key, reach = (tick[at], reach_bid) if side[at] >= 0 else (-tick[at], reach_ask)
-        inside = base <= tick[at] < base + window
-        behind = key < reach + (1 if size[at] != 0 else 0)
-        bits |= int(inside and behind and kind[at] == DEPTH) << i
-    return bits
-
-
-@intrinsic
-def _block_bits(typingctx, tick, side, size, kind, row, base, window, reach_bid, reach_ask):
-    word, byte = ir.IntType(32), ir.IntType(8)
-
-    def codegen(context, builder, signature, args):
-        row = args[4]
-
-        def column(i, element):
-            data = context.make_array(signature.args[i])(context, builder, args[i]).data
-            vector = ir.VectorType(element, LANES)
-            start = builder.bitcast(builder.gep(data, [row]), vector.as_pointer())
-            return builder.load(start, align=element.width // 8)
-
-        def spread(value):
-            lanes = ir.VectorType(word, LANES)
-            one = builder.insert_element(
-                ir.Constant(lanes, ir.Undefined), builder.trunc(value, word), ir.Constant(word, 0)
-            )
-            return builder.shuffle_vector(
-                one, ir.Constant(lanes, ir.Undefined), ir.Constant(lanes, [0] * LANES)
-            )
-
-        def each(element, value):
-            return ir.Constant(ir.VectorType(element, LANES), [value] * LANES)
-
-        ticks, sizes = column(0, word), column(2, word)
-        base, window, reach_bid, reach_ask = (spread(value) for value in args[5:])
-        sells = builder.icmp_signed("<", column(1, byte), each(byte, 0))
-        key = builder.select(sells, builder.sub(each(word, 0), ticks), ticks)
-        reach = builder.select(sells, reach_ask, reach_bid)
-        at_best = builder.and_(
-            builder.icmp_signed("==", key, reach), builder.icmp_signed("!=", sizes, each(word, 0))
-        )
-        behind = builder.or_(builder.icmp_signed("<", key, reach), at_best)
-        inside = builder.icmp_unsigned("<", builder.sub(ticks, base), window)
-        depth = builder.icmp_signed("==", column(3, byte), each(byte, DEPTH))
-        plain = builder.and_(builder.and_(behind, inside), depth)
-        return builder.zext(builder.bitcast(plain, ir.IntType(LANES)), ir.IntType(64))
-
-    return types.int64(tick, side, size, kind, row, base, window, reach_bid, reach_ask), codegen
-
-
-block_bits = _plain_block_bits if DISABLED else _block_bits
-"""``block_bits(tick, side, size, kind, row, base, window, reach_bid, reach_ask)``: one bit for each
-of the LANES rows from ``row``, whether it is a depth row within the window and behind its reach."""
 
 
 @inner_kernel
@@ -100,36 +39,72 @@ def reach_of_asks(state):
 
 
 @inner_kernel
-def row_by_row(book, tape, row, stop_row, stop_time):
-    """Apply plain rows of any instrument; returns the first that is not, or the stop."""
-    many = book.side.shape[0] > 1
+def own_level_row(exchange, inst, cell, lots):
+    """Apply a row that is plain but for own orders at its level."""
+    level = exchange.book.level[cell]
+    head, before = np.int64(level["head"]) - 1, np.int64(level["lots"])
+    level["lots"] = lots
+    after_level_row(exchange, inst, cell, head, before, lots)
+
+
+@inner_apart_kernel
+def own_level_rows(exchange, tape, count):
+    """Apply the rows at own levels of the last ``count`` blocks that had any, in their order."""
+    state = exchange.book.side[0]
+    origin, window = state["start"] - state["base"], state["window"]
+    waiting = exchange.state[0]["waiting"]
+    for i in range(count):
+        row, bits = waiting[i] >> LANES, waiting[i] & ((1 << LANES) - 1)
+        while bits != 0:
+            at = row + trailing_zeros(bits)
+            bits &= bits - 1
+            cell = origin + np.int64(tape.tick[at]) + (window & (np.int64(tape.side[at]) >> 7))
+            own_level_row(exchange, 0, cell, np.int64(tape.size[at]))
+
+
+@inner_apart_kernel
+def far_rows(exchange, tape, row, bits):
+    """Apply rows of a block that are outside the window. Returns the bits of those left: the far
+    map must grow first."""
+    book = exchange.book
+    while bits != 0:
+        at = row + trailing_zeros(bits)
+        lots = np.int64(tape.size[at])
+        k = BID if tape.side[at] >= 0 else ASK
+        cell = make_far_cell(book, 0, k, np.int64(tape.tick[at]))
+        if cell < 0:
+            break
+        if book.level[cell]["head"] != 0:
+            own_level_row(exchange, 0, cell, lots)
+        else:
+            book.level[cell]["lots"] = lots
+        bits &= bits - 1
+    return bits
+
+
+@inner_apart_kernel
+def note_trades(book, tape, last, bought, sold):
+    """Remember trades, of which ``last`` is the last."""
     state = book.side[0]
-    base, window = state["base"], state["window"]
-    origin = state["start"] - base
-    reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
-    while row < stop_row:
-        if tape.exch_ts[row] > stop_time:
-            break
-        if many:
-            state = book.side[np.int64(tape.inst[row])]
-            base, window = state["base"], state["window"]
-            origin = state["start"] - base
-            reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
-        mask = np.int64(tape.side[row]) >> 7
-        tick = np.int64(tape.tick[row])
-        lots = tape.size[row]
-        key = (tick ^ mask) - mask
-        reach = reach_bid ^ ((reach_bid ^ reach_ask) & mask)
-        inside = (tick >= base) & (tick - base < window)
-        cell = origin + (tick if inside else base) + (window & mask)
-        level = book.level[cell]
-        behind = key < reach + (1 if lots != 0 else 0)
-        if not (inside & behind & (level["head"] == 0) & (tape.kind[row] == DEPTH)):
-            break
-        level["lots"] = lots
-        state["row"] = row
-        row += 1
-    return row
+    note_trade(
+        book,
+        0,
+        tape.exch_ts[last],
+        np.int64(tape.side[last]),
+        np.int64(tape.tick[last]),
+        np.float64(tape.subtick[last]),
+        0,
+    )
+    state["buy_lots"] += bought
+    state["sell_lots"] += sold
+
+
+@inner_apart_kernel
+def settle_best(book, k, bound):
+    """Best price of a side no level of which is better than ``bound``."""
+    if bound == NO_BID or bound == NO_ASK or lots_at(book, 0, k, bound) != 0:
+        return bound
+    return next_bid(book, 0, bound) if k == BID else next_ask(book, 0, bound)
 
 
 @inner_kernel
@@ -145,107 +120,139 @@ def is_idle_trade(state, tape, at):
 
 
 @inner_apart_kernel
-def far_row(exchange, tape, at, reach_bid, reach_ask):
-    """Apply a row outside the window that is plain but for that. False if it is not, or if the far
-    map does not have its level yet."""
+def row_by_row(exchange, tape, row, stop_row, stop_time):
+    """Apply plain rows and idle trades of any instrument; returns the first that is another, or
+    the stop."""
     book = exchange.book
-    tick, lots = np.int64(tape.tick[at]), np.int64(tape.size[at])
-    if tape.kind[at] != DEPTH:
-        return False
-    bids = tape.side[at] >= 0
-    key, reach = (tick, reach_bid) if bids else (-tick, reach_ask)
-    if key >= reach + (1 if lots != 0 else 0):
-        return False
-    cell = far_cell(book, 0, BID if bids else ASK, tick)
-    if cell < 0:
-        return False
-    if book.level[cell]["head"] != 0:
-        own_level_row(exchange, cell, lots)
-    else:
-        book.level[cell]["lots"] = lots
-    return True
-
-
-@inner_apart_kernel
-def own_level_row(exchange, cell, lots):
-    """Apply a row that is plain but for own orders at its level."""
-    level = exchange.book.level[cell]
-    head, before = np.int64(level["head"]) - 1, np.int64(level["lots"])
-    level["lots"] = lots
-    after_level_row(exchange, 0, cell, head, before, lots)
+    many = book.side.shape[0] > 1
+    pegs = exchange.state[0]["pegs"] != 0
+    inst = np.int64(0)
+    state = book.side[0]
+    base, window = state["base"], state["window"]
+    origin = state["start"] - base
+    reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
+    while row < stop_row:
+        if tape.exch_ts[row] > stop_time:
+            break
+        if many:
+            inst = np.int64(tape.inst[row])
+            state = book.side[inst]
+            base, window = state["base"], state["window"]
+            origin = state["start"] - base
+            reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
+        mask = np.int64(tape.side[row]) >> 7
+        tick = np.int64(tape.tick[row])
+        lots = tape.size[row]
+        key = (tick ^ mask) - mask
+        reach = reach_bid ^ ((reach_bid ^ reach_ask) & mask)
+        inside = (tick >= base) & (tick - base < window)
+        cell = origin + (tick if inside else base) + (window & mask)
+        level = book.level[cell]
+        behind = key < reach + (1 if lots != 0 else 0)
+        if not (inside & behind & (tape.kind[row] == DEPTH)):
+            if not is_idle_trade(state, tape, row):
+                break
+            note_trade(
+                book,
+                inst,
+                tape.exch_ts[row],
+                np.int64(tape.side[row]),
+                tick,
+                np.float64(tape.subtick[row]),
+                np.int64(lots),
+            )
+        elif level["head"] != 0:
+            if pegs:
+                break
+            own_level_row(exchange, inst, cell, np.int64(lots))
+        else:
+            level["lots"] = lots
+        state["row"] = row
+        row += 1
+    return row
 
 
 @inner_kernel
 def rows_by_block(exchange, tape, row, stop_row, stop_time):
-    """Apply plain rows, idle trades, rows far away, and what changes the queue at an own level, of
-    one instrument.
+    """Apply whole blocks of rows of one instrument, as long as they fill no own order and cross no
+    price. Returns the first row of the block that is another.
 
-    What was found of a block holds as long as neither reach nor window move, nor the tape changes
-    (``begin_tape``).
+    Best prices are only bounds until they are settled: a row that takes one away costs nothing.
     """
     book = exchange.book
     state = book.side[0]
     base, window = state["base"], state["window"]
     origin = state["start"] - base
-    reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
-    first, last_block = row, tape.exch_ts.shape[0] - LANES
-    block, bits = state["block_row"], state["block_bits"]
-    known = (block <= row) & (state["block_base"] == base)
-    known &= (state["block_bid"] == reach_bid) & (state["block_ask"] == reach_ask)
-    block = block if known else -LANES
-    state["block_base"] = base
-    state["block_bid"] = reach_bid
-    state["block_ask"] = reach_ask
-    while row < stop_row and tape.exch_ts[row] <= stop_time:
-        if row >= block + LANES:
-            if row > last_block:
+    bid, ask = state["best_bid"], state["best_ask"]
+    own_bid, own_ask = state["own_bid_max"], state["own_ask_min"]
+    low, high = base + (window >> 3), base + window - (window >> 3)
+    first, end, settled, waiting = row, stop_row, True, 0
+    last_block = tape.exch_ts.shape[0] - LANES
+    last, bought, sold = np.int64(-1), np.int64(0), np.int64(0)
+    while row < end and row <= last_block and tape.exch_ts[row] <= stop_time:
+        lanes = np.int64(ALL)
+        if rarely(row + LANES > end or tape.exch_ts[row + LANES - 1] > stop_time):
+            lanes = block_times(tape.exch_ts, row, stop_time)
+            lanes &= (1 << min(end - row, LANES)) - 1
+        unfit, moves, near, far, trade, new_bid, new_ask, buys, sells = block_facts(
+            tape.kind,
+            tape.side,
+            tape.tick,
+            tape.size,
+            row,
+            lanes,
+            base,
+            window,
+            bid,
+            ask,
+            own_bid,
+            own_ask,
+        )
+        odd = new_bid >= new_ask
+        odd |= (new_bid != bid) & ((new_bid < low) | (new_bid >= high))
+        odd |= (new_ask != ask) & ((new_ask < low) | (new_ask >= high))
+        if rarely((unfit != 0) | odd):
+            if not settled:
+                own_level_rows(exchange, tape, waiting)
+                settled, waiting = True, 0
+                new_bid, new_ask = settle_best(book, BID, bid), settle_best(book, ASK, ask)
+                if new_bid != bid or new_ask != ask:
+                    bid, ask = new_bid, new_ask
+                    continue
+            unfit |= moves if odd else 0
+            if unfit & 1 or unfit == 0:
                 break
-            block = row
-            bits = block_bits(
-                tape.tick,
-                tape.side,
-                tape.size,
-                tape.kind,
-                row,
-                base,
-                window,
-                reach_bid,
-                reach_ask,
-            )
-        count = trailing_zeros(~(bits >> (row - block)))
-        if count == 0:
-            if is_idle_trade(state, tape, row):
-                note_trade(
-                    book,
-                    0,
-                    tape.exch_ts[row],
-                    np.int64(tape.side[row]),
-                    np.int64(tape.tick[row]),
-                    np.float64(tape.subtick[row]),
-                    np.int64(tape.size[row]),
-                )
-            else:
-                place = np.int64(tape.tick[row]) - base
-                far = rarely(place < 0 or place >= window)
-                if not (far and far_row(exchange, tape, row, reach_bid, reach_ask)):
-                    break
-            row += 1
+            end = row + trailing_zeros(unfit)
             continue
-        end = min(row + count, stop_row)
-        while tape.exch_ts[end - 1] > stop_time:
-            end -= 1
-        while row < end:
-            cell = origin + np.int64(tape.tick[row]) + (window & (np.int64(tape.side[row]) >> 7))
-            level = book.level[cell]
-            if level["head"] != 0:
-                own_level_row(exchange, cell, np.int64(tape.size[row]))
-            else:
-                level["lots"] = tape.size[row]
-            row += 1
-    state["block_row"] = block
-    state["block_bits"] = bits
-    if row > first:
-        state["row"] = row - 1
+        if rarely(far != 0) and far_rows(exchange, tape, row, far) != 0:
+            break
+        own = block_heads(book.level, tape.side, tape.tick, row, near, origin, window)
+        rows = near & ~own
+        set_block(book.level, tape.side, tape.tick, tape.size, row, rows, origin, window)
+        exchange.state[0]["waiting"][waiting] = (row << LANES) | own
+        waiting += own != 0
+        if rarely(waiting == WAITING):
+            own_level_rows(exchange, tape, waiting)
+            waiting = 0
+        bid, ask, settled = new_bid, new_ask, False
+        needed_soon(tape.subtick, row + 160)
+        last = row + trade if trade >= 0 else last
+        bought += buys
+        sold += sells
+        if rarely(lanes != ALL):
+            row += trailing_zeros(~lanes)
+            break
+        row += LANES
+    if row == first:
+        return row
+    if last >= 0:
+        note_trades(book, tape, last, bought, sold)
+    if waiting:
+        own_level_rows(exchange, tape, waiting)
+    if not settled:
+        bid, ask = settle_best(book, BID, bid), settle_best(book, ASK, ask)
+    state["best_bid"], state["best_ask"] = bid, ask
+    state["row"] = row - 1
     return row
 
 
@@ -259,4 +266,4 @@ def plain_rows(exchange, tape, row, stop_row, stop_time):
         row = rows_by_block(exchange, tape, row, stop_row, stop_time)
         if row <= tape.exch_ts.shape[0] - LANES:
             return row
-    return row_by_row(book, tape, row, stop_row, stop_time)
+    return row_by_row(exchange, tape, row, stop_row, stop_time)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from mmquant.core import bits, hints, jit, plain_rows, records
+from mmquant.core import bits, hints, jit, records, row_block
 
 INTRINSICS = (
     (jit.record_of, jit._record_as_is),
@@ -14,8 +14,12 @@ INTRINSICS = (
     (bits.double_of, bits._plain_double_of),
     (bits.rest_of_product, bits._plain_rest_of_product),
     (bits.trailing_zeros, bits._plain_trailing_zeros),
-    (plain_rows.block_bits, plain_rows._plain_block_bits),
+    (row_block.block_times, row_block._plain_block_times),
+    (row_block.block_facts, row_block._plain_block_facts),
+    (row_block.block_heads, row_block._plain_block_heads),
+    (row_block.set_block, row_block._plain_set_block),
     (hints.rarely, hints._plain_rarely),
+    (hints.needed_soon, hints._plain_needed_soon),
     (records.copy_record, records._plain_copy_record),
 )
 """What has no Python code of its own, and what stands for it."""
