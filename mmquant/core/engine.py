@@ -343,6 +343,8 @@ def replay_rows(exchange, tape, stop_row, stop_time, react):
     if rarely(clock["pegs_due"] != 0) and move_pegs(exchange, clock["pegs_due"] - 1) != 0:
         return STATUS.BOOK_FULL
     while True:
+        if row >= stop_row or tape.exch_ts[row] > stop_time:
+            return STATUS.OK
         row = plain_rows(exchange, tape, row, stop_row, stop_time)
         clock["row"] = row
         if row >= stop_row or tape.exch_ts[row] > stop_time:

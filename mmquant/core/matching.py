@@ -33,7 +33,7 @@ from mmquant.core.dtypes import (
     STATUS,
 )
 from mmquant.core.exchange import book_mid, respond, tick_price, units_of, unrest_order
-from mmquant.core.jit import inner_kernel, rare_kernel
+from mmquant.core.jit import inner_apart_kernel, inner_formula, inner_kernel, rare_kernel
 from mmquant.core.level_queue import (
     HIDDEN,
     NOTES,
@@ -188,8 +188,8 @@ def take(exchange, ts, n, limit, at_own_price):
         tick = next_ask(book, inst, tick) if side > 0 else next_bid(book, inst, tick)
 
 
-@inner_kernel
-def after_level_row(exchange, inst, cell, head, before, after):
+@inner_formula
+def move_queues(exchange, inst, cell, head, before, after):
     """Move the queues of own orders at a level, and forget what was taken of it."""
     what = exchange.instrument[inst]
     param = exchange.state[0]
@@ -212,6 +212,12 @@ def after_level_row(exchange, inst, cell, head, before, after):
             )
             line["traded"] = 0.0
         at = following
+
+
+@inner_apart_kernel
+def after_level_row(exchange, inst, cell, head, before, after):
+    """As ``move_queues``, for rows that come one by one."""
+    move_queues(exchange, inst, cell, head, before, after)
 
 
 @inner_kernel

@@ -12,12 +12,22 @@ from __future__ import annotations
 import numpy as np
 
 from mmquant.core.bits import trailing_zeros
-from mmquant.core.book import ASK, BID, lots_at, make_far_cell, next_ask, next_bid, note_trade
+from mmquant.core.book import (
+    ASK,
+    BID,
+    far_key_of,
+    far_slot,
+    lots_at,
+    make_far_cell,
+    next_ask,
+    next_bid,
+    note_trade,
+)
 from mmquant.core.dtypes import NO_ASK, NO_BID, ROW_KIND
 from mmquant.core.hints import needed_soon, rarely
 from mmquant.core.jit import inner_apart_kernel, inner_kernel
 from mmquant.core.exchange import WAITING
-from mmquant.core.matching import after_level_row
+from mmquant.core.matching import after_level_row, move_queues
 from mmquant.core.row_block import ALL, LANES, block_facts, block_heads, block_times, set_block
 
 DEPTH = ROW_KIND.DEPTH
@@ -59,7 +69,10 @@ def own_level_rows(exchange, tape, count):
             at = row + trailing_zeros(bits)
             bits &= bits - 1
             cell = origin + np.int64(tape.tick[at]) + (window & (np.int64(tape.side[at]) >> 7))
-            own_level_row(exchange, 0, cell, np.int64(tape.size[at]))
+            level = exchange.book.level[cell]
+            head, before = np.int64(level["head"]) - 1, np.int64(level["lots"])
+            level["lots"] = tape.size[at]
+            move_queues(exchange, 0, cell, head, before, np.int64(tape.size[at]))
 
 
 @inner_apart_kernel
@@ -69,15 +82,19 @@ def far_rows(exchange, tape, row, bits):
     book = exchange.book
     while bits != 0:
         at = row + trailing_zeros(bits)
-        lots = np.int64(tape.size[at])
         k = BID if tape.side[at] >= 0 else ASK
-        cell = make_far_cell(book, 0, k, np.int64(tape.tick[at]))
-        if cell < 0:
-            break
-        if book.level[cell]["head"] != 0:
-            own_level_row(exchange, 0, cell, lots)
+        tick = np.int64(tape.tick[at])
+        key = far_key_of(0, k, tick)
+        slot = far_slot(book.far, key)
+        cell = book.level.shape[0] - book.far.shape[0] + slot
+        if rarely(book.far[slot]["key"] != key):
+            cell = make_far_cell(book, 0, k, tick)
+            if cell < 0:
+                break
+        if rarely(book.level[cell]["head"] != 0):
+            own_level_row(exchange, 0, cell, np.int64(tape.size[at]))
         else:
-            book.level[cell]["lots"] = lots
+            book.level[cell]["lots"] = tape.size[at]
         bits &= bits - 1
     return bits
 

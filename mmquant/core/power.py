@@ -24,6 +24,8 @@ NEAR_MIDDLE = 1.04
 def power(x, n):
     """``math.pow(x, n)``, fast for squares and cubes."""
     if (n != 2.0 and n != 3.0) or not (x > SMALL and x < LARGE):
+        if x == 0.0 and (n == 2.0 or n == 3.0):
+            return x * x if n == 2.0 else x
         return math.pow(x, n)
     result = x * x
     rest = rest_of_product(x, x, result)

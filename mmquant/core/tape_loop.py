@@ -196,12 +196,24 @@ def show_views(local, clock, ring):
 
 
 @inner_kernel
+def may_lag(exchange, clock, done, until):
+    """Whether the exchange, which has done all up to a time, may wait there until another: no view
+    is due between, and no answer to what happens there."""
+    if clock["react"] != 0 or exchange.knots.shape[0] != 0:
+        return False
+    if until > done + exchange.state[0]["response_ns"] or until >= clock["last_local_ts"]:
+        return False
+    return clock["next_snap"] - clock["latency"] > until
+
+
+@inner_kernel
 def bring_to(local, exchange, tape, clock, ring, until):
     """Bring the exchange to a time, keeping the views that later decisions will need.
 
     A strategy with a constant feed latency needs no book of its own: what it sees is the
-    exchange's book before the first row that it has not yet received. Returns as ``exchange_step``
-    does, or PAUSED.
+    exchange's book before the first row that it has not yet received. Where nothing that happens
+    after that can be answered in time, the exchange stays behind: it then takes those rows together
+    with the next. Returns as ``exchange_step`` does, or PAUSED.
     """
     react = clock["react"] != 0
     rows = tape.exch_ts.shape[0]
@@ -222,6 +234,8 @@ def bring_to(local, exchange, tape, clock, ring, until):
         if at != AT_ROW and not (at == AT_TIME and at_time):
             return at
         take_snapshot(local, exchange, tape, clock, ring)
+        if at_time and may_lag(exchange, clock, stop, until):
+            return AT_TIME
 
 
 @inner_kernel

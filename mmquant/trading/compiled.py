@@ -9,12 +9,12 @@ import numba
 
 from mmquant.core import tape_loop
 from mmquant.core.book import grow_book
-from mmquant.core.dtypes import Reason, Status
+from mmquant.core.dtypes import NEVER, Reason, Status
 from mmquant.core.exchange import grow_rings
 from mmquant.core.executions import grow_executions
 from mmquant.core.jit import DISABLED, compile_for
 from mmquant.core.local import CANARY_ROWS, Local
-from mmquant.data.mapping import PIECE_ROWS, give_back
+from mmquant.data.mapping import PIECE_ROWS, give_back, map_of
 from mmquant.errors import DataError, MMQuantError, UsageError
 from mmquant.trading.halves import Halves
 from mmquant.trading.logs import Logs
@@ -63,7 +63,8 @@ def run_halves(
     """
     logs = Logs(halves.tape.exch_ts)
     loop = loop or bind_loop(halves)
-    halves.clock["pause_row"] = PIECE_ROWS
+    pauses = progress is not None or any(map_of(column) is not None for column in halves.tape)
+    halves.clock["pause_row"] = PIECE_ROWS if pauses else NEVER
     while True:
         status = int(loop(*loop_arguments(halves)))
         logs.drain(halves.local)
