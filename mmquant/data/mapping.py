@@ -148,11 +148,12 @@ class Growing:
         self._parts: list[np.ndarray] = []
         self._file: BinaryIO | None = None
 
-    def append(self, values: np.ndarray) -> None:
-        """Add values at the end."""
+    def append(self, values: np.ndarray, *, copy: bool = True) -> None:
+        """Add values at the end; without ``copy`` they may not change any more."""
         self._rows += len(values)
         if self._file is None:
-            self._parts.append(np.array(values, self._dtype))
+            take = np.array if copy else np.asarray
+            self._parts.append(take(values, self._dtype))
             if self._folder is not None and self._rows * self._dtype.itemsize > SPILL_BYTES:
                 self._file = _scratch(self._folder)
                 for part in self._parts:

@@ -67,12 +67,12 @@ def run_halves(
     halves.clock["pause_row"] = PIECE_ROWS if pauses else NEVER
     while True:
         status = int(loop(*loop_arguments(halves)))
-        logs.drain(halves.local)
         check_sets(halves)
         if status == Status.END:
-            logs.finish(halves.local)
+            halves.local = logs.take_over(halves.local)
             give_back(halves.tape, 0, len(halves.tape.exch_ts))
             return halves, logs
+        logs.drain(halves.local)
         make_room(halves, status)
         if progress is not None:
             progress(int(halves.exchange.state[0]["row"]), len(halves.tape.exch_ts))

@@ -20,6 +20,15 @@ from mmquant.data.tape import numpy_variable
 DTYPES = {"fills": FILL, "orders": ORDER, "instructions": INSTRUCTION, "path": PATH}
 
 
+BUFFERS = {
+    "fills": "fill_log",
+    "orders": "order_log",
+    "instructions": "instruction_log",
+    "path": "path_log",
+}
+"""The field of the local half in which each log comes."""
+
+
 class Logs:
     """All that a run logged, in order; on disk where the tape is, whose column ``like`` is."""
 
@@ -28,28 +37,39 @@ class Logs:
         self._kept = {name: Growing(self.like, dtype) for name, dtype in DTYPES.items()}
 
     def drain(self, local: Local) -> None:
-        """Take over what the buffers hold, and empty them."""
+        """Copy what the buffers hold, and empty them."""
         log = local.log[0]
-        for name, buffer in (
-            ("fills", local.fill_log),
-            ("orders", local.order_log),
-            ("instructions", local.instruction_log),
-            ("path", local.path_log),
-        ):
+        for name, field in BUFFERS.items():
             if log[name]:
-                self.append(name, buffer[: log[name]])
+                self.append(name, getattr(local, field)[: log[name]])
                 log[name] = 0
 
     def finish(self, local: Local) -> None:
-        """Take over the orders whose slots were not used again."""
+        """Copy what the buffers hold, and the orders whose slots were not used again."""
         self.drain(local)
+        self._add_last_orders(local)
+
+    def take_over(self, local: Local) -> Local:
+        """As ``finish``, but the buffers themselves are kept. Returns the local half with others."""
+        log = local.log[0]
+        fresh: dict[str, Any] = {}
+        for name, field in BUFFERS.items():
+            if log[name]:
+                buffer = getattr(local, field)
+                self.append(name, buffer[: log[name]], copy=False)
+                fresh[field] = np.zeros(len(buffer), buffer.dtype)
+                log[name] = 0
+        self._add_last_orders(local)
+        return local._replace(**fresh)
+
+    def _add_last_orders(self, local: Local) -> None:
         rest = local.order[local.order["order_id"] != 0]
         if local.log[0]["keep_tables"] and len(rest):
             self.append("orders", rest)
 
-    def append(self, name: str, rows: np.ndarray) -> None:
-        """Add rows to one log."""
-        self._kept[name].append(rows)
+    def append(self, name: str, rows: np.ndarray, *, copy: bool = True) -> None:
+        """Add rows to one log; without ``copy`` they may not change any more."""
+        self._kept[name].append(rows, copy=copy)
 
     def rows(self, name: str) -> np.ndarray:
         """One log as a record array."""
@@ -63,7 +83,7 @@ class Logs:
 class NoLogs(Logs):
     """Nothing is kept: the buffers are there for who looks at them at once."""
 
-    def append(self, name: str, rows: np.ndarray) -> None:
+    def append(self, name: str, rows: np.ndarray, *, copy: bool = True) -> None:
         """Let rows go."""
 
 
