@@ -135,7 +135,13 @@ def demo(
 def data_import(
     source_format: Format,
     paths: Paths,
-    out: Annotated[Path, typer.Option("--out", help="Tape to write: .parquet, or .tape (mapped).")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="Tape to write: .parquet, .tape (mapped), .csv, .csv.gz or .npz (neutral).",
+        ),
+    ],
     options: Options = NONE,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Put bad rows aside and count them.")
@@ -187,7 +193,7 @@ def backtest(
 
     settings = _settings(config, sets)
     with console.progress("Backtest") as step:
-        _check_out(out, overwrite)
+        _check_out(out, overwrite, settings)
         run = run_backtest(settings, _tape(tape), progress=step)
     _finish(run, settings, out, overwrite, as_json)
 
@@ -214,7 +220,7 @@ def replay(
     from mmquant.trading.halves import configured_tape
 
     settings = _settings(config, sets)
-    _check_out(out, overwrite)
+    _check_out(out, overwrite, settings)
     market = _tape(tape)
     if settings.quoting.calibrate_s is not None:
         market = configured_tape(settings) if market is None else market
@@ -308,12 +314,19 @@ def _facts(tape: xr.Dataset) -> dict[str, Any]:
     return {**json.loads(tape.attrs["counts"]), **facts}
 
 
-def _check_out(out: Path | None, overwrite: bool) -> None:
-    """Refuse a folder that is there before the work, not after it."""
-    if out is not None and out.exists() and not overwrite:
+def _check_out(out: Path | None, overwrite: bool, settings: Config) -> None:
+    """Refuse a folder that no run can be saved in before the work, not after it."""
+    from mmquant.data.files import check_writable
+    from mmquant.data.runs import check_run_target
+
+    if out is None:
+        check_writable(Path(settings.output.dir) / settings.name)
+        return
+    if out.exists() and not overwrite:
         raise UsageError(
             "the folder exists already", where=str(out), fix="name another, or give --overwrite"
         )
+    check_run_target(out, overwrite=True)
 
 
 def _finish(run: Run, settings: Config, out: Path | None, overwrite: bool, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from mmquant.data.files import written_whole
 from mmquant.errors import DataError
 
 SCHEMA = "micro_price"
@@ -30,7 +31,8 @@ def write_micro_price(fit: xr.Dataset, path: str | PathLike[str]) -> None:
     rows = [[x if math.isfinite(x) else None for x in row] for row in values.tolist()]
     facts = {name: fit.attrs.get(name) for name in ("symbol", "date", "samples", "steps")}
     content = {"schema": SCHEMA, "schema_version": VERSION, **facts, "adjustment_ticks": rows}
-    Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with written_whole(Path(path)) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_micro_price(path: str | PathLike[str]) -> np.ndarray:

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from markupsafe import Markup
 
+from mmquant.data.files import check_file_target, written_whole
 from mmquant.report.facts import Fact
-from mmquant.report.html import asset, library, packed_figures, template, write_whole
+from mmquant.report.html import asset, library, packed_figures, template
 from mmquant.report.sections import Figure, Section
 from mmquant.report.smiles import Smile, smiles_of
 from mmquant.report.surface_figures import figure_of, heat_map_of, term_structure_of
@@ -42,9 +43,10 @@ def write_surface_page(
     target = Path(path)
     if target.is_dir() or target.suffix.lower() not in (".html", ".htm"):
         target = target / "surface.html"
+    check_file_target(target)
     page = render_surface(quotes, surface, time=time)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, page.encode())
+    with written_whole(target) as temporary:
+        temporary.write_bytes(page.encode())
     return target
 
 
