@@ -63,7 +63,7 @@ def render_surface(quotes: xr.Dataset, surface: xr.Dataset, *, time: int = -1) -
                 Figure("term", "Term structure", term_structure_of(smiles), "By expiry."),
                 Figure("heat", "Volatility", heat_map_of(smiles), "By moneyness and expiry."),
             ],
-            tables={"expiries": _table(now, smiles)},
+            tables={"expiries": _table(now, smiles, currency)},
         ),
         Section("smiles", "Smiles", figures=_smiles(smiles, currency), note=SMILES_NOTE),
     ]
@@ -102,16 +102,16 @@ def _facts(now: xr.Dataset, currency: str) -> list[Fact]:
 def _smiles(smiles: list[Smile], currency: str) -> list[Figure]:
     figures = []
     for i, smile in enumerate(smiles):
-        said = f"{smile.years * 365:.1f} days, forward {smile.forward:,.2f}"
+        said = f"{smile.years * 365:.1f} days, forward {smile.forward:,.2f} {currency}"
         said += "" if smile.fitted else "; no slice"
         figures.append(Figure(f"smile-{i}", smile.label, figure_of(smile, currency), said))
     return figures
 
 
-def _table(now: xr.Dataset, smiles: list[Smile]) -> Table:
+def _table(now: xr.Dataset, smiles: list[Smile], currency: str) -> Table:
     columns = [
-        Column("expiry", left=True), Column("slice", left=True), Column("forward"),
-        Column("bounds"), Column("at the money", "%"), Column("used"), Column("not used"),
+        Column("expiry", left=True), Column("slice", left=True), Column("forward", currency),
+        Column("bounds", currency), Column("at the money", "%"), Column("used"), Column("not used"),
         Column("residual", "spread"), Column("inside", "%"), Column("held out", "spread"),
         Column("inside", "%"), Column("least g"), Column("least slack"),
     ]  # fmt: skip
