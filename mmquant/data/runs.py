@@ -45,6 +45,19 @@ class Run:
         self.manifest = {"schema": "run", "schema_version": VERSION, **plain(self.manifest)}
         self.manifest.setdefault("digest", self.digest())
 
+    def __repr__(self) -> str:
+        facts, known = self.manifest, self.summary
+        pnl = known.get("net_pnl")
+        parts = [
+            f"Run {facts.get('name', '')!r}: {facts.get('mode', '')}",
+            f"profile {facts.get('profile', '')}",
+            f"{len(self.fills):,} fills",
+            f"net_pnl {'unknown' if pnl is None else f'{pnl:,.6g}'}",
+            f"digest {facts['digest'][:8]}",
+            *(f"views {', '.join(self.views)}" for _ in range(bool(self.views))),
+        ]
+        return f"<{', '.join(parts)}>"
+
     @property
     def summary(self) -> dict[str, Any]:
         """The results as flat numbers."""
