@@ -264,7 +264,10 @@ def config_check(
     debug: Debug = False,
 ) -> None:
     """Say whether a configuration is valid."""
+    from mmquant.trading.arguments import check_strategy
+
     settings = _settings(config, sets)
+    check_strategy(settings)
     result = {"valid": True, "name": settings.name, "config_digest": settings.config_digest}
     console.emit(result, f"{config}: valid, digest {settings.config_digest[:16]}", as_json=as_json)
 
@@ -333,6 +336,8 @@ def _finish(run: Run, settings: Config, out: Path | None, overwrite: bool, as_js
     """Save the run and print its summary; a folder of its own digest may be written again."""
     folder = out or Path(settings.output.dir) / f"{settings.name}-{run.manifest['digest'][:8]}"
     run.save(folder, overwrite=overwrite or out is None)
+    for said in run.manifest["notes"]:
+        console.note(f"note: {said}")
     peak = {"peak_memory_mb": console.peak_memory_mb()}
     result = {**run.summary, "digest": run.manifest["digest"], "run": str(folder), **peak}
     console.emit(result, console.table(run.summary | peak), str(folder), as_json=as_json)

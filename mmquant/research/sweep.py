@@ -19,6 +19,7 @@ from mmquant.core.local import Local
 from mmquant.errors import UsageError
 from mmquant.research.calibration.settings import calibrated
 from mmquant.research.grid import check_keys, values_of
+from mmquant.trading.arguments import check_arguments
 from mmquant.trading.compiled import bind_loop, run_halves
 from mmquant.trading.halves import (
     Halves,
@@ -102,6 +103,7 @@ def sweep(
     UsageError
         where the grid is empty or too large, or names a key that does not vary in a sweep.
     """
+    check_arguments(config=config, tape=tape, strategy=strategy)
     grid = {key: values_of(key, values) for key, values in grid.items()}
     shape = tuple(len(values) for values in grid.values())
     count = math.prod(shape)

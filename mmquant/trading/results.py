@@ -93,6 +93,7 @@ def make_run(
         },
         "notes": notes_of(config, tape, fees, fills, stopped)
         + refusal_notes(refused)
+        + unused(config, strategy)
         + unheard(config, strategy, {line["what"] for line in lines})
         + reasons(path=path, fills=fills, summary=summary),
         "told": lines,
@@ -177,6 +178,16 @@ def notes_of(
     if odd:
         notes.append(f"{odd} executions came for orders that had ended or were not known.")
     return notes
+
+
+def unused(config: Config, strategy: Strategy) -> list[str]:
+    """Settings that were given although the strategy does not look at them."""
+    if isinstance(strategy, Maker) or config.quoting == type(config.quoting)():
+        return []
+    return [
+        f"The section quoting has no effect: strategy {strategy.name!r} does not use it, "
+        "strategy.name maker does."
+    ]
 
 
 def unheard(config: Config, strategy: Strategy, told: set[str]) -> list[str]:
