@@ -42,20 +42,6 @@ data_app = typer.Typer(help="Import and check market data.", **_OPTIONS)
 config_app = typer.Typer(help="Check and show configurations.", **_OPTIONS)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
-# A shift can be negative: -0.05 is no option.
-app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
-app.command("live")(cli_live.live)
-app.command("record")(cli_record.record)
-app.command("doctor")(cli_check.doctor)
-app.command("conform")(cli_check.conform)
-app.add_typer(cli_calibrate.app, name="calibrate")
-app.add_typer(cli_journal.app, name="journal")
-app.command("kill")(cli_journal.kill)
-app.command("resume")(cli_journal.resume)
-app.command("gateway")(cli_gateway.gateway)
-app.command("feasible")(cli_research.feasible)
-app.command("sweep")(cli_sweep.sweep)
-app.command("surface")(cli_surface.surface)
 
 Options = Annotated[
     list[str],
@@ -291,6 +277,23 @@ def config_schema(as_json: Json = False, debug: Debug = False) -> None:
 
     schema = json_schema()
     console.emit({"schema": json.dumps(schema)}, json.dumps(schema, indent=2), as_json=as_json)
+
+
+# In the order in which --help lists them, after those above.
+app.command("feasible")(cli_research.feasible)
+app.command("sweep")(cli_sweep.sweep)
+app.command("surface")(cli_surface.surface)
+# A shift can be negative: -0.05 is no option.
+app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
+app.command("live")(cli_live.live)
+app.command("kill")(cli_journal.kill)
+app.command("resume")(cli_journal.resume)
+app.command("record")(cli_record.record)
+app.command("doctor")(cli_check.doctor)
+app.command("conform")(cli_check.conform)
+app.command("gateway")(cli_gateway.gateway)
+app.add_typer(cli_calibrate.app, name="calibrate")
+app.add_typer(cli_journal.app, name="journal")
 
 
 def _settings(path: Path | None, sets: list[str]) -> Config:
