@@ -103,10 +103,12 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Quote into a simulated market and report what it earned; ends with the report's path."""
+    from mmquant.data.runs import check_run_target
     from mmquant.report.html import write_report
     from mmquant.research.backtest import backtest as run_backtest
     from mmquant.strategies.demo import demo_config, demo_tape
 
+    check_run_target(out / "run", overwrite=True)
     console.note("Demo: a simulated session of one stock, quoted by the built-in strategy.")
     tape = demo_tape(seed)
     with console.progress("Backtest") as step:

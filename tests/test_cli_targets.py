@@ -44,6 +44,7 @@ def no_work(*_args: object, **_kwargs: object) -> None:
         (["backtest", "run.yaml", "--out", "run.yaml/x"], "this is a file"),
         (["backtest", "run.yaml", "--set", "output.dir=run.yaml"], "this is a file"),
         (["backtest", "run.yaml", "--out", "full", "--overwrite"], "this is not a run"),
+        (["demo", "--out", "run.yaml"], "this is a file"),
         (["replay", "run.yaml", "--out", "run.yaml/x"], "this is a file"),
         (["replay", "run.yaml", "--out", "full", "--overwrite"], "this is not a run"),
         (["sweep", "run.yaml", *GRID, "--out", "run.yaml/x.csv"], "this is a file"),
@@ -59,7 +60,8 @@ def test_the_place_is_looked_at_before_the_work(
         (Path(folder) / "kept").write_text("")
     for name in ("research.backtest.backtest", "live.replay.replay", "research.sweep.sweep"):
         monkeypatch.setattr(f"mmquant.{name}", no_work)
-    code, lines, err = command(*arguments, "--tape", tape_file)
+    tape = [] if arguments[0] == "demo" else ["--tape", tape_file]
+    code, lines, err = command(*arguments, *tape)
     assert (code, lines) == (2, []) and words in err
     assert (Path("full") / "kept").exists()
 
