@@ -44,7 +44,8 @@ def parse_grid(texts: Sequence[str]) -> dict[str, list[Any]]:
             raise _error(text, "is no key with values")
         if key in grid:
             raise _error(text, "names a key a second time")
-        grid[key] = _range(text, values) if ":" in values else _listed(text, values)
+        plain = ":" in values and "[" not in values and "{" not in values
+        grid[key] = _range(text, values) if plain else _listed(text, values)
     return grid
 
 

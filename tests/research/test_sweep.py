@@ -192,6 +192,8 @@ def test_what_makes_no_sweep_is_refused(tape: xr.Dataset) -> None:
         ("a.b=[x, y]", ["x", "y"]),
         ("a.b=1,2.5", [1, 2.5]),
         ("a.b=true", [True]),
+        ("a.b=[[{}], [{}, {ticks: 2}]]", [[{}], [{}, {"ticks": 2}]]),
+        ("a.b={ticks: 1}", [{"ticks": 1}]),
     ],
 )
 def test_grids_are_read(text: str, values: list[Any]) -> None:
