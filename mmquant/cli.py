@@ -42,20 +42,6 @@ data_app = typer.Typer(help="Import and check market data.", **_OPTIONS)
 config_app = typer.Typer(help="Check and show configurations.", **_OPTIONS)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")
-# A shift can be negative: -0.05 is no option.
-app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
-app.command("live")(cli_live.live)
-app.command("record")(cli_record.record)
-app.command("doctor")(cli_check.doctor)
-app.command("conform")(cli_check.conform)
-app.add_typer(cli_calibrate.app, name="calibrate")
-app.add_typer(cli_journal.app, name="journal")
-app.command("kill")(cli_journal.kill)
-app.command("resume")(cli_journal.resume)
-app.command("gateway")(cli_gateway.gateway)
-app.command("feasible")(cli_research.feasible)
-app.command("sweep")(cli_sweep.sweep)
-app.command("surface")(cli_surface.surface)
 
 Options = Annotated[
     list[str],
@@ -117,10 +103,12 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Quote into a simulated market and report what it earned; ends with the report's path."""
+    from mmquant.data.runs import check_run_target
     from mmquant.report.html import write_report
     from mmquant.research.backtest import backtest as run_backtest
     from mmquant.strategies.demo import demo_config, demo_tape
 
+    check_run_target(out / "run", overwrite=True)
     console.note("Demo: a simulated session of one stock, quoted by the built-in strategy.")
     tape = demo_tape(seed)
     with console.progress("Backtest") as step:
@@ -135,7 +123,13 @@ def demo(
 def data_import(
     source_format: Format,
     paths: Paths,
-    out: Annotated[Path, typer.Option("--out", help="Tape to write: .parquet, or .tape (mapped).")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="Tape to write: .parquet, .tape (mapped), .csv, .csv.gz or .npz (neutral).",
+        ),
+    ],
     options: Options = NONE,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Put bad rows aside and count them.")
@@ -187,7 +181,7 @@ def backtest(
 
     settings = _settings(config, sets)
     with console.progress("Backtest") as step:
-        _check_out(out, overwrite)
+        _check_out(out, overwrite, settings)
         run = run_backtest(settings, _tape(tape), progress=step)
     _finish(run, settings, out, overwrite, as_json)
 
@@ -214,7 +208,7 @@ def replay(
     from mmquant.trading.halves import configured_tape
 
     settings = _settings(config, sets)
-    _check_out(out, overwrite)
+    _check_out(out, overwrite, settings)
     market = _tape(tape)
     if settings.quoting.calibrate_s is not None:
         market = configured_tape(settings) if market is None else market
@@ -258,7 +252,10 @@ def config_check(
     debug: Debug = False,
 ) -> None:
     """Say whether a configuration is valid."""
+    from mmquant.trading.arguments import check_strategy
+
     settings = _settings(config, sets)
+    check_strategy(settings)
     result = {"valid": True, "name": settings.name, "config_digest": settings.config_digest}
     console.emit(result, f"{config}: valid, digest {settings.config_digest[:16]}", as_json=as_json)
 
@@ -282,6 +279,23 @@ def config_schema(as_json: Json = False, debug: Debug = False) -> None:
 
     schema = json_schema()
     console.emit({"schema": json.dumps(schema)}, json.dumps(schema, indent=2), as_json=as_json)
+
+
+# In the order in which --help lists them, after those above.
+app.command("feasible")(cli_research.feasible)
+app.command("sweep")(cli_sweep.sweep)
+app.command("surface")(cli_surface.surface)
+# A shift can be negative: -0.05 is no option.
+app.command("hand", context_settings={"ignore_unknown_options": True})(cli_live.hand)
+app.command("live")(cli_live.live)
+app.command("kill")(cli_journal.kill)
+app.command("resume")(cli_journal.resume)
+app.command("record")(cli_record.record)
+app.command("doctor")(cli_check.doctor)
+app.command("conform")(cli_check.conform)
+app.command("gateway")(cli_gateway.gateway)
+app.add_typer(cli_calibrate.app, name="calibrate")
+app.add_typer(cli_journal.app, name="journal")
 
 
 def _settings(path: Path | None, sets: list[str]) -> Config:
@@ -308,18 +322,27 @@ def _facts(tape: xr.Dataset) -> dict[str, Any]:
     return {**json.loads(tape.attrs["counts"]), **facts}
 
 
-def _check_out(out: Path | None, overwrite: bool) -> None:
-    """Refuse a folder that is there before the work, not after it."""
-    if out is not None and out.exists() and not overwrite:
+def _check_out(out: Path | None, overwrite: bool, settings: Config) -> None:
+    """Refuse a folder that no run can be saved in before the work, not after it."""
+    from mmquant.data.files import check_writable
+    from mmquant.data.runs import check_run_target
+
+    if out is None:
+        check_writable(Path(settings.output.dir) / settings.name)
+        return
+    if out.exists() and not overwrite:
         raise UsageError(
             "the folder exists already", where=str(out), fix="name another, or give --overwrite"
         )
+    check_run_target(out, overwrite=True)
 
 
 def _finish(run: Run, settings: Config, out: Path | None, overwrite: bool, as_json: bool) -> None:
     """Save the run and print its summary; a folder of its own digest may be written again."""
     folder = out or Path(settings.output.dir) / f"{settings.name}-{run.manifest['digest'][:8]}"
     run.save(folder, overwrite=overwrite or out is None)
+    for said in run.manifest["notes"]:
+        console.note(f"note: {said}")
     peak = {"peak_memory_mb": console.peak_memory_mb()}
     result = {**run.summary, "digest": run.manifest["digest"], "run": str(folder), **peak}
     console.emit(result, console.table(run.summary | peak), str(folder), as_json=as_json)

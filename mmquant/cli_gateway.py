@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from mmquant import console
-from mmquant.cli_options import Debug, Json, TapeFile
+from mmquant.cli_options import Debug, Json
 from mmquant.errors import UsageError
 
 
 def gateway(
-    tape: TapeFile = None,
+    tape: Annotated[Path | None, typer.Option(help="A tape to play: .parquet or .tape.")] = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="The seeded market: AAPL and an option chain.")
     ] = False,

@@ -33,8 +33,11 @@ def replay(
     debug: Debug = False,
 ) -> None:
     """Feed the journal to a fresh local half, and check that every action is the same."""
+    from mmquant.data.runs import check_run_target
     from mmquant.live.journal_replay import replay_journal
 
+    if out is not None:
+        check_run_target(out, overwrite=overwrite)
     found = replay_journal(run)
     if out is not None:
         found.save(out, overwrite=overwrite)

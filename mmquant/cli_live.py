@@ -18,14 +18,14 @@ def hand(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="theo, offset, halt, resume, kill, max_position_lots, max_order_lots, "
-            "max_open_orders or max_loss_ccy.",
+            help="theo, offset, delta, gamma, vega, halt, resume, kill, flatten, "
+            "max_position_lots, max_order_lots, max_open_orders or max_loss_ccy.",
         ),
     ],
     value: Annotated[
-        float | None, typer.Argument(metavar="[VALUE]", help="Price, shift or limit.")
+        float | None, typer.Argument(metavar="[VALUE]", help="Price, shift, greek or limit.")
     ] = None,
-    symbol: Annotated[str, typer.Option(help="Instrument of a theo or an offset.")] = "",
+    symbol: Annotated[str, typer.Option(help="Instrument of a theo, an offset or a greek.")] = "",
     for_s: Annotated[
         float | None, typer.Option("--for", help="How long it holds, in seconds; else for good.")
     ] = None,

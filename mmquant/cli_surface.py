@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,6 +64,9 @@ def surface(
     from mmquant.options.quality import quality_counts
     from mmquant.options.surface import fit_surface, surface_summary
 
+    if rate is not None and not math.isfinite(rate):
+        raise UsageError(f"--rate is {rate}", fix="give a number, as 0.04")
+    _check_targets(out, figures)
     settings = SurfaceSettings(rate_per_year=rate, rates_path=None if rates is None else str(rates))
     quotes = read_option_quotes(path, underlying=underlying, date=date, lenient=lenient)
     if times is not None:
@@ -72,12 +76,16 @@ def surface(
     fitted = fit_surface(quotes, settings=settings, hold_out=hold_out, seed=seed)
     result: dict[str, Any] = surface_summary(fitted)
     result |= {f"expiry.{day}": row for day, row in _by_expiry(fitted, hold_out).items()}
+    written = []
     if out is not None:
-        result["out"] = _write(fitted, out)
+        fitted.to_zarr(out)
+        written.append(str(out))
+        result["out"] = str(out)
     if figures is not None:
         from mmquant.report.surface_page import write_surface_page
 
         result["figures"] = str(write_surface_page(quotes, fitted, figures))
+        written.append(result["figures"])
     last = str(fitted["time"].values[-1])[:19].replace("T", " ")
     lines = [
         console.table({k: v for k, v in surface_summary(fitted).items() if v not in (0, None)}),
@@ -89,7 +97,7 @@ def surface(
     if len(ignored):
         wide = ignored.pivot_table(index="expiry", columns="reason", values="quotes", aggfunc="sum")
         lines += ["Quotes set aside by themselves:", wide.fillna(0).astype(int).to_string()]
-    console.emit(result, "\n\n".join(lines), as_json=as_json)
+    console.emit(result, "\n\n".join(lines), *written, as_json=as_json)
 
 
 def _screened(quotes: xr.Dataset, settings: Any) -> xr.Dataset:
@@ -153,10 +161,16 @@ def _mean(values: Any, weight: Any) -> Any:
         return np.nansum(np.where(weight > 0, values * weight, 0.0), axis=0) / total
 
 
-def _write(fitted: xr.Dataset, out: Path) -> str:
+def _check_targets(out: Path | None, figures: Path | None) -> None:
+    """Refuse what cannot be written before the fit, not after it."""
+    from mmquant.data.files import check_writable
+
+    for path in (out, figures):
+        if path is not None:
+            check_writable(path)
+    if out is None:
+        return
     if out.suffix != ".zarr":
         raise UsageError(f"cannot write {out.name!r}", fix="give a name that ends in .zarr")
     if out.exists():
         raise UsageError(f"{out} exists", fix="give a new name, or remove it")
-    fitted.to_zarr(out)
-    return str(out)

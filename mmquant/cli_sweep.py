@@ -9,16 +9,22 @@ import typer
 
 from mmquant import console
 from mmquant.cli_options import NONE, ConfigFile, Debug, Json, Sets, TapeFile
+from mmquant.errors import UsageError
 
 SHOWN = ("net_pnl", "spread_pnl", "inventory_pnl", "fees", "fills", "messages", "max_abs_position")
 BEST = 20
+SUFFIXES = (".parquet", ".csv")
 
 
 def sweep(
     config: ConfigFile,
     grid: Annotated[
         list[str],
-        typer.Option("--grid", metavar="KEY=FROM:TO:STEP", help="Values of a key; repeatable."),
+        typer.Option(
+            "--grid",
+            metavar="KEY=FROM:TO:STEP",
+            help="Values of a key, also as KEY=[A, B]; repeatable.",
+        ),
     ],
     sets: Sets = NONE,
     tape: TapeFile = None,
@@ -33,12 +39,18 @@ def sweep(
 ) -> None:
     """Run a strategy with each combination of settings; prints the points that kept most."""
     from mmquant.config import Config
-    from mmquant.data.files import written_whole
+    from mmquant.data.files import check_file_target, written_whole
     from mmquant.data.readers import read_own
     from mmquant.research.grid import parse_grid
     from mmquant.research.sweep import sweep as run_sweep
 
     settings = Config.load(config, sets=sets)
+    if out is not None:
+        if out.suffix not in SUFFIXES:
+            raise UsageError(
+                f"cannot write points as {out.name!r}", fix=f"end it with {' or '.join(SUFFIXES)}"
+            )
+        check_file_target(out)
     market = None if tape is None else read_own(tape)
     with console.progress("Sweep") as step:
         found = run_sweep(settings, market, grid=parse_grid(grid), threads=threads, progress=step)
@@ -58,7 +70,11 @@ def sweep(
     if out is not None:
         result["out"] = str(out)
     table = ranked[[*keys, *SHOWN]].head(BEST).to_string(index=False)
-    console.emit(result, table, as_json=as_json)
+    lines = [table] if out is None else [table, str(out)]
+    console.emit(result, *lines, as_json=as_json)
+    if len(ranked) > BEST:
+        rest = "" if out is not None else "; --out writes all"
+        console.note(f"note: the best {BEST} of {len(ranked):,} points{rest}")
 
 
 def _plain(value: Any) -> Any:

@@ -11,8 +11,9 @@ from functools import reduce
 
 from mmquant.config import Config
 from mmquant.core.dtypes import Reason
+from mmquant.report.facts import unit_of
 from mmquant.trading.hard_limits import HARD_LIMITS
-from tests.docs_tables import config_keys, shown, table, unit_of
+from tests.docs_tables import config_keys, shown, table
 
 
 @dataclass(frozen=True)
@@ -386,7 +387,7 @@ def controls() -> str:
                 f"**{one.name}**: {one.text}",
                 "<br>".join(f"`{key}`" + (" (hard)" if key in hard else "") for key in one.keys)
                 or "always on",
-                "<br>".join(unit_of(key) or "—" for key in one.keys),
+                "<br>".join(unit_of(key, fields[key].description or "") or "—" for key in one.keys),
                 "<br>".join(f"`{value}`" for value in defaults),
                 "<br>".join(f"`{reason.name}`" for reason in one.reasons),
                 f"`{one.test.removeprefix('tests/')}`",

@@ -24,10 +24,9 @@ from mmquant.core.dtypes import (
 from mmquant.core.orders import ENDED, ILLEGAL, NEXT
 from mmquant.data.fees import load_fees, schedule_names
 from mmquant.data.readers import FORMATS, reader
+from mmquant.report.facts import unit_of
 from mmquant.trading.measures import BY_HORIZON, BY_INTERVAL, FEASIBILITY, SUMMARY, Measure
 from tests.docs_words import EVENT_WORDS, QUOTE_WORDS, REASON_WORDS, STATE_WORDS, VIEW_WORDS
-
-UNITS = ("ns", "s", "ticks", "lots", "units", "ccy", "bps")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -75,17 +74,9 @@ def section(name: str) -> str:
         if key.rpartition(".")[0] != name:
             continue
         text = (field.description or "").replace("``", "`").replace("\n", " ")
-        cells = (unit_of(key), f"`{shown(field.get_default(call_default_factory=True))}`")
+        cells = (unit_of(key, text), f"`{shown(field.get_default(call_default_factory=True))}`")
         rows.append((f"`{key}`", values_of(field), *cells, without_unit(text)))
     return table(("key", "values", "unit", "default", "meaning"), rows)
-
-
-def unit_of(key: str) -> str:
-    """The unit that a key ends in."""
-    last = key.rpartition(".")[2].rpartition("_")
-    if f"_{key.rpartition('.')[2]}".endswith("_per_s"):
-        return "1/s"
-    return last[2] if last[0] and last[2] in UNITS else ""
 
 
 def without_unit(text: str) -> str:

@@ -238,3 +238,18 @@ def test_warmup_counts_kernels(command) -> None:
 def test_results_become_flat() -> None:
     nested = {"a": {"b": float("nan"), "c": [1, 2]}, "d": True, "e": Path("x"), "f": None}
     assert flat(nested) == {"a.b": None, "a.c": "1, 2", "d": True, "e": "x", "f": None}
+
+
+def test_a_misspelt_parameter_is_not_valid(command, config_file: Path) -> None:
+    wrong = ("--set", "strategy.params.half_spred_ticks=1")
+    code, lines, err = command("config", "check", config_file, *wrong)
+    assert (code, lines) == (2, []) and "half_spred_ticks" in err and "half_spread_ticks" in err
+
+
+def test_a_backtest_says_what_its_run_notes(command, config_file: Path) -> None:
+    code, lines, err = command("backtest", config_file, "--set", "quoting.half_spread_ticks=5")
+    assert code == 0 and "note: The section quoting has no effect" in err
+    run = mm.load_run(lines[-1])
+    assert [x for x in err.splitlines() if x.startswith("note: ")] == [
+        f"note: {said}" for said in run.manifest["notes"]
+    ]

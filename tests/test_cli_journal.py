@@ -68,3 +68,24 @@ def test_a_kill_says_whether_a_process_answers(run, capsys) -> None:
         assert capsys.readouterr().out.startswith("killed: ")
     finally:
         held.let_go()
+
+
+def test_an_export_goes_into_a_database_of_its_own(run, capsys, tmp_path) -> None:
+    other = tmp_path / "runs" / "other"
+    mm.replay(tape=mm.make_demo_tape(seed=4, minutes=0.3), journal=other)
+    database = tmp_path / "new" / "both.sqlite"
+    assert told(capsys, "journal", "export", run, "--out", database)[1]["frames"] > 0
+    code, _, err = told(capsys, "journal", "export", other, "--out", database)
+    assert code == 3 and "holds the journal of 'day', not of 'other'" in err
+    assert told(capsys, "journal", "export", run, "--out", database)[1]["frames"] == 0
+
+
+def test_what_is_no_database_is_refused_in_words(run, capsys, tmp_path) -> None:
+    (tmp_path / "text").write_text("this is no database, long enough to be taken for one" * 9)
+    for target, code, words in (
+        (tmp_path / "text", 3, "not a database"),
+        (tmp_path / "text" / "x", 2, "this is a file"),
+        (tmp_path, 2, "this is a folder"),
+    ):
+        got, _, err = told(capsys, "journal", "export", run, "--out", target)
+        assert got == code and words in err and "internal error" not in err

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 
 import mmquant as mm
+from mmquant import cli
 from mmquant.core.dtypes import QUOTE, VIEW, OrderEvent, OrderState, Reason
+from mmquant.data.hand_fields import WHAT
 from tests import docs_pages
 from tests.docs_words import EVENT_WORDS, QUOTE_WORDS, REASON_WORDS, STATE_WORDS, VIEW_WORDS
 
@@ -80,3 +85,42 @@ def test_the_readmes_strategy_runs(tmp_path: Path) -> None:
         name = re.search(r"^def (\w+)\(view", text, re.MULTILINE)[1]  # type: ignore[index]
         config = mm.Config.from_dict({"strategy": {"file": str(file), "function": name}})
         assert len(mm.backtest(config, tape).fills) > 0
+
+
+def names_of(group: Any, *before: str) -> list[tuple[str, ...]]:
+    """All commands of a group, with the groups that they are in."""
+    found = []
+    for name, command in group.commands.items():
+        below = hasattr(command, "commands")
+        found += names_of(command, *before, name) if below else [(*before, name)]
+    return found
+
+
+def test_the_readme_lists_every_command() -> None:
+    """``mmquant config check`` as ``config`` and ``check`` on one row of the table."""
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| command | what it does |")
+    rows = [row for row in table[2].splitlines() if row.startswith("| `mmquant")]
+    shown = [re.findall(r"[a-z][a-z-]*", " ".join(re.findall("`([^`]*)`", row))) for row in rows]
+    commands = names_of(typer.main.get_command(cli.app))
+    assert ("journal", "replay") in commands and ("backtest",) in commands
+    missing = [one for one in commands if not any(set(one) <= set(words) for words in shown)]
+    assert missing == []
+
+
+def test_the_help_of_hand_names_all_that_can_be_set() -> None:
+    hand = typer.main.get_command(cli.app).commands["hand"]  # type: ignore[attr-defined]
+    text = next(one.help for one in hand.params if one.name == "what")
+    assert re.findall(r"\w+", text.replace(" or ", " ")) == list(WHAT)
+
+
+@pytest.mark.parametrize("page", ["options", "quoting_models", "strategies"])
+def test_python_on_a_page_runs_from_top_to_bottom(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "market_making" / f"{page}.md").read_text(encoding="utf-8")
+    blocks = [code for kind, code in FENCE.findall(text) if kind == "python"]
+    assert blocks
+    file = tmp_path / f"{page}.py"  # strategies ask for the file that they are in
+    file.write_text("\n".join(blocks))
+    runpy.run_path(str(file))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmquant.errors import DataError
+from mmquant.errors import DataError, UsageError
 
 BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
                   ValueError)  # fmt: skip
@@ -49,14 +49,58 @@ def file_digest(path: str | Path) -> dict[str, str | int]:
     return {"name": path.name, "sha256": digest.hexdigest(), "bytes": path.stat().st_size}
 
 
+def check_writable(path: str | Path) -> None:
+    """Refuse a path whose folder cannot be made or written, so that no work is done for nothing.
+
+    Raises UsageError.
+    """
+    folder = Path(path).absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise UsageError(
+            "this is a file, and no folder can be in it", where=str(folder), fix="name another path"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(
+            "this folder cannot be written", where=str(folder), fix="name another, or permit it"
+        )
+
+
+def check_file_target(path: str | Path) -> None:
+    """Refuse a path that no file can be written to. Raises UsageError."""
+    if Path(path).is_dir():
+        raise UsageError("this is a folder, not a file", where=str(path), fix="name a file in it")
+    check_writable(path)
+
+
+def temporary_beside(path: Path, *, folder: bool = False) -> Path:
+    """A new hidden file or folder next to ``path``. Raises UsageError where none can be made."""
+    check_writable(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if folder:
+            return Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written here ({error.strerror})",
+            where=str(path.parent),
+            fix="name another folder",
+        ) from error
+    os.close(handle)
+    return Path(name)
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place once the block has ended well."""
+    """A temporary path beside ``path`` that takes its place once the block has ended well.
+
+    Raises UsageError where no file can be written there.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    check_file_target(path)
+    temporary = temporary_beside(path)
     try:
         yield temporary
         mask = os.umask(0)

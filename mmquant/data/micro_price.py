@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from mmquant.data.files import written_whole
 from mmquant.errors import DataError
 
 SCHEMA = "micro_price"
@@ -25,12 +26,22 @@ def micro_price_table(fit: xr.Dataset) -> np.ndarray:
 
 
 def write_micro_price(fit: xr.Dataset, path: str | PathLike[str]) -> None:
-    """Write the adjustments of ``research.micro_price.fit_micro_price`` as JSON."""
+    """Write the adjustments of ``research.micro_price.fit_micro_price`` as JSON.
+
+    Raises DataError where the fit found none: no quote would follow from such a table.
+    """
     values = fit["adjustment"].transpose("spread", "bucket").to_numpy()
+    if not np.isfinite(values).any():
+        raise DataError(
+            f"no adjustment was found ({fit.attrs.get('reason') or 'too few moves of the mid'})",
+            where=str(path),
+            fix="fit it on more of the tape",
+        )
     rows = [[x if math.isfinite(x) else None for x in row] for row in values.tolist()]
     facts = {name: fit.attrs.get(name) for name in ("symbol", "date", "samples", "steps")}
     content = {"schema": SCHEMA, "schema_version": VERSION, **facts, "adjustment_ticks": rows}
-    Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with written_whole(Path(path)) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_micro_price(path: str | PathLike[str]) -> np.ndarray:
@@ -58,6 +69,8 @@ def read_micro_price(path: str | PathLike[str]) -> np.ndarray:
     if not isinstance(rows, list) or not _is_table(rows):
         what = "adjustment_ticks is not a list of equally long lists of numbers or null"
         raise DataError(what, where=where, fix=fix)
+    if all(x is None for row in rows for x in row):
+        raise DataError("the table knows no adjustment", where=where, fix=fix)
     values = [math.nan if x is None else float(x) for row in rows for x in row]
     return np.array([float(len(rows[0])), float(len(rows)), *values])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmquant.data.files import put_in_place
+from mmquant.data.files import check_writable, put_in_place, temporary_beside
 from mmquant.data.hand import hand_text
 from mmquant.data.run_tables import digest_of, read_frame, read_path, write_frame, write_path
 from mmquant.errors import DataError, UsageError
@@ -45,6 +44,19 @@ class Run:
     def __post_init__(self) -> None:
         self.manifest = {"schema": "run", "schema_version": VERSION, **plain(self.manifest)}
         self.manifest.setdefault("digest", self.digest())
+
+    def __repr__(self) -> str:
+        facts, known = self.manifest, self.summary
+        pnl = known.get("net_pnl")
+        parts = [
+            f"Run {facts.get('name', '')!r}: {facts.get('mode', '')}",
+            f"profile {facts.get('profile', '')}",
+            f"{len(self.fills):,} fills",
+            f"net_pnl {'unknown' if pnl is None else f'{pnl:,.6g}'}",
+            f"digest {facts['digest'][:8]}",
+            *(f"views {', '.join(self.views)}" for _ in range(bool(self.views))),
+        ]
+        return f"<{', '.join(parts)}>"
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -80,9 +92,8 @@ class Run:
             run.manifest["digest"] = run.digest()
         self.manifest["views"] = {name: run.manifest["digest"] for name, run in self.views.items()}
         self.validate(where=str(folder))
-        _check_target(folder, overwrite)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        check_run_target(folder, overwrite=overwrite)
+        temporary = temporary_beside(folder, folder=True)
         try:
             self._write(temporary)
             put_in_place(temporary, folder)
@@ -174,7 +185,10 @@ def _load_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _check_target(folder: Path, overwrite: bool) -> None:
+def check_run_target(folder: str | Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder that a run cannot be saved in, as ``Run.save`` does. Raises UsageError."""
+    folder = Path(folder)
+    check_writable(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / MANIFEST).is_file():

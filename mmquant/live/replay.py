@@ -18,9 +18,11 @@ from mmquant.errors import ConfigError
 from mmquant.live.inbox import Inbox
 from mmquant.live.loop import LiveLoop
 from mmquant.live.recovery import new_journal
+from mmquant.trading.arguments import check_arguments
 from mmquant.trading.event_bus import EventBus, live_step
 from mmquant.trading.halves import (
     DAY_END,
+    Session,
     action_rows,
     exchange_state,
     latency_knots,
@@ -58,7 +60,8 @@ def replay(
     MMQuantError
         as ``backtest``, and where ``follow`` has no file to follow or finds a wrong line in it.
     """
-    session = open_session(config or Config(), tape, strategy, params)
+    check_arguments(config=config, tape=tape, strategy=strategy)
+    session = _opened(config or Config(), tape, strategy, params)
     settings = session.config
     if follow and settings.hand_path() is None:
         raise ConfigError("there is no file to follow", where="hand.file", fix="name one")
@@ -110,3 +113,22 @@ def replay(
         told=inbox.taken(),
         given=session.given,
     )
+
+
+def _opened(
+    config: Config,
+    tape: xr.Dataset | None,
+    strategy: Strategy | None,
+    params: Mapping[str, float] | None,
+) -> Session:
+    """The session; what only a backtest measures is to be given."""
+    try:
+        return open_session(config, tape, strategy, params)
+    except ConfigError as error:
+        if config.quoting.calibrate_s is None:
+            raise
+        raise ConfigError(
+            f"numbers that a backtest measures first are not given: {error.what}",
+            where="quoting.calibrate_s",
+            fix='take them from its run: mm.Config.from_dict(run.manifest["config"])',
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -222,7 +223,7 @@ def parameter_table(run: RunLike) -> Table:
     """Every setting of the run, with its unit and meaning."""
     meaning = _meanings(Config)
     rows = [
-        [key, _shown(value), _unit(key, value), meaning.get(key, "")]
+        [key, _shown(value), _unit(key, value, meaning.get(key, "")), meaning.get(key, "")]
         for key, value in _flat(run.manifest.get("config") or {})
     ]
     columns = [Column(t, left=True) for t in ("setting", "value", "unit", "meaning")]
@@ -243,10 +244,21 @@ def _shown(value: Any) -> str:
     return "none" if value is None or value == {} else str(value)
 
 
-def _unit(key: str, value: Any) -> str:
-    last = key.rpartition("_")[2]
-    if last == "ns" and isinstance(value, int) and value >= 1_000:
+def _unit(key: str, value: Any, meaning: str) -> str:
+    unit = unit_of(key, meaning)
+    if unit == "ns" and isinstance(value, int) and value >= 1_000:
         return f"ns = {duration(value / 1e9)}"
+    return unit
+
+
+def unit_of(key: str, meaning: str) -> str:
+    """The unit of a setting: it ends the meaning, or else the key."""
+    told = re.search(r"\[([^\]]+)\]$", meaning)
+    if told:
+        return "ccy" if told[1] == "currency" else told[1]
+    if key.endswith("_per_s"):
+        return "1/s"
+    last = key.rpartition("_")[2]
     return last if last in UNITS and "_" in key else ""
 
 

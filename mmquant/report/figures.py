@@ -193,7 +193,7 @@ def pnl_split_figure(
     for values, title, color in (
         (scope.series("spread_pnl"), "spread captured", style.SPREAD),
         (scope.series("inventory_pnl"), "inventory", style.INVENTORY),
-        (-scope.series("fees"), "fees", style.FEES),
+        (-scope.series("fees"), "− fees", style.FEES),
         (equity, "net", style.NET),
     ):
         look: dict[str, Any] = {"name": title, "color": color, "xaxis": "x2", "yaxis": "y2"}
@@ -216,7 +216,7 @@ def _waterfall(scope: Scope) -> dict[str, Any]:
     parts = ["spread", "inventory", "fees", "net"]
     return {
         "type": "waterfall",
-        "x": parts,
+        "x": ["spread", "inventory", "− fees", "net"],
         "y": [float(amount[part]) for part in parts],
         "measure": ["relative", "relative", "relative", "total"],
         "name": "whole run",

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
-import tempfile
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +18,7 @@ import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mmquant.data.files import check_file_target, written_whole
 from mmquant.report.decimate import MAX_POINTS
 from mmquant.report.facts import (
     definitions_table,
@@ -49,8 +48,10 @@ def write_report(run: RunLike, path: str | Path, *, tape: xr.Dataset | None = No
     target = Path(path)
     if target.is_dir() or target.suffix.lower() not in (".html", ".htm"):
         target = target / "report.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, render_report(run, tape=tape).encode())
+    check_file_target(target)
+    page = render_report(run, tape=tape)
+    with written_whole(target) as temporary:
+        temporary.write_bytes(page.encode())
     return target
 
 
@@ -136,16 +137,3 @@ def template(name: str) -> Any:
 def asset(name: str) -> str:
     """Text of a file beside the templates."""
     return (files("mmquant.report") / "templates" / name).read_text(encoding="utf-8")
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -75,7 +75,7 @@ def figure_of(smile: Smile, currency: str) -> go.Figure:
         hovermode="closest",
         xaxis=across,
         yaxis=value_axis("volatility [%]", domain=[0.36, 1.0], zeroline=False),
-        yaxis2=value_axis("quote less fit", domain=[0.0, 0.28]),
+        yaxis2=value_axis("less fit [%]", domain=[0.0, 0.28]),
     )
     return said_if_empty(fig, table[["bid_vol", "ask_vol"]].to_numpy(), "no quote has a volatility")
 

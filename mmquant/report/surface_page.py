@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from markupsafe import Markup
 
+from mmquant.data.files import check_file_target, written_whole
 from mmquant.report.facts import Fact
-from mmquant.report.html import asset, library, packed_figures, template, write_whole
+from mmquant.report.html import asset, library, packed_figures, template
 from mmquant.report.sections import Figure, Section
 from mmquant.report.smiles import Smile, smiles_of
 from mmquant.report.surface_figures import figure_of, heat_map_of, term_structure_of
@@ -42,9 +43,10 @@ def write_surface_page(
     target = Path(path)
     if target.is_dir() or target.suffix.lower() not in (".html", ".htm"):
         target = target / "surface.html"
+    check_file_target(target)
     page = render_surface(quotes, surface, time=time)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, page.encode())
+    with written_whole(target) as temporary:
+        temporary.write_bytes(page.encode())
     return target
 
 
@@ -61,7 +63,7 @@ def render_surface(quotes: xr.Dataset, surface: xr.Dataset, *, time: int = -1) -
                 Figure("term", "Term structure", term_structure_of(smiles), "By expiry."),
                 Figure("heat", "Volatility", heat_map_of(smiles), "By moneyness and expiry."),
             ],
-            tables={"expiries": _table(now, smiles)},
+            tables={"expiries": _table(now, smiles, currency)},
         ),
         Section("smiles", "Smiles", figures=_smiles(smiles, currency), note=SMILES_NOTE),
     ]
@@ -100,16 +102,16 @@ def _facts(now: xr.Dataset, currency: str) -> list[Fact]:
 def _smiles(smiles: list[Smile], currency: str) -> list[Figure]:
     figures = []
     for i, smile in enumerate(smiles):
-        said = f"{smile.years * 365:.1f} days, forward {smile.forward:,.2f}"
+        said = f"{smile.years * 365:.1f} days, forward {smile.forward:,.2f} {currency}"
         said += "" if smile.fitted else "; no slice"
         figures.append(Figure(f"smile-{i}", smile.label, figure_of(smile, currency), said))
     return figures
 
 
-def _table(now: xr.Dataset, smiles: list[Smile]) -> Table:
+def _table(now: xr.Dataset, smiles: list[Smile], currency: str) -> Table:
     columns = [
-        Column("expiry", left=True), Column("slice", left=True), Column("forward"),
-        Column("bounds"), Column("at the money", "%"), Column("used"), Column("not used"),
+        Column("expiry", left=True), Column("slice", left=True), Column("forward", currency),
+        Column("bounds", currency), Column("at the money", "%"), Column("used"), Column("not used"),
         Column("residual", "spread"), Column("inside", "%"), Column("held out", "spread"),
         Column("inside", "%"), Column("least g"), Column("least slack"),
     ]  # fmt: skip

@@ -64,7 +64,7 @@ def pnl_table(scope: Scope) -> Table:
     names = {
         "spread": "spread captured",
         "inventory": "inventory",
-        "fees": "fees",
+        "fees": "− fees",
         "net": "net PnL",
     }
     ccy, bps = dict(zip(split["part"], split["ccy"], strict=True)), split["share"].to_numpy() * 1e4

@@ -12,7 +12,7 @@ from mmquant.report.scope import RunLike, Scope, scope_of
 from mmquant.report.sections import Figure, Section
 from mmquant.report.style import line, time_axis, value_axis
 from mmquant.report.tables import Column, Table
-from mmquant.report.text import Number, count, fixed
+from mmquant.report.text import Number, count, fixed, quantity
 from mmquant.trading.measures import measures
 from mmquant.trading.metrics import equity_curve
 
@@ -66,19 +66,22 @@ def views_section(run: RunLike, *, max_points: int) -> Section | None:
         "views",
         "Two views of one day",
         figures=[] if mixed else [figure],
-        tables={"views": _table(views, money=not mixed)},
+        tables={"views": _table(views, currency="" if mixed else scopes[0].currency)},
     )
 
 
-def _table(views: Mapping[str, RunLike], *, money: bool) -> Table:
+def _table(views: Mapping[str, RunLike], *, currency: str) -> Table:
+    """Without a currency there are no amounts of money."""
+    units = {"ccy": currency, "ccy/unit": f"{currency} per unit", "price": currency}
     summaries = [dict(view.manifest.get("summary", {})) for view in views.values()]
     rows, known = [], measures()
     for key, title in SHOWN.items():
         values = [summary.get(key) for summary in summaries]
         unit = known[key].unit if key in known else ""
-        if all(value is None for value in values) or ("ccy" in unit and not money):
+        if all(value is None for value in values) or ("ccy" in unit and not currency):
             continue
-        rows.append([title, unit, *(_cell(value) for value in values)])
+        cell = quantity if unit == "units" else _cell
+        rows.append([title, units.get(unit, unit), *(cell(value) for value in values)])
     columns = [
         Column("", left=True),
         Column("unit", left=True),

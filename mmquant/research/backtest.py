@@ -10,6 +10,7 @@ from mmquant.config import Config
 from mmquant.data.runs import Run
 from mmquant.data.tape import contracts_of
 from mmquant.research.calibration.settings import calibrated
+from mmquant.trading.arguments import check_arguments
 from mmquant.trading.compiled import run_halves
 from mmquant.trading.halves import Session, configured_tape, make_halves, open_session
 from mmquant.trading.maker import Maker
@@ -47,6 +48,7 @@ def backtest(
     MMQuantError
         where configuration, tape or strategy do not fit together.
     """
+    check_arguments(config=config, tape=tape, strategy=strategy)
     settings = config or Config()
     if settings.quoting.calibrate_s is not None:
         tape = configured_tape(settings) if tape is None else tape

@@ -18,6 +18,8 @@ from mmquant.config import Config
 from mmquant.core.local import Local
 from mmquant.errors import UsageError
 from mmquant.research.calibration.settings import calibrated
+from mmquant.research.grid import check_keys, values_of
+from mmquant.trading.arguments import check_arguments
 from mmquant.trading.compiled import bind_loop, run_halves
 from mmquant.trading.halves import (
     Halves,
@@ -99,8 +101,10 @@ def sweep(
     Raises
     ------
     UsageError
-        where the grid is empty or too large.
+        where the grid is empty or too large, or names a key that does not vary in a sweep.
     """
+    check_arguments(config=config, tape=tape, strategy=strategy)
+    grid = {key: values_of(key, values) for key, values in grid.items()}
     shape = tuple(len(values) for values in grid.values())
     count = math.prod(shape)
     if not grid or count == 0:
@@ -111,10 +115,12 @@ def sweep(
     if settings.quoting.calibrate_s is not None:
         tape = configured_tape(settings) if tape is None else tape
         settings = calibrated(settings, tape)
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}", fix="give a number from 1, or leave it out")
     workers = threads or os.cpu_count() or 1
     blocks = _blocks(settings, tape, grid, strategy, block_size(count, workers))
     done = 0
-    out: dict[str, np.ndarray] = {name: np.full(count, np.nan) for name in MEASURES}
+    out: dict[str, np.ndarray] = {}
     kept: dict[int, Path] = {}
     columns = {id(b.session): tape_columns(b.session.tape, b.session.config) for b in blocks}
     loop = bind_loop(_halves(blocks[0], columns, paths))
@@ -122,7 +128,7 @@ def sweep(
         results = pool.map(lambda block: _run_block(block, columns, paths, loop), blocks)
         for block, (measures, found) in zip(blocks, results, strict=True):
             for name, values in measures.items():
-                out[name][block.members] = values
+                out.setdefault(name, np.zeros(count, values.dtype))[block.members] = values
             kept |= dict(zip(block.members, found, strict=False))
             done += len(block.members)
             if progress is not None:
@@ -149,6 +155,7 @@ def _blocks(
     """
     first = {key: values[0] for key, values in grid.items()}
     base = open_session(config.replaced(first), tape, strategy)
+    check_keys(grid, base.strategy)
     groups: dict[str, _Block] = {}
     for member, point in enumerate(product(*grid.values())):
         one = config.replaced(dict(zip(grid, point, strict=True)))

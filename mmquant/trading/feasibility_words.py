@@ -45,20 +45,21 @@ def pays(found: Mapping[str, Any], at: str) -> str:
 
 
 def _kept(found: Mapping[str, Any], at: str) -> str:
-    front, back = _margin(found, "", at), _margin(found, "_back", at)
-    text = (
-        f"a unit had made {front} {found['currency']} after fees in front of the queue, "
-        f"{back} at its end"
-    )
+    margins, unit = [], f" {found['currency']} after fees"
+    for suffix in PLACES:
+        margin = _margin(found, suffix, at)
+        margins.append("an unknown amount" if margin is None else margin + unit)
+        unit = unit if margin is None else ""
+    text = f"a unit had made {margins[0]} in front of the queue, {margins[1]} at its end"
     whys = dict.fromkeys(found[f"margin_why{suffix}_{at}"] for suffix in PLACES)
     said = "; ".join(why for why in whys if why)
     return f"{text} (no interval: {said})" if said else text
 
 
-def _margin(found: Mapping[str, Any], suffix: str, at: str) -> str:
+def _margin(found: Mapping[str, Any], suffix: str, at: str) -> str | None:
     margin, low = found[f"margin{suffix}_{at}"], found[f"margin_low{suffix}_{at}"]
     if margin is None:
-        return "an unknown amount of"
+        return None
     if low is None:
         return f"{margin:.4g}"
     return f"{margin:.4g} (95 %: {low:.4g} to {found[f'margin_high{suffix}_{at}']:.4g})"
@@ -80,6 +81,8 @@ def _messages(found: Mapping[str, Any]) -> dict[str, str]:
 def _efficiency(found: Mapping[str, Any]) -> dict[str, str]:
     front, back, limit = found["efficiency"], found["efficiency_back"], found["efficiency_limit"]
     answer = YES if max(front, back) <= limit else FRONT if front <= limit else NO
+    if answer == YES and not found["fills"]:
+        return {"efficient": UNKNOWN, "verdict_efficiency": f"{UNKNOWN}: there are no fills"}
     text = (
         f"{front:.3g} messages a fill in front of the queue, {back:.3g} at its end; "
         f"above {limit:g} is called excessive"

@@ -29,6 +29,9 @@ from mmquant.trading.reasons import reasons
 from mmquant.trading.strategy import SKEW, Strategy
 
 LIBRARIES = ("numpy", "numba", "pandas", "xarray")
+BROKERS_OWN = (
+    "Answers and fills are the broker's own: the settings of fill and latency played no part."
+)
 COUNTERS = (
     "decisions",
     "actions",
@@ -93,6 +96,7 @@ def make_run(
         },
         "notes": notes_of(config, tape, fees, fills, stopped)
         + refusal_notes(refused)
+        + unused(config, strategy)
         + unheard(config, strategy, {line["what"] for line in lines})
         + reasons(path=path, fills=fills, summary=summary),
         "told": lines,
@@ -159,11 +163,25 @@ def notes_of(
             f"Quoting stopped for good before the end: {stopped.name}. What was held then is held "
             "to the end, and all later PnL is that inventory's."
         )
-    notes.append(
+    notes += assumptions(config, tape) if of_a_tape(tape) else [BROKERS_OWN]
+    odd = int(np.count_nonzero(fills["reason"])) if "reason" in fills else 0
+    if odd:
+        notes.append(f"{odd} executions came for orders that had ended or were not known.")
+    return notes
+
+
+def of_a_tape(tape: xr.Dataset) -> bool:
+    """Whether fills were simulated over a tape: a live market has a reader, a tape a format."""
+    return "reader" not in json.loads(tape.attrs.get("source", "{}"))
+
+
+def assumptions(config: Config, tape: xr.Dataset) -> list[str]:
+    """What a simulation takes for granted."""
+    notes = [
         "Queue positions are estimated: the tape tells sizes of levels, not orders."
         if tape.attrs["level"] == "L2"
         else "The tape has order ids; it is read as levels, so queue positions are estimated."
-    )
+    ]
     latencies = config.latency_path()
     if latencies is not None:
         notes.append(latency_note(latencies, tape))
@@ -173,10 +191,17 @@ def notes_of(
             "fill: peer fills whole orders and lets one trade fill any number of them, as "
             "hftbacktest does: it counts liquidity twice."
         )
-    odd = int(np.count_nonzero(fills["reason"])) if "reason" in fills else 0
-    if odd:
-        notes.append(f"{odd} executions came for orders that had ended or were not known.")
     return notes
+
+
+def unused(config: Config, strategy: Strategy) -> list[str]:
+    """Settings that were given although the strategy does not look at them."""
+    if isinstance(strategy, Maker) or config.quoting == type(config.quoting)():
+        return []
+    return [
+        f"The section quoting has no effect: strategy {strategy.name!r} does not use it, "
+        "strategy.name maker does."
+    ]
 
 
 def unheard(config: Config, strategy: Strategy, told: set[str]) -> list[str]:

@@ -135,6 +135,12 @@ def _with_signature(function: Any, strategy: Strategy) -> Any:
         with not_collecting():
             function.compile(QUOTE_SIGNATURE)
     except (NumbaError, KeyError, TypeError) as error:
+        if re.search(r"(?i)argument\(s\): '\((none|Optional)", str(error)):
+            raise UsageError(
+                f"strategy {strategy.name!r} does not return a number on every way through it",
+                where=_place(error, strategy.function),
+                fix="return the number of quotes written, or a negative number to pull them all",
+            ) from error
         raise UsageError(
             f"strategy {strategy.name!r} does not compile: {_plain(error)}",
             where=_place(error, strategy.function),

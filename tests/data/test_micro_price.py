@@ -66,3 +66,15 @@ def test_what_is_no_table_is_named(text: str, what: str, tmp_path: Path) -> None
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot read it: No such file"):
         read_micro_price(tmp_path / "nowhere.json")
+
+
+def test_a_fit_that_found_nothing_makes_no_table(tmp_path: Path) -> None:
+    """Quotes by such a table would never be made, and nobody would say why."""
+    fit = fit_of([[math.nan, math.nan]])
+    fit.attrs["reason"] = "the series has no limit"
+    with pytest.raises(DataError, match=r"no adjustment was found \(the series has no limit"):
+        write_micro_price(fit, tmp_path / "table.json")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old.json").write_text(damaged(adjustment_ticks=[[None, None]]))
+    with pytest.raises(DataError, match="knows no adjustment"):
+        read_micro_price(tmp_path / "old.json")

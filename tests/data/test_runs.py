@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mmquant as mm
 from mmquant.data.run_tables import digest_of
 from mmquant.data.runs import FRAMES, Run, plain
 from mmquant.errors import DataError, UsageError
@@ -168,3 +169,12 @@ def test_the_digest_sees_every_change_but_not_the_bits_of_nan() -> None:
     odd = fills.copy()
     odd.loc[0, "mid"] = np.frombuffer(b"\x01\0\0\0\0\0\xf8\xff", np.float64)[0]
     assert digest_of(base | {"fills": odd}) == digest
+
+
+def test_a_run_is_shown_in_one_line() -> None:
+    run = mm.backtest(tape=mm.make_demo_tape(minutes=1))
+    shown = repr(run)
+    assert len(shown) < 200 and "\n" not in shown
+    for part in ("'run'", "backtest", f"{len(run.fills)} fills", "views ibkr"):
+        assert part in shown
+    assert run.manifest["digest"][:8] in shown

@@ -125,7 +125,11 @@ def test_a_paper_run_trades_ends_with_nothing_open_and_goes_on(
     assert run.verified and rig.open() == 0
     first = run.status()
     assert first.instruments[0].position == rig.position()
-    assert mm.replay_journal(run.folder.path).summary["fills"] == first.fills
+    replayed = mm.replay_journal(run.folder.path)
+    assert replayed.summary["fills"] == first.fills
+    notes = " ".join(replayed.manifest["notes"])
+    assert "the broker's own" in notes
+    assert "market impact" not in notes and "Queue positions" not in notes
 
     with rig.run("paper") as again:
         assert again.recovered is not None and again.recovered.in_order

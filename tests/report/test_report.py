@@ -8,14 +8,17 @@ import re
 import numpy as np
 import pytest
 
+import mmquant as mm
 from mmquant.data.contracts import Contract
 from mmquant.data.runs import Run
 from mmquant.data.tape import make_tape
 from mmquant.errors import UsageError
 from mmquant.report import figures
+from mmquant.report.facts import parameter_table
 from mmquant.report.html import MAX_BYTES, render_report, write_report
 from mmquant.report.scope import scope_of
 from mmquant.report.sections import MAX_SECTIONS
+from mmquant.report.tables import pnl_table
 from mmquant.report.tape_trades import trades_in
 from mmquant.trading.metrics import summarize
 from tests.fake_run import START, fake_run
@@ -316,7 +319,7 @@ def test_markout_figure_has_sides_and_errors(run):
 
 def test_waterfall_is_the_split(run):
     bars = figures.pnl_split_figure(run).data[0]
-    assert list(bars.x) == ["spread", "inventory", "fees", "net"]
+    assert list(bars.x) == ["spread", "inventory", "− fees", "net"]
     assert sum(bars.y[:3]) == pytest.approx(bars.y[3])
 
 
@@ -361,3 +364,36 @@ def test_trades_of_the_tape_are_drawn_in_the_zoom():
     assert prices == pytest.approx([100.0, 100.015])
     zoom = plots(render_report(run, tape=tape))["figures"]["inst0-zoom"]
     assert "market trades" in [t["name"] for t in zoom["data"]]
+
+
+def test_settings_have_the_unit_that_their_meaning_tells():
+    """``_s`` in ``intensity.per_s`` is no unit of seconds, and ``_ms`` and ``_mb`` are units."""
+    config = mm.Config().as_dict()
+    run = fake_run(steps=5, fills=0)
+    run.manifest["config"] = config
+    units = {row[0]: row[2] for row in parameter_table(run).rows}
+    for key, unit in {
+        "profile.ibkr.max_messages_per_s": "1/s",
+        "quoting.intensity.per_s": "1/s",
+        "quoting.intensity.decay_per_tick": "1/tick",
+        "quoting.skew.ticks": "ticks",
+        "quoting.volatility_ticks": "ticks per root second",
+        "quoting.floor_ccy": "ccy",
+        "journal.sync_ms": "ms",
+        "journal.rotate_mb": "MB",
+        "orders.ack_timeout_s": "s",
+        "decision.interval_ns": "ns = 100 ms",
+        "fill.queue": "",
+    }.items():
+        assert units[key] == unit, key
+
+
+def test_fees_have_a_sign_where_the_parts_are_added_up(run):
+    """Net is the sum of its parts as they stand in the table and in the lines."""
+    table = pnl_table(scope_of(run, None))
+    amounts = {row[0]: float(row[1].replace(",", "")) for row in table.rows[:4]}
+    assert "− fees" in amounts and "fees" not in amounts
+    parts = sum(x for name, x in amounts.items() if name != "net PnL")
+    assert parts == pytest.approx(amounts["net PnL"], abs=0.02)
+    lines = [t.name for t in figures.pnl_split_figure(run).data]
+    assert lines == ["whole run", "spread captured", "inventory", "− fees", "net"]

@@ -149,3 +149,12 @@ def test_only_orders_changes_and_cancels_count() -> None:
     assert said(run) == []
     run.quotes.loc[:24, "action"] = np.int8(ActionKind.CANCEL)
     assert "ratio is 25.0" in said(run)[0]
+
+
+def test_views_have_the_currency_of_the_run_and_whole_sizes() -> None:
+    section = views_section(day(currencies=("EUR",)), max_points=100)
+    assert section is not None
+    rows = {row[0]: row[1:] for row in section.tables["views"].rows}
+    assert rows["net PnL"][0] == rows["own width"][0] == "EUR"
+    assert rows["net PnL per unit"][0] == rows["markout, 30 s"][0] == "EUR per unit"
+    assert rows["volume"][0] == "units" and not rows["volume"][1].endswith(".00")

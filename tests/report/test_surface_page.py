@@ -111,3 +111,12 @@ def test_the_page_is_one_file_with_every_expiry(quotes, surface, tmp_path: Path)
     assert "default-src 'none'" in page
     other = write_surface_page(quotes, surface, tmp_path / "first.html", time=0)
     assert "2024-01-02 14:31:00 UTC" in other.read_text()
+
+
+def test_prices_have_their_currency_and_residuals_their_unit(quotes, surface):
+    page = render_surface(quotes, surface)
+    for title in ("forward", "bounds"):
+        assert re.search(rf"<th[^>]*>\s*{title}\s*<[^>]*>\[?USD", page), title
+    assert re.search(r"days, forward [\d,.]+ USD", page)
+    figure = smile_figure(quotes, surface, expiry=1)
+    assert figure.layout.yaxis2.title.text == "less fit [%]"

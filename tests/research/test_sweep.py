@@ -192,6 +192,8 @@ def test_what_makes_no_sweep_is_refused(tape: xr.Dataset) -> None:
         ("a.b=[x, y]", ["x", "y"]),
         ("a.b=1,2.5", [1, 2.5]),
         ("a.b=true", [True]),
+        ("a.b=[[{}], [{}, {ticks: 2}]]", [[{}], [{}, {"ticks": 2}]]),
+        ("a.b={ticks: 1}", [{"ticks": 1}]),
     ],
 )
 def test_grids_are_read(text: str, values: list[Any]) -> None:
@@ -206,3 +208,44 @@ def test_grids_are_read(text: str, values: list[Any]) -> None:
 def test_wrong_grids_are_refused(texts: list[str]) -> None:
     with pytest.raises(ConfigError, match="--grid"):
         parse_grid(texts)
+
+
+def test_arrays_of_numpy_are_values_too(tape: xr.Dataset) -> None:
+    plain = sweep(maker(), tape, grid={"quoting.order_lots": [1, 2]})
+    assert sweep(maker(), tape, grid={"quoting.order_lots": np.arange(1, 3)}).identical(plain)
+
+
+@pytest.mark.parametrize("values", [2, "12", 0.5])
+def test_a_grid_is_made_of_lists(tape: xr.Dataset, values: Any) -> None:
+    with pytest.raises(UsageError, match=r"gives 'quoting\.order_lots' no list of values"):
+        sweep(maker(), tape, grid={"quoting.order_lots": values})
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_are_counted_from_one(tape: xr.Dataset, threads: int) -> None:
+    with pytest.raises(UsageError, match=f"threads is {threads}"):
+        sweep(maker(), tape, grid={"quoting.order_lots": [1]}, threads=threads)
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "why"),
+    [
+        ("strategy.name", ["maker", "skew"], "share one strategy"),
+        ("tape.path", ["a.parquet", "b.parquet"], "share one tape"),
+        ("quoting.calibrate_s", [60.0, 90.0], "once, for all points"),
+        ("output.dir", ["a", "b"], "only shown"),
+        ("name", ["a", "b"], "only shown"),
+    ],
+)
+def test_what_would_only_change_a_label_is_refused(
+    tape: xr.Dataset, key: str, values: list[Any], why: str
+) -> None:
+    with pytest.raises(UsageError, match=why) as told:
+        sweep(maker(), tape, grid={key: values})
+    assert key in str(told.value)
+
+
+@pytest.mark.parametrize("strategy", [None, fading])
+def test_quoting_varies_with_the_built_in_quoting_only(tape: xr.Dataset, strategy: Any) -> None:
+    with pytest.raises(UsageError, match=r"'(skew|fading)' does not use it"):
+        sweep(tape=tape, grid={"quoting.half_spread_ticks": [1, 2]}, strategy=strategy)

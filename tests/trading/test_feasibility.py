@@ -309,7 +309,11 @@ def test_answers(front: tuple, back: tuple, answer: str) -> None:
 def test_a_tape_without_trades_or_prices_says_so() -> None:
     silent = mm.feasible(tape_of([*quote(0, 990, 1000), *quote(9, 990, 1000)]))[0]
     assert (silent["fills"], silent["pays_30s"], silent["margin_30s"]) == (0, UNKNOWN, None)
-    assert "an unknown amount of USD" in silent["verdict_30s"]
+    assert (
+        "a unit had made an unknown amount in front of the queue, an unknown amount at its end"
+        in silent["verdict_30s"]
+    )
+    assert silent["efficient"] == UNKNOWN and "there are no fills" in silent["verdict_efficiency"]
     assert silent["verdict_30s"].count("there are 0") == 1
     blank = mm.feasible(tape_of([(0, STATUS, 0, 0, 1), (9, STATUS, 0, 0, 1)]))[0]
     assert (blank["spread"], blank["messages"], blank["fits"]) == (None, 0, UNKNOWN)

@@ -120,3 +120,20 @@ def test_a_strategy_file_says_what_it_lacks(tmp_path):
     missing = mm.Config.from_dict({"strategy": {"file": str(tmp_path / "none.py")}})
     with pytest.raises(UsageError, match="does not exist"):
         mm.backtest(missing, demo_tape())
+
+
+@compiled
+def test_a_function_that_forgets_its_return_is_told_so(tape):
+    @mm.strategy
+    def nothing(view, params, memory, quotes):
+        quotes[0]["side"] = 1
+
+    @mm.strategy
+    def sometimes(view, params, memory, quotes):
+        if view[0]["best_bid"] > 0:
+            return 0
+
+    for forgetful in (nothing, sometimes):
+        with pytest.raises(UsageError, match="does not return a number on every way") as told:
+            mm.backtest(mm.Config(), tape, strategy=forgetful)
+        assert "return the number of quotes written" in str(told.value)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from mmquant.data.chains.own import (
     to_dataset,
     units_of,
 )
-from mmquant.data.files import put_in_place
+from mmquant.data.files import put_in_place, temporary_beside
 from mmquant.errors import DataError, UsageError
 from mmquant.schema.quotes import OPTION_QUOTES
 
@@ -33,8 +32,7 @@ def write(ds: xr.Dataset, path: str | Path) -> None:
     """Write option quotes; reading gives the same Dataset."""
     check_writable(ds)
     zarr, path = _zarr(), Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    new = temporary_beside(path, folder=True)
     try:
         group = zarr.open_group(new, mode="w", zarr_format=2)
         for name, variable in ds.variables.items():

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmquant.data.files import is_recording
+from mmquant.data.files import check_writable, is_recording
 from mmquant.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,8 +71,11 @@ def import_tape(
 ) -> xr.Dataset:
     """Read a file and write it as a tape of our own; arguments as for ``read_tape``.
 
-    Parquet goes to a mapped tape piece by piece, all else through memory.
+    Parquet goes to a mapped tape piece by piece, all else through memory. What cannot be written
+    is refused before the file is read.
     """
+    _format_of(out)
+    check_writable(out)
     if format == "parquet" and Path(out).suffix == ".tape" and not lenient:
         _check_options("parquet", options)
         reader("mapped").from_parquet(path, out, **options)
@@ -103,11 +106,15 @@ def write_tape(tape: xr.Dataset, path: str | Path, **options: Any) -> Path:
     Parquet, mapped and CSV hold all of it; what a neutral file cannot hold is refused. Raises
     UsageError for another ending. A file is replaced only when the new one is whole.
     """
+    reader(_format_of(path)).write(tape, path, **options)
+    return Path(path)
+
+
+def _format_of(path: str | Path) -> str:
     name = Path(path).name.lower()
     for suffix, format in SUFFIXES.items():
         if name.endswith(suffix):
-            reader(format).write(tape, path, **options)
-            return Path(path)
+            return format
     raise UsageError(
         f"the name {Path(path).name!r} does not tell a tape format",
         fix=f"end it with one of {', '.join(SUFFIXES)}",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from mmquant.data.crossing import CROSSED_FIX, crossed_rows
-from mmquant.data.files import put_in_place
+from mmquant.data.files import put_in_place, temporary_beside
 from mmquant.data.mapping import is_rising, map_column, pieces
 from mmquant.data.readers import PathLike, own, parquet
 from mmquant.data.readers.own import header_of, load_header
@@ -121,8 +120,7 @@ def write_chunks(
         raise UsageError(
             "this is not a tape, and it is not replaced", where=str(folder), fix="name another"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    temporary = temporary_beside(folder, folder=True)
     try:
         temporary.chmod(0o755)
         _fill(temporary, chunks, attrs, allow_crossed)

@@ -135,7 +135,8 @@ def _read(path: Path, how: Callable[[], Any]) -> Any:
         raise DataError(
             f"this is not a whole Parquet file ({str(error).splitlines()[0]})",
             where=str(path),
-            fix="it may be cut off: copy it again",
+            fix="it may be cut off: copy it again; a file of another format becomes a tape by "
+            "mmquant data import",
         ) from None
 
 

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from mmquant.core.dtypes import ActionKind, MsgKind, OrderEvent, OrderType, Reason, TimeInForce
+from mmquant.data.files import check_file_target
 from mmquant.data.store.journal_format import Frame, FrameKind
 from mmquant.data.store.journal_reader import scan_segment, segment_paths
 from mmquant.errors import DataError
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER);
+CREATE TABLE IF NOT EXISTS source (id INTEGER PRIMARY KEY CHECK (id = 1), run TEXT);
 CREATE TABLE IF NOT EXISTS actions (
   sequence INTEGER, row INTEGER, ts INTEGER, kind TEXT, order_id INTEGER, inst INTEGER,
   side INTEGER, tick INTEGER, lots INTEGER, order_type TEXT, tif TEXT, expire_ts INTEGER,
@@ -47,14 +49,27 @@ def export_journal(folder: Path, database: Path) -> int:
     """Take over what a journal has got since the last time; returns how many frames that was.
 
     A frame that is not whole yet is left for the next time. Raises DataError where there is no
-    journal, or it is damaged.
+    journal, it is damaged, or the database is that of another run or none at all; UsageError where
+    it cannot be written.
     """
     paths = segment_paths(folder)
     if not paths:
         raise DataError("there is no journal here", where=str(folder))
+    check_file_target(database)
+    try:
+        return _export(paths, database)
+    except sqlite3.Error as error:
+        raise DataError(
+            f"the database cannot be written ({error})", where=str(database), fix="name another"
+        ) from error
+
+
+def _export(paths: list[Path], database: Path) -> int:
+    database.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(database)
     try:
         connection.executescript(TABLES)
+        _check_source(connection, paths[0], database)
         row = connection.execute("SELECT sequence FROM progress").fetchone()
         last = first = 0 if row is None else int(row[0])
         for path in paths:
@@ -69,6 +84,21 @@ def export_journal(folder: Path, database: Path) -> int:
         return last - first
     finally:
         connection.close()
+
+
+def _check_source(connection: sqlite3.Connection, path: Path, database: Path) -> None:
+    """Frames of two runs have the same numbers: those of the second would count as taken."""
+    segment = scan_segment(path)
+    run = "" if segment is None else segment.header.run
+    row = connection.execute("SELECT run FROM source").fetchone()
+    if row is not None and row[0] != run:
+        raise DataError(
+            f"the database holds the journal of {row[0]!r}, not of {run!r}",
+            where=str(database),
+            fix="name another",
+        )
+    with connection:
+        connection.execute("INSERT OR IGNORE INTO source VALUES (1, ?)", (run,))
 
 
 def _take(connection: sqlite3.Connection, frame: Frame) -> None:
