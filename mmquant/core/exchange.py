@@ -42,6 +42,8 @@ FIRST_RING = 1024
 """Messages under way that there is room for at first: a ring that is walked through stays warm in
 the cache only if it is short."""
 
+LANES = 16
+"""Rows of a tape that are applied together: a block."""
 WAITING = 64
 """Blocks of rows of which some wait to be applied to own levels."""
 
@@ -71,6 +73,7 @@ EXCHANGE_STATE = np.dtype(
         ("status", np.int64),
         ("mid", np.float64),
         ("waiting", np.int64, (WAITING,)),
+        ("cells", np.int64, (LANES,)),
     ],
     align=True,
 )

@@ -33,6 +33,10 @@ MEASURED = ("volatility", "imbalance", "order_flow", "trade_rate")
 """Fields of a view that stay NaN where they are not measured."""
 CANARY_ROWS = 4
 CANARY = -(2**30) - 7
+CANARY_SIDE = 77
+APART_ROWS = 1 << 16
+"""Rows on both sides of the quotes that belong to nothing, so that a loop which writes far past its
+rows is found out and not the end of the process. Untouched, they take no memory."""
 
 LOG = np.dtype(
     [
@@ -82,6 +86,12 @@ class Local(NamedTuple):
     path_log: np.ndarray
     instrument: np.ndarray
     guard: Guard
+
+
+def make_quotes(count: int) -> np.ndarray:
+    """Rows for ``count`` wanted quotes, and those that tell whether a strategy wrote past them."""
+    rows = np.zeros(2 * APART_ROWS + count + CANARY_ROWS, QUOTE)
+    return rows[APART_ROWS : APART_ROWS + count + CANARY_ROWS]
 
 
 def make_local(
@@ -143,7 +153,7 @@ def make_local(
         views=make_views(instruments),
         signal=make_signal_state(0 if signal_param is None else instruments),
         signal_param=signal_params() if signal_param is None else signal_param,
-        quote=np.zeros(max_quotes + CANARY_ROWS, QUOTE),
+        quote=make_quotes(max_quotes),
         span=np.zeros((2 * instruments if instruments > 1 else 0, 2), np.int64),
         log=log,
         fill_log=np.zeros(rows if keep_tables else 1, FILL),

@@ -221,6 +221,15 @@ def after_level_row(exchange, inst, cell, head, before, after):
 
 
 @inner_kernel
+def own_level_row(exchange, inst, cell, lots):
+    """Apply a row that is plain but for own orders at its level."""
+    level = exchange.book.level[cell]
+    head, before = np.int64(level["head"]) - 1, np.int64(level["lots"])
+    level["lots"] = lots
+    after_level_row(exchange, inst, cell, head, before, lots)
+
+
+@inner_kernel
 def cross_level(exchange, ts, inst, k, tick):
     """Fill own orders of side ``k`` at a tick that the other side's row has reached."""
     cell = find_cell(exchange.book, inst, k, tick)

@@ -6,33 +6,24 @@ cross the other side, whatever order they are taken in; a trade is if it reaches
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from mmquant.core.dtypes import NO_ASK, NO_BID, ROW_KIND
+from mmquant.core.exchange import LANES
 from mmquant.core.jit import DISABLED
 
 DEPTH = ROW_KIND.DEPTH
 TRADE = ROW_KIND.TRADE
-LANES = 16
-"""Rows of a block."""
 FEW = 2**27
 """Lots of which LANES times as many fit in 32 bits."""
 ALL = 2**LANES - 1
 """The bits of all of them."""
 FACTS = 9
 WORD, BYTE, LONG = ir.IntType(32), ir.IntType(8), ir.IntType(64)
-
-
-class Facts(NamedTuple):
-    """Of the rows in time, one bit each: those not ``fit``... """
-
-    count: int
-    unfit: int
 
 
 def _plain_block_times(exch_ts, row, until):
@@ -276,6 +267,20 @@ def _set_block(typingctx, level, side, tick, size, row, bits, origin, window):
 
 
 block_times = _plain_block_times if DISABLED else _block_times
+"""``block_times(exch_ts, row, until)``: a bit for each of the LANES rows from ``row``, whether its
+time is not after ``until``."""
 block_facts = _plain_block_facts if DISABLED else _block_facts
+"""``block_facts(kind, side, tick, size, row, lanes, base, window, bid, ask, own_bid, own_ask)``:
+what is to be known of the rows whose bits are set in ``lanes``, if ``bid`` and ``ask`` bound the
+best prices before them, and ``own_bid`` and ``own_ask`` those of own orders.
+
+Bits of rows that are not fit, of sized depth rows beyond the best price, of depth rows within the
+window, of those outside it; the last trade's lane (-1: none); bounds of the best prices after the
+rows; lots bought and sold by trades. Rows do not cross each other if the bounds after them do not.
+"""
 block_heads = _plain_block_heads if DISABLED else _block_heads
+"""``block_heads(level, side, tick, row, bits, origin, window)``: the bits of those rows at whose
+levels own orders rest. ``origin`` is the cell of tick 0 of the bids, asks come ``window`` later."""
 set_block = _plain_set_block if DISABLED else _set_block
+"""``set_block(level, side, tick, size, row, bits, origin, window)``: set the levels of these rows,
+in their order."""

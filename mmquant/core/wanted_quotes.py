@@ -14,7 +14,7 @@ from mmquant.core.dtypes import (
     TIME_IN_FORCE,
 )
 from mmquant.core.jit import inner_kernel
-from mmquant.core.local import CANARY, CANARY_ROWS
+from mmquant.core.local import CANARY, CANARY_ROWS, CANARY_SIDE
 from mmquant.core.order_actions import notice
 from mmquant.core.risk import room_lots
 from mmquant.core.ticks import price_of_tick
@@ -89,6 +89,8 @@ def blank_quotes(local, owner, ts):
         quote["served"] = 0
     for i in range(rows, rows + CANARY_ROWS):
         local.quote[i]["tick"] = CANARY
+    local.quote[rows]["lots"] = CANARY
+    local.quote[rows]["side"] = CANARY_SIDE
 
 
 @inner_kernel
@@ -98,7 +100,8 @@ def canary_alive(local):
     for i in range(rows, rows + CANARY_ROWS):
         if local.quote[i]["tick"] != CANARY:
             return False
-    return True
+    first = local.quote[rows]
+    return first["lots"] == CANARY and first["side"] == CANARY_SIDE
 
 
 @inner_kernel

@@ -50,7 +50,7 @@ class Logs:
         self._add_last_orders(local)
 
     def take_over(self, local: Local) -> Local:
-        """As ``finish``, but the buffers themselves are kept. Returns the local half with others."""
+        """As ``finish``, but keep the buffers themselves. Returns the local half with others."""
         log = local.log[0]
         fresh: dict[str, Any] = {}
         for name, field in BUFFERS.items():

@@ -93,7 +93,14 @@ def test_too_many_quotes_end_the_run(tape):
         quotes[16]["tick"] = 5
         return 0
 
-    for strategy in (greedy, careless):
+    @mm.strategy
+    def runaway(view, params, memory, quotes):
+        for i in range(50_000):
+            quotes[i]["side"] = 1
+        return 0
+
+    strategies = (greedy, careless) if DISABLED else (greedy, careless, runaway)
+    for strategy in strategies:
         with pytest.raises(UsageError, match="16 quotes"):
             run(strategy, tape)
         with pytest.raises(UsageError, match="16 quotes"):
