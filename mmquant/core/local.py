@@ -91,7 +91,9 @@ class Local(NamedTuple):
 def make_quotes(count: int) -> np.ndarray:
     """Rows for ``count`` wanted quotes, and those that tell whether a strategy wrote past them."""
     rows = np.zeros(2 * APART_ROWS + count + CANARY_ROWS, QUOTE)
-    return rows[APART_ROWS : APART_ROWS + count + CANARY_ROWS]
+    quotes = rows[APART_ROWS : APART_ROWS + count + CANARY_ROWS]
+    quotes[["tick", "lots", "side"]][count:] = (CANARY, CANARY, CANARY_SIDE)
+    return quotes
 
 
 def make_local(

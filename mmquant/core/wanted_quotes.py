@@ -87,10 +87,6 @@ def blank_quotes(local, owner, ts):
         quote["reason"] = 0
         quote["offset"] = 0
         quote["served"] = 0
-    for i in range(rows, rows + CANARY_ROWS):
-        local.quote[i]["tick"] = CANARY
-    local.quote[rows]["lots"] = CANARY
-    local.quote[rows]["side"] = CANARY_SIDE
 
 
 @inner_kernel
