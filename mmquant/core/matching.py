@@ -201,6 +201,9 @@ def move_queues(exchange, inst, cell, head, before, after):
         following = np.int64(line["next"])
         if line["kind"] == NOTES:
             free_notes(exchange, cell, at)
+        elif after > before and line["traded"] == 0.0:
+            # What every model says of a level that grew, told from lots: quotients come too late.
+            line["front"] = min(line["front"], shown_after)
         else:
             line["front"] = front_after_depth(
                 param["queue_model"],
