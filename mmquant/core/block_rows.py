@@ -27,8 +27,8 @@ from mmquant.core.matching import move_queues
 from mmquant.core.row_block import ALL, LANES, block_facts, block_heads, block_times, set_block
 
 SOON = 160
-"""Rows ahead of those in hand of which the part of a tick is fetched: it is read at some trades
-only, too seldom for the machine to foresee it."""
+"""Rows ahead of those in hand that are fetched: decisions come between, and the parts of ticks are
+read at some trades only, too seldom for the machine to foresee it."""
 
 
 @inner_apart_kernel
@@ -99,6 +99,18 @@ def settle_best(book, k, bound):
 
 
 @inner_kernel
+def fetch_rows(tape, row):
+    """Have a block of rows brought to the cache."""
+    needed_soon(tape.exch_ts, row)
+    needed_soon(tape.exch_ts, row + LANES // 2)
+    needed_soon(tape.tick, row)
+    needed_soon(tape.size, row)
+    needed_soon(tape.kind, row)
+    needed_soon(tape.side, row)
+    needed_soon(tape.subtick, row)
+
+
+@inner_kernel
 def rows_by_block(exchange, tape, row, stop_row, stop_time):
     """Apply whole blocks of rows of one instrument, as long as they fill no own order and cross no
     price. Returns the first row of the block that is another.
@@ -166,7 +178,7 @@ def rows_by_block(exchange, tape, row, stop_row, stop_time):
             own_level_rows(exchange, tape, waiting)
             waiting = 0
         bid, ask, settled = new_bid, new_ask, False
-        needed_soon(tape.subtick, row + SOON)
+        fetch_rows(tape, row + SOON)
         last = row + trade if trade >= 0 else last
         bought += buys
         sold += sells
