@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,10 +79,13 @@ def run_ours(tape: xr.Dataset, *, interval_ns: int, sets: int, threads: int) -> 
         for i in range(count)
     ]
     loop = bind_loop(blocks[0])
-    started = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
+        # The threads are up, as the peer's processes are.
+        together = threading.Barrier(threads)
+        list(pool.map(lambda _: together.wait(), range(threads)))
+        started = time.perf_counter()
         list(pool.map(lambda one: run_halves(one, loop=loop), blocks))
-    return time.perf_counter() - started, blocks
+        return time.perf_counter() - started, blocks
 
 
 def peer_seconds(python: str, events: Path, folder: Path, interval: int, runs: int) -> float:
