@@ -132,7 +132,7 @@ def rows_by_block(exchange, tape, row, stop_row, stop_time):
         if rarely(row + LANES > end or tape.exch_ts[row + LANES - 1] > stop_time):
             lanes = block_times(tape.exch_ts, row, stop_time)
             lanes &= (1 << min(end - row, LANES)) - 1
-        unfit, moves, near, far, trade, new_bid, new_ask, buys, sells = block_facts(
+        unfit, blurred, moves, near, far, trade, new_bid, new_ask, buys, sells = block_facts(
             tape.kind,
             tape.side,
             tape.tick,
@@ -150,14 +150,16 @@ def rows_by_block(exchange, tape, row, stop_row, stop_time):
         odd |= (new_bid != bid) & ((new_bid < low) | (new_bid >= high))
         odd |= (new_ask != ask) & ((new_ask < low) | (new_ask >= high))
         if rarely((unfit != 0) | odd):
-            if not settled:
+            unfit |= moves if odd else 0
+            blurred |= moves if odd else 0
+            # A row that reaches own orders does so whatever the best prices are.
+            if not settled and blurred & unfit & -unfit:
                 own_level_rows(exchange, tape, waiting)
                 settled, waiting = True, 0
                 new_bid, new_ask = settle_best(book, BID, bid), settle_best(book, ASK, ask)
                 if new_bid != bid or new_ask != ask:
                     bid, ask = new_bid, new_ask
                     continue
-            unfit |= moves if odd else 0
             if unfit & 1 or unfit == 0:
                 break
             end = row + trailing_zeros(unfit)

@@ -22,7 +22,7 @@ FEW = 2**27
 """Lots of which LANES times as many fit in 32 bits."""
 ALL = 2**LANES - 1
 """The bits of all of them."""
-FACTS = 9
+FACTS = 10
 WORD, BYTE, LONG = ir.IntType(32), ir.IntType(8), ir.IntType(64)
 
 
@@ -37,7 +37,7 @@ def _plain_block_facts(
     sized = [i for i in rows if kind[row + i] == DEPTH and size[row + i] != 0]
     best_bid = max([bid] + [int(tick[row + i]) for i in sized if side[row + i] >= 0])
     best_ask = min([ask] + [int(tick[row + i]) for i in sized if side[row + i] < 0])
-    unfit = moves = near = far = buys = sells = 0
+    unfit = blurred = moves = near = far = buys = sells = 0
     last = -1
     for i in rows:
         at, bit = row + i, 1 << i
@@ -52,10 +52,11 @@ def _plain_block_facts(
             buys += lots if side[at] > 0 else 0
             sells += lots if side[at] < 0 else 0
         unfit |= 0 if fit else bit
+        blurred |= bit if i in sized and free and not fit else 0
         moves |= bit if i in sized and (what > bid if buy else what < ask) else 0
         near |= bit if depth and inside else 0
         far |= bit if depth and not inside else 0
-    return unfit, moves, near, far, last, best_bid, best_ask, buys, sells
+    return unfit, blurred, moves, near, far, last, best_bid, best_ask, buys, sells
 
 
 def _plain_block_heads(level, side, tick, row, bits, origin, window):
@@ -180,7 +181,8 @@ def _block_facts(
         reach = limit_of(minus(ask), bid)
         moves = b.all(sized, builder.icmp_signed(">", key, reach))
         few = builder.icmp_unsigned("<", sizes, b.each(FEW))
-        idle = b.all(trade, few, builder.icmp_signed("<", key, own))
+        free = builder.icmp_signed("<", key, own)
+        idle = b.all(trade, few, free)
         apart = b.all(sized, builder.icmp_signed("<", key, other))
         fit = builder.or_(builder.or_(idle, apart), b.all(depth, builder.not_(sized)))
         unfit = b.all(asked, builder.not_(fit))
@@ -197,6 +199,7 @@ def _block_facts(
         bought = builder.icmp_signed(">", sides, b.each(0, BYTE))
         values = [
             b.bits(unfit),
+            b.bits(b.all(unfit, sized, free)),
             b.bits(moves),
             b.bits(b.all(depth, inside)),
             b.bits(b.all(depth, builder.not_(inside))),
@@ -274,7 +277,7 @@ block_facts = _plain_block_facts if DISABLED else _block_facts
 what is to be known of the rows whose bits are set in ``lanes``, if ``bid`` and ``ask`` bound the
 best prices before them, and ``own_bid`` and ``own_ask`` those of own orders.
 
-Bits of rows that are not fit, of sized depth rows beyond the best price, of depth rows within the
+Bits of rows that are not fit, of those of them that sharper bounds could make fit, of sized depth rows beyond the best price, of depth rows within the
 window, of those outside it; the last trade's lane (-1: none); bounds of the best prices after the
 rows; lots bought and sold by trades. Rows do not cross each other if the bounds after them do not.
 """
