@@ -156,10 +156,17 @@ def received(tape, clock, row):
 
 
 @inner_kernel
+def ring_slot(ring, count, number):
+    """Place in the ring of a decision's views; there are a power of two."""
+    slots = ring.shape[0] if count == 1 else ring.shape[0] // count
+    return number & (slots - 1)
+
+
+@inner_kernel
 def take_snapshot(local, exchange, tape, clock, ring):
     """Keep the market views that the next decision to come will have, while the book shows them."""
     count = local.instrument.shape[0]
-    slot = clock["snaps"] % (ring.shape[0] // count)
+    slot = ring_slot(ring, count, clock["snaps"])
     for inst in range(count):
         side = exchange.book.side[inst]
         if side["row"] >= 0:
@@ -179,7 +186,7 @@ def show_views(local, clock, ring):
     Returns whether a best price, its size or the market's status changed since the last decision.
     """
     count = local.instrument.shape[0]
-    slot = clock["decisions"] % (ring.shape[0] // count)
+    slot = ring_slot(ring, count, clock["decisions"])
     changed = False
     for inst in range(count):
         view = local.views[inst]
@@ -469,8 +476,9 @@ def run_clock(
 
 
 def view_ring(*, longest_ns: int, interval: int, instruments: int) -> np.ndarray:
-    """Room for the views of all decisions that can be on their way at once.
+    """Room for the views of all decisions that can be on their way at once, a power of two.
 
     ``longest_ns`` is the longest latency of a row of the tape.
     """
-    return make_views((longest_ns // interval + 3) * instruments)
+    slots = 1 << int(longest_ns // interval + 2).bit_length()
+    return make_views(slots * instruments)
