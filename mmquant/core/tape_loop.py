@@ -213,7 +213,7 @@ def may_lag(exchange, clock, done, until):
     return clock["next_snap"] - clock["latency"] > until
 
 
-@inner_kernel
+@inner_formula
 def bring_to(local, exchange, tape, clock, ring, until):
     """Bring the exchange to a time, keeping the views that later decisions will need.
 
@@ -245,7 +245,7 @@ def bring_to(local, exchange, tape, clock, ring, until):
             return AT_TIME
 
 
-@inner_kernel
+@inner_formula
 def bring_answered(local, exchange, tape, clock, ring, until, actions):
     """Bring the exchange to a time, each answer applied when it comes if none asks to decide.
 
