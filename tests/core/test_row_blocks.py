@@ -27,6 +27,7 @@ from tests.core.plain import plain
 
 EXTREMES = (NO_BID + 1, -NARROW, -1, 0, 1, NARROW, NO_ASK - 1)
 MOST = 2**31 - 1
+KINDS_AND_LOTS = ((1, 0), (1, 3), (2, 0), (2, FEW - 1), (2, FEW), (2, -1), (3, 1), (-1, 1))
 LANE_MASKS = (0, ALL, 1, 1 << 15, 0x00FF, 0x7FFF)
 SEEDS = range(examples(80, 8))
 
