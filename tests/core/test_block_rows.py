@@ -145,6 +145,18 @@ def test_more_blocks_with_rows_at_own_levels_than_may_wait() -> None:
 
 
 @pytest.mark.parametrize("side", [BUY, SELL])
+@pytest.mark.parametrize("odd", ODD)
+def test_a_best_price_that_waits_at_an_own_level_when_best_prices_are_asked_for(
+    odd: str, side: int
+) -> None:
+    """An own order was alone at 100, until a row that still waits when the odd ones come."""
+    for before in range(0, LANES, examples(3, 15)):
+        rows = [*START, order(1, 1, side, 100), *quiet(before), depth(10, side, 100, 2)]
+        check([*rows, *quiet(LANES - before - 1), *ODD[odd](side, 10), *quiet(LANES)])
+        check([*rows, *quiet(LANES - before - 1), *ODD[odd](-side, 10), *quiet(LANES)])
+
+
+@pytest.mark.parametrize("side", [BUY, SELL])
 def test_what_was_taken_of_a_level_is_forgotten_at_its_next_row(side: int) -> None:
     """Its note is all that made the level an own one, for this block and others that wait."""
     taker = Request(1, ActionKind.PLACE, 1, side, 100 + side, 3)
