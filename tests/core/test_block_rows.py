@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mmquant.core.dtypes import ActionKind, QueueModel, RowKind
+from mmquant.core.dtypes import MSG, ActionKind, Control, MsgKind, QueueModel, RowKind
 from mmquant.core.exchange import WAITING
 from mmquant.core.latency import KNOT
 from mmquant.core.row_block import FEW, LANES
@@ -214,3 +214,26 @@ def test_an_exchange_that_waits_behind_a_decision_says_the_same(feed: int, respo
             latency = (1 if fine else 1_000_000, response)
             result = lagging(columns, latency=latency, interval_ns=interval)
             assert len(result.fills)
+
+
+def test_a_kill_at_the_time_of_the_last_row_comes_before_the_decision_after_it() -> None:
+    """Orders placed at 60 ms end at 110 ms, of which is heard at 140 ms: when the last row is
+    received, at 119 ms, there is more to come. All that is then decided, at 120 ms, is no quote."""
+    ms = 1_000_000
+    times = np.array([0, 0, 89 * ms])
+    columns = {
+        "exch_ts": times,
+        "local_ts": times + 30 * ms,
+        "kind": np.full(3, RowKind.DEPTH, np.int8),
+        "side": np.array([BUY, SELL, SELL], np.int8),
+        "tick": np.array([999, 1001, 1001], np.int32),
+        "size": np.array([5, 1, 3], np.int32),
+    }
+    kill = np.zeros(1, MSG)
+    kill["ts"], kill["kind"], kill["reason"] = 119 * ms, MsgKind.CONTROL, Control.KILL
+    gtd = {"tif": "gtd", "lifetime_s": 0.05}
+    settings = {"latency": (1, 30 * ms), "interval_ns": 60 * ms, "inbox": kill, "orders": gtd}
+    result = lagging(columns, **settings)
+    assert result.halves.clock["inbox"] == 1
+    placed = result.instructions["action"] == ActionKind.PLACE
+    assert set(result.instructions["timestamp"][placed]) == {60 * ms}
