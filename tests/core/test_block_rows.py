@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mmquant.core.dtypes import MSG, ActionKind, Control, MsgKind, QueueModel, RowKind
-from mmquant.core.exchange import WAITING
+from mmquant.core.exchange import LANES, WAITING
 from mmquant.core.latency import KNOT
-from mmquant.core.row_block import FEW, LANES
+from mmquant.core.row_block import FEW
 from tests.core.builders import BUY, POST_ONLY, SELL, Request, Row, clear, depth, examples, trade
 from tests.core.engine_runs import Result, run, same
 from tests.core.fast_and_slow import Event, all_slow, as_the_engine_does, equal, long_history
@@ -179,6 +179,18 @@ def test_stops_within_blocks_and_tapes_that_end_within_them(rows: int) -> None:
         check([*history, order(stop, 3, SELL, 100), trade(10 + rows, BUY, 100, 8)], stops=(stop,))
 
 
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_the_window_follows_best_prices_that_better_within_blocks(side: int) -> None:
+    other = [depth(10, -side, 100 + side * t, 0) for t in range(1, 8)]
+    better = [depth(11, side, 100 + side * t, 1) for t in range(60)]
+    history = [*START, *other, depth(10, -side, 100 + side * 61, 1), *better, *quiet(LANES)]
+    mine = as_the_engine_does(history, False, POWER, [])
+    assert int(mine.book.side[0]["base"]) == int(
+        all_slow(history, False, POWER).book.side[0]["base"]
+    )
+    assert abs(int(mine.book.side[0]["base"]) + 32 - 100) > 20
+
+
 def test_the_last_trade_is_that_of_an_earlier_block() -> None:
     for after in (0, 1, LANES, 3 * LANES):
         rows = [*quiet(3), trade(10, SELL, 99, 4, 0.25), trade(10, BUY, 100, 7), *quiet(after)]
@@ -213,6 +225,20 @@ def test_an_exchange_that_waits_behind_a_decision_says_the_same(feed: int, respo
                 columns["local_ts"] = columns["exch_ts"] + feed
             latency = (1 if fine else 1_000_000, response)
             result = lagging(columns, latency=latency, interval_ns=interval)
+            assert len(result.fills)
+
+
+@pytest.mark.parametrize("feed", [1, 2_000_001, 9_999_999, 12_000_000])
+def test_an_answer_that_comes_just_in_time_is_waited_for(feed: int) -> None:
+    """Orders reach the exchange around the time of a decision's view, and answers to what happens
+    then come around the time of the decision."""
+    interval = 10_000_000
+    behind = feed % interval
+    columns = random_rows(examples(600, 150), feed, feed_latency_ns=feed)
+    for response in {1, (behind + 1) // 2, *range(max(behind - 2, 1), behind + 2)}:
+        for past in range(-1, 3):
+            entry = max(interval - behind + past, 1)
+            result = lagging(columns, latency=(entry, response), interval_ns=interval)
             assert len(result.fills)
 
 

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmquant.core.dtypes import ActionKind, QueueModel, RowKind
-from mmquant.core.exchange import begin_tape
+from mmquant.core.exchange import LANES, begin_tape
 from mmquant.core.level_queue import RESTING
-from mmquant.core.row_block import LANES
 from tests.core.builders import (
     BUY,
     LIMIT,

@@ -10,13 +10,13 @@ import pytest
 from mmquant.core.bits import trailing_zeros
 from mmquant.core.book import LEVEL
 from mmquant.core.dtypes import NO_ASK, NO_BID, RowKind
+from mmquant.core.exchange import LANES
 from mmquant.core.jit import kernel
 from mmquant.core.plain_rows import NARROW
 from mmquant.core.records import copy_record
 from mmquant.core.row_block import (
     ALL,
     FEW,
-    LANES,
     block_facts,
     block_heads,
     block_times,
