@@ -7,21 +7,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mmquant.core.dtypes import MSG, ActionKind, Control, MsgKind, QueueModel, RowKind
+from mmquant.core.dtypes import ActionKind, OrderType, QueueModel, RowKind
 from mmquant.core.exchange import LANES, WAITING
-from mmquant.core.latency import KNOT
 from mmquant.core.row_block import FEW
 from tests.core.builders import BUY, POST_ONLY, SELL, Request, Row, clear, depth, examples, trade
-from tests.core.engine_runs import Result, run, same
 from tests.core.fast_and_slow import Event, all_slow, as_the_engine_does, equal, long_history
-from tests.random_rows import random_rows
 
 POWER = QueueModel.POWER
 START: list[Event] = [
     depth(0, side, 100 - side * t, 5) for t in range(1, 8) for side in (BUY, SELL)
 ]
 """A market of 99 to 101."""
-LOGS = ("path", "fills", "orders", "instructions")
 
 
 def check(events: list[Event], *, peer: bool = False, stops: tuple[int, ...] = ()) -> None:
@@ -59,6 +55,30 @@ def test_long_histories(seed: int) -> None:
     )
     last = max(event.ts for event in events)
     check(events, peer=seed % 2 == 0, stops=tuple(rng.integers(0, last + 1, 4).tolist()))
+
+
+@pytest.mark.parametrize("middle", [2**30, -(2**30), 2**31 - 300, 300 - 2**31])
+@pytest.mark.parametrize("by", [-100, -68, -32, 0])
+def test_markets_at_the_ends_of_what_a_tick_holds(middle: int, by: int) -> None:
+    for seed in range(examples(6, 1)):
+        events = long_history(seed, 300, far=0.05, crossing=0.01)
+        check([event._replace(tick=event.tick - 100 + middle + by) for event in events])
+
+
+@pytest.mark.parametrize("seed", range(examples(40, 6)))
+def test_pegs_follow_each_row(seed: int) -> None:
+    """As they do where no row is plain: a SNAPSHOT row does what a DEPTH row does."""
+    kinds = (OrderType.PEG_PRIMARY, OrderType.PEG_MID, OrderType.PEG_BEST, POST_ONLY)
+    events: list[Event] = []
+    slow: list[Event] = []
+    for event in long_history(seed, examples(400, 150), own=0.02, crossing=0.005):
+        if isinstance(event, Request) and event.kind == ActionKind.PLACE:
+            kind = kinds[event.order_id % len(kinds)]
+            event = event._replace(order_type=kind, tick=event.tick + 3 * event.side)
+        events.append(event)
+        snapshot = isinstance(event, Row) and event.kind == RowKind.DEPTH
+        slow.append(event._replace(kind=RowKind.SNAPSHOT) if snapshot else event)
+    equal(as_the_engine_does(events, False, POWER, []), as_the_engine_does(slow, False, POWER, []))
 
 
 Odd = Callable[[int, int], list[Event]]
@@ -195,71 +215,3 @@ def test_the_last_trade_is_that_of_an_earlier_block() -> None:
     for after in (0, 1, LANES, 3 * LANES):
         rows = [*quiet(3), trade(10, SELL, 99, 4, 0.25), trade(10, BUY, 100, 7), *quiet(after)]
         check([*START, *rows, *quiet(LANES)])
-
-
-def lagging(columns: dict[str, np.ndarray], **settings: object) -> Result:
-    """A run, which with measured latencies that never change is the same run.
-
-    With those, the exchange never waits behind a decision.
-    """
-    entry, response = settings["latency"]  # type: ignore[misc]
-    knots = np.array([(0, entry, response)], KNOT)
-    lazy = run(columns, **settings)  # type: ignore[arg-type]
-    prompt = run(columns, knots=knots, **settings)  # type: ignore[arg-type]
-    for name in LOGS:
-        same(getattr(lazy, name), getattr(prompt, name))
-    assert lazy.halves.clock["inbox"] == prompt.halves.clock["inbox"]
-    return lazy
-
-
-@pytest.mark.parametrize("feed", [0, 1, 1_999_999, 2_000_000, 2_000_001, 9_000_000, 30_000_000])
-@pytest.mark.parametrize("response", [1, 2_000_000, 9_000_000])
-def test_an_exchange_that_waits_behind_a_decision_says_the_same(feed: int, response: int) -> None:
-    """Feed latencies below, at and above those of answers; rows at all times, and at those of
-    decisions and views."""
-    for interval in (1_000_000, 10_000_000):
-        for fine in (True, False):
-            columns = random_rows(examples(600, 150), feed + response, feed_latency_ns=feed)
-            if not fine:
-                columns["exch_ts"] = columns["exch_ts"] // 1_000_000 * 1_000_000
-                columns["local_ts"] = columns["exch_ts"] + feed
-            latency = (1 if fine else 1_000_000, response)
-            result = lagging(columns, latency=latency, interval_ns=interval)
-            assert len(result.fills)
-
-
-@pytest.mark.parametrize("feed", [1, 2_000_001, 9_999_999, 12_000_000])
-def test_an_answer_that_comes_just_in_time_is_waited_for(feed: int) -> None:
-    """Orders reach the exchange around the time of a decision's view, and answers to what happens
-    then come around the time of the decision."""
-    interval = 10_000_000
-    behind = feed % interval
-    columns = random_rows(examples(600, 150), feed, feed_latency_ns=feed)
-    for response in {1, (behind + 1) // 2, *range(max(behind - 2, 1), behind + 2)}:
-        for past in range(-1, 3):
-            entry = max(interval - behind + past, 1)
-            result = lagging(columns, latency=(entry, response), interval_ns=interval)
-            assert len(result.fills)
-
-
-def test_a_kill_at_the_time_of_the_last_row_comes_before_the_decision_after_it() -> None:
-    """Orders placed at 60 ms end at 110 ms, of which is heard at 140 ms: when the last row is
-    received, at 119 ms, there is more to come. All that is then decided, at 120 ms, is no quote."""
-    ms = 1_000_000
-    times = np.array([0, 0, 89 * ms])
-    columns = {
-        "exch_ts": times,
-        "local_ts": times + 30 * ms,
-        "kind": np.full(3, RowKind.DEPTH, np.int8),
-        "side": np.array([BUY, SELL, SELL], np.int8),
-        "tick": np.array([999, 1001, 1001], np.int32),
-        "size": np.array([5, 1, 3], np.int32),
-    }
-    kill = np.zeros(1, MSG)
-    kill["ts"], kill["kind"], kill["reason"] = 119 * ms, MsgKind.CONTROL, Control.KILL
-    gtd = {"tif": "gtd", "lifetime_s": 0.05}
-    settings = {"latency": (1, 30 * ms), "interval_ns": 60 * ms, "inbox": kill, "orders": gtd}
-    result = lagging(columns, **settings)
-    assert result.halves.clock["inbox"] == 1
-    placed = result.instructions["action"] == ActionKind.PLACE
-    assert set(result.instructions["timestamp"][placed]) == {60 * ms}
