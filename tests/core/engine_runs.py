@@ -90,6 +90,7 @@ def run(
     interval_ns: int = 10_000_000,
     inbox: np.ndarray | None = None,
     orders: Mapping[str, Any] | None = None,
+    risk: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a strategy over a tape, all sets in one pass."""
     config = Config.from_dict(
@@ -98,6 +99,7 @@ def run(
             "latency": {"entry_ns": latency[0], "response_ns": latency[1]},
             "fill": {"mode": fill, "queue": queue, "queue_power": 2.0},
             "orders": {"requote": requote, "order_type": order_type, **(orders or {})},
+            "risk": risk or {},
             "limits": {"max_position_lots": 40, "max_open_orders": 64, **(limits or {})},
         }
     )

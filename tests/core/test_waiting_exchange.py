@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from tests.core.engine_runs import Result, run, same
 from tests.random_rows import random_rows
 
 LOGS = ("path", "fills", "orders", "instructions")
+RISK = {"protection": {"window_s": 0.2, "max_fills": 2, "cooldown_s": 0.05}}
 
 
 def lagging(columns: dict[str, np.ndarray], **settings: object) -> Result:
@@ -70,6 +73,26 @@ def test_an_exchange_does_not_wait_where_rows_take_longer_or_shorter() -> None:
             result = lagging(columns, latency=(1, response))
             assert result.halves.clock["latency"] == VARIES
             assert len(result.fills)
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_an_exchange_does_not_wait_where_answers_may_come_sooner(guarded: bool) -> None:
+    """Of answers that take longer or shorter, and of ones at which the guard pulls quotes. Where a
+    row takes a nanosecond less, which is before all views, no exchange waits."""
+    feed, response = 9_000_000, 12_000_000
+    columns = random_rows(examples(1500, 400), 5, feed_latency_ns=feed)
+    uneven = columns | {"local_ts": columns["local_ts"] - (np.arange(len(columns["tick"])) == 0)}
+    settings: dict[str, Any] = {"latency": (1, response)}
+    if guarded:
+        settings["risk"] = RISK
+    else:
+        ts = columns["exch_ts"][::20]
+        settings["knots"] = np.array([(t, 1, (1, response)[i % 2]) for i, t in enumerate(ts)], KNOT)
+    result, prompt = run(columns, **settings), run(uneven, **settings)
+    assert (result.halves.clock["latency"], prompt.halves.clock["latency"]) == (feed, VARIES)
+    for name in LOGS:
+        same(getattr(result, name), getattr(prompt, name))
+    assert len(result.fills)
 
 
 def test_a_kill_at_the_time_of_the_last_row_comes_before_the_decision_after_it() -> None:
