@@ -86,14 +86,20 @@ def run(
     window: int = 256,
     far: int = 64,
     knots: np.ndarray | None = None,
+    latency: tuple[int, int] = (3_000_000, 2_000_000),
+    interval_ns: int = 10_000_000,
+    inbox: np.ndarray | None = None,
+    orders: Mapping[str, Any] | None = None,
+    risk: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a strategy over a tape, all sets in one pass."""
     config = Config.from_dict(
         {
-            "decision": {"interval_ns": 10_000_000, "on": list(on)},
-            "latency": {"entry_ns": 3_000_000, "response_ns": 2_000_000},
+            "decision": {"interval_ns": interval_ns, "on": list(on)},
+            "latency": {"entry_ns": latency[0], "response_ns": latency[1]},
             "fill": {"mode": fill, "queue": queue, "queue_power": 2.0},
-            "orders": {"requote": requote, "order_type": order_type},
+            "orders": {"requote": requote, "order_type": order_type, **(orders or {})},
+            "risk": risk or {},
             "limits": {"max_position_lots": 40, "max_open_orders": 64, **(limits or {})},
         }
     )
@@ -111,6 +117,8 @@ def run(
     halves.exchange = halves.exchange._replace(book=small)
     if knots is not None:
         halves.exchange = halves.exchange._replace(knots=knots)
+    if inbox is not None:
+        halves.inbox = inbox.copy()
     if len(halves.tape.order) or tuple(on) != ("timer",):
         small = make_book(instruments, window=window, far=far)
         halves.local = halves.local._replace(book=small)

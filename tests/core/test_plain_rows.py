@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmquant.core.book import Book, grow_book
-from mmquant.core.dtypes import ActionKind, QueueModel, RowKind, Status
-from mmquant.core.exchange import Exchange, begin_tape
-from mmquant.core.jit import kernel
+from mmquant.core.dtypes import ActionKind, QueueModel, RowKind
+from mmquant.core.exchange import LANES, begin_tape
 from mmquant.core.level_queue import RESTING
-from mmquant.core.matching import exchange_row
-from mmquant.core.order_entry import exchange_request
-from mmquant.core.row_block import LANES
 from tests.core.builders import (
     BUY,
     LIMIT,
@@ -25,124 +19,23 @@ from tests.core.builders import (
     SELL,
     SLOTS,
     Request,
-    Row,
-    Venue,
     clear,
     depth,
     examples,
-    instruments,
     status,
     tape_of,
     trade,
 )
 from tests.core.engine_runs import run, same, tape_columns
-
-SETS = 2
-HISTORY = ("response_tail", "resting", "trades", "next_expiry", "spare_note")
-Event = Row | Request
-
-
-@kernel
-def slow_row(exchange, tape, row):
-    """The way of a row that is not plain."""
-    inst = np.int64(tape.inst[row])
-    exchange.book.side[inst]["row"] = row
-    return exchange_row(
-        exchange,
-        tape.exch_ts[row],
-        inst,
-        np.int64(tape.kind[row]),
-        np.int64(tape.side[row]),
-        np.int64(tape.tick[row]),
-        np.float64(tape.subtick[row]),
-        np.int64(tape.size[row]),
-    )
-
-
-@kernel
-def slow_request(exchange, ts, action):
-    return exchange_request(exchange, ts, action)
-
-
-def venue(rows: list[Row], peer: bool, queue: int) -> Venue:
-    """Each instrument in a window of 64 ticks, and a far map that soon must grow."""
-    what = instruments(1 + max((row.inst for row in rows), default=0))
-    return Venue(rows, peer=peer, queue=queue, power=2.0, sets=SETS, what=what)
-
-
-def all_slow(events: list[Event], peer: bool, queue: int) -> Exchange:
-    """The exchange after all events; what comes at one time is ordered: rows, then requests."""
-    rows = [e for e in events if isinstance(e, Row)]
-    waiting = [e for e in events if isinstance(e, Request)]
-    exchange, tape = venue(rows, peer, queue).exchange, tape_of(rows)
-
-    def done(step: Any, *arguments: Any) -> None:
-        nonlocal exchange
-        while step(exchange, *arguments) == Status.BOOK_FULL:
-            exchange = exchange._replace(book=grow_book(exchange.book))
-
-    for i, row in enumerate(rows):
-        while waiting and waiting[0].ts < row.ts:
-            done(slow_request, waiting[0].ts, waiting.pop(0).action()[0])
-        done(slow_row, tape, i)
-    for request in waiting:
-        done(slow_request, request.ts, request.action()[0])
-    return exchange
-
-
-def as_the_engine_does(events: list[Event], peer: bool, queue: int, stops: list[int]) -> Exchange:
-    """The exchange after all events, having stopped at some times between."""
-    one = venue([e for e in events if isinstance(e, Row)], peer, queue)
-    for e in events:
-        if isinstance(e, Request):
-            one.send(e)
-    for until in [*sorted(stops), 10**6]:
-        one.live_until(until)
-    return one.exchange
-
-
-def fronts(exchange: Exchange) -> dict[tuple[int, int], float]:
-    """Units ahead of each own order that rests."""
-    resting = exchange.node[exchange.node["state"] == RESTING]
-    line = exchange.line
-    return {(int(n["set"]), int(n["order_id"])): float(line[n["line"]]["front"]) for n in resting}
-
-
-def levels(book: Book) -> dict[tuple[int, int, int], tuple[int, int]]:
-    """Lots and head of each level that has any, by instrument, side and tick."""
-    out: dict[tuple[int, int, int], tuple[int, int]] = {}
-    start = len(book.level) - len(book.far)
-    for inst, side in enumerate(book.side):
-        for k in (0, 1):
-            first = int(side["start"] + k * side["window"])
-            for i, level in enumerate(book.level[first : first + int(side["window"])]):
-                if level["lots"] or level["head"]:
-                    out[inst, k, int(side["base"]) + i] = int(level["lots"]), int(level["head"])
-    for slot in np.flatnonzero(book.far["key"]):
-        level, key = book.level[start + slot], int(book.far[slot]["key"])
-        if level["lots"] or level["head"]:
-            at = ((key >> 34) - 1) // 2, ((key >> 34) - 1) % 2, (key & (2**34 - 1)) - 2**32
-            assert at not in out
-            out[at] = int(level["lots"]), int(level["head"])
-    return out
-
-
-def equal(mine: Exchange, theirs: Exchange) -> None:
-    """Every level, best price, bound, own order, answer and counter is the same.
-
-    The window may have moved at another row: which levels are in the far map makes no difference.
-    """
-    assert levels(mine.book) == levels(theirs.book)
-    assert not any(mine.book.level[0])
-    same(mine.book.side, theirs.book.side, "base", "far_count")
-    same(mine.node, theirs.node)
-    assert fronts(mine) == fronts(theirs)
-    same(mine.share, theirs.share, "last_request_ts")
-    said = int(theirs.state[0]["response_tail"])
-    same(mine.response[:said], theirs.response[:said])
-    for name in HISTORY:
-        assert mine.state[0][name] == theirs.state[0][name], name
-
+from tests.core.fast_and_slow import (
+    SETS,
+    Event,
+    all_slow,
+    as_the_engine_does,
+    equal,
+    levels,
+    venue,
+)
 
 sides = st.sampled_from([BUY, SELL])
 near = st.integers(97, 103)
