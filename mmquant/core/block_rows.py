@@ -20,11 +20,11 @@ from mmquant.core.book import (
     note_trade,
 )
 from mmquant.core.dtypes import NO_ASK, NO_BID
-from mmquant.core.exchange import WAITING
+from mmquant.core.exchange import LANES, WAITING
 from mmquant.core.hints import needed_soon, rarely
 from mmquant.core.jit import inner_apart_kernel, inner_kernel
 from mmquant.core.matching import move_queues
-from mmquant.core.row_block import ALL, LANES, block_facts, block_heads, block_times, set_block
+from mmquant.core.row_block import ALL, block_facts, block_heads, block_times, set_block
 
 SOON = 160
 """Rows ahead of those in hand that are fetched: decisions come between, and the parts of ticks are

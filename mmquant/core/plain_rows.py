@@ -14,9 +14,9 @@ import numpy as np
 from mmquant.core.block_rows import rows_by_block
 from mmquant.core.book import note_trade
 from mmquant.core.dtypes import ROW_KIND
+from mmquant.core.exchange import LANES
 from mmquant.core.jit import inner_apart_kernel, inner_kernel
 from mmquant.core.matching import own_level_row
-from mmquant.core.row_block import LANES
 
 DEPTH = ROW_KIND.DEPTH
 TRADE = ROW_KIND.TRADE

@@ -277,9 +277,10 @@ block_facts = _plain_block_facts if DISABLED else _block_facts
 what is to be known of the rows whose bits are set in ``lanes``, if ``bid`` and ``ask`` bound the
 best prices before them, and ``own_bid`` and ``own_ask`` those of own orders.
 
-Bits of rows that are not fit, of those of them that sharper bounds could make fit, of sized depth rows beyond the best price, of depth rows within the
-window, of those outside it; the last trade's lane (-1: none); bounds of the best prices after the
-rows; lots bought and sold by trades. Rows do not cross each other if the bounds after them do not.
+Bits of rows that are not fit, of those of them that sharper bounds could make fit, of sized depth
+rows beyond the best price, of depth rows within the window, of those outside it; the last trade's
+lane (-1: none); bounds of the best prices after the rows; lots bought and sold by trades, if all
+are fit. Rows do not cross each other if the bounds after them do not.
 """
 block_heads = _plain_block_heads if DISABLED else _block_heads
 """``block_heads(level, side, tick, row, bits, origin, window)``: the bits of those rows at whose

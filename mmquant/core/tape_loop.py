@@ -205,10 +205,11 @@ def show_views(local, clock, ring):
 @inner_kernel
 def may_lag(exchange, clock, done, until):
     """Whether the exchange, which has done all up to a time, may wait there until another: no view
-    is due between, and no answer to what happens there."""
+    is due between, and no answer to what happens there. Not at the tape's end, where it must be
+    known if anything is still to come; a message from outside looks one nanosecond later."""
     if clock["react"] != 0 or exchange.knots.shape[0] != 0:
         return False
-    if until > done + exchange.state[0]["response_ns"] or until >= clock["last_local_ts"]:
+    if until > done + exchange.state[0]["response_ns"] or until + 1 >= clock["last_local_ts"]:
         return False
     return clock["next_snap"] - clock["latency"] > until
 

@@ -129,6 +129,12 @@ def is_fit(kind: int, side: int, tick: int, lots: int, at: Prices) -> bool:
     return kind == RowKind.TRADE and not reaches_own and lots < 2**27
 
 
+def is_blurred(kind: int, side: int, tick: int, lots: int, at: Prices) -> bool:
+    """A row that is not fit for the bounds of best prices alone."""
+    bare = at._replace(bid=NO_BID - 1, ask=NO_ASK + 1)
+    return kind == RowKind.DEPTH and is_fit(kind, side, tick, lots, bare)
+
+
 def is_better(kind: int, side: int, tick: int, lots: int, at: Prices) -> bool:
     """A depth row with lots beyond the best price of its side."""
     if kind != RowKind.DEPTH or lots == 0:
@@ -161,6 +167,7 @@ def test_facts_of_blocks(seed: int) -> None:
         trades = [i for i in row_of if kind[i] == RowKind.TRADE]
         wanted = (
             bits_where(unfit),
+            bits_where({i: unfit[i] and is_blurred(*r, at) for i, r in row_of.items()}),
             bits_where(better),
             bits_where({i: inside[i] for i in row_of if kind[i] == RowKind.DEPTH}),
             bits_where({i: not inside[i] for i in row_of if kind[i] == RowKind.DEPTH}),
@@ -170,9 +177,9 @@ def test_facts_of_blocks(seed: int) -> None:
         )
         for way in both(facts_of):
             found = tuple(int(x) for x in way(*columns, row, asked, base, window, *at))
-            assert found[:7] == wanted, (row, asked, row_of, at)
+            assert found[:8] == wanted, (row, asked, row_of, at)
             if not any(unfit[i] for i in trades):
-                for sign, total in ((1, found[7]), (-1, found[8])):
+                for sign, total in ((1, found[8]), (-1, found[9])):
                     assert total == sum(row_of[i][3] for i in trades if row_of[i][1] == sign)
 
 
@@ -204,7 +211,7 @@ def test_every_distance_from_a_price(sign: int, own: bool) -> None:
                 for asked in (ALL, 1 << (tick % LANES)):
                     found = way(*columns, 0, asked, 64, 64, *at)
                     assert int(found[0]) == (0 if fit else asked)
-                    assert int(found[1]) == (asked if better else 0)
+                    assert int(found[2]) == (asked if better else 0)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
