@@ -223,13 +223,13 @@ def after_level_row(exchange, inst, cell, head, before, after):
     move_queues(exchange, inst, cell, head, before, after)
 
 
-@inner_kernel
+@inner_formula
 def own_level_row(exchange, inst, cell, lots):
     """Apply a row that is plain but for own orders at its level."""
     level = exchange.book.level[cell]
     head, before = np.int64(level["head"]) - 1, np.int64(level["lots"])
     level["lots"] = lots
-    after_level_row(exchange, inst, cell, head, before, lots)
+    move_queues(exchange, inst, cell, head, before, lots)
 
 
 @inner_kernel

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmquant.core.block_rows import rows_by_block
-from mmquant.core.book import note_trade
+from mmquant.core.block_rows import SOON, fetch_rows, rows_by_block
+from mmquant.core.book import ASK, BID, note_trade, set_cell
 from mmquant.core.dtypes import ROW_KIND
 from mmquant.core.exchange import LANES
 from mmquant.core.jit import inner_apart_kernel, inner_kernel
@@ -34,6 +34,14 @@ def reach_of_bids(state):
 def reach_of_asks(state):
     """Key that asks may have at most without touching a best price or own bids."""
     return min(-state["best_ask"], -state["own_bid_max"] - 1)
+
+
+@inner_kernel
+def reaches_own(state, mask, tick, lots):
+    """Whether a depth row may fill own orders of the other side; ``mask`` is -1 for asks."""
+    if lots == 0:
+        return False
+    return state["own_bid_max"] >= tick if mask else state["own_ask_min"] <= tick
 
 
 @inner_kernel
@@ -78,7 +86,9 @@ def row_by_row(exchange, tape, row, stop_row, stop_time):
         cell = origin + (tick if inside else base) + (window & mask)
         level = book.level[cell]
         behind = key < reach + (1 if lots != 0 else 0)
-        if not (inside & behind & (tape.kind[row] == DEPTH)):
+        if row % LANES == 0:
+            fetch_rows(tape, row + SOON)
+        if tape.kind[row] != DEPTH:
             if not is_idle_trade(state, tape, row):
                 break
             note_trade(
@@ -90,12 +100,19 @@ def row_by_row(exchange, tape, row, stop_row, stop_time):
                 np.float64(tape.subtick[row]),
                 np.int64(lots),
             )
-        elif level["head"] != 0:
-            if pegs:
-                break
-            own_level_row(exchange, inst, cell, np.int64(lots))
-        else:
+        elif inside & behind & (level["head"] == 0):
             level["lots"] = lots
+        elif inside & behind & (not pegs):
+            own_level_row(exchange, inst, cell, np.int64(lots))
+        elif inside & (not pegs) & (level["head"] == 0) and not reaches_own(
+            state, mask, tick, lots
+        ):
+            set_cell(book, inst, ASK if mask else BID, tick, cell, np.int64(lots))
+            base = state["base"]
+            origin = state["start"] - base
+            reach_bid, reach_ask = reach_of_bids(state), reach_of_asks(state)
+        else:
+            break
         state["row"] = row
         row += 1
     return row
