@@ -12,6 +12,7 @@ from mmquant.core.bits import trailing_zeros
 from mmquant.core.book import (
     ASK,
     BID,
+    EDGE,
     far_key_of,
     far_slot,
     lots_at,
@@ -23,7 +24,7 @@ from mmquant.core.dtypes import NO_ASK, NO_BID
 from mmquant.core.exchange import LANES, WAITING
 from mmquant.core.hints import needed_soon, rarely
 from mmquant.core.jit import inner_apart_kernel, inner_kernel
-from mmquant.core.matching import move_queues
+from mmquant.core.matching import own_level_row
 from mmquant.core.row_block import ALL, block_facts, block_heads, block_times, set_block
 
 SOON = 160
@@ -38,15 +39,12 @@ def own_level_rows(exchange, tape, count):
     origin, window = state["start"] - state["base"], state["window"]
     waiting = exchange.state[0]["waiting"]
     for i in range(count):
-        row, bits = waiting[i] >> LANES, waiting[i] & ((1 << LANES) - 1)
+        row, bits = waiting[i] >> LANES, waiting[i] & ALL
         while bits != 0:
             at = row + trailing_zeros(bits)
             bits &= bits - 1
             cell = origin + np.int64(tape.tick[at]) + (window & (np.int64(tape.side[at]) >> 7))
-            level = exchange.book.level[cell]
-            head, before = np.int64(level["head"]) - 1, np.int64(level["lots"])
-            level["lots"] = tape.size[at]
-            move_queues(exchange, 0, cell, head, before, np.int64(tape.size[at]))
+            own_level_row(exchange, 0, cell, np.int64(tape.size[at]))
 
 
 @inner_apart_kernel
@@ -123,7 +121,8 @@ def rows_by_block(exchange, tape, row, stop_row, stop_time):
     origin = state["start"] - base
     bid, ask = state["best_bid"], state["best_ask"]
     own_bid, own_ask = state["own_bid_max"], state["own_ask_min"]
-    low, high = base + (window >> 3), base + window - (window >> 3)
+    margin = window >> EDGE
+    low, high = base + margin, base + window - margin
     first, end, settled, waiting = row, stop_row, True, 0
     last_block = tape.exch_ts.shape[0] - LANES
     last, bought, sold = np.int64(-1), np.int64(0), np.int64(0)

@@ -65,6 +65,8 @@ SPARE = 1
 BETWEEN = 576
 """Cells between two instruments. Markets are in the middle of their windows: without these, 4,608
 bytes, their levels were all at one place of each way of a cache, and drove each other out."""
+EDGE = 3
+"""A new best price within window >> EDGE ticks of the window's end moves it."""
 BID = 0
 ASK = 1
 
@@ -360,7 +362,7 @@ def keep_centred(book, inst, tick):
     """
     side = book.side[inst]
     window = side["window"]
-    margin = window >> 3
+    margin = window >> EDGE
     i = tick - side["base"]
     if i >= margin and i < window - margin:
         return

@@ -1,4 +1,4 @@
-"""Rows that fill no own order and move no best price: most of a tape, and all its length costs.
+"""Rows that fill no own order: most of a tape, and all its length costs.
 
 A row is told plain by selects and sums instead of branches, which would be mispredicted: nothing
 foretells a row's side. A key is a tick that grows towards the other side on both sides; ``reach``
@@ -120,8 +120,8 @@ def row_by_row(exchange, tape, row, stop_row, stop_time):
 
 @inner_apart_kernel
 def plain_rows(exchange, tape, row, stop_row, stop_time):
-    """Apply rows as long as none moves a best price or fills an own order; returns the first that
-    may, or that is not told here."""
+    """Apply rows as long as none fills an own order; returns the first that may, or that is not
+    told here."""
     book = exchange.book
     narrow = abs(book.side[0]["base"]) < NARROW
     if book.side.shape[0] == 1 and narrow and exchange.state[0]["pegs"] == 0:

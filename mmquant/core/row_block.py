@@ -248,7 +248,7 @@ def _block_heads(typingctx, level, side, tick, row, bits, origin, window):
                 "<", builder.load(part_of(b, 0, cell, 1)), ir.Constant(WORD, 1)
             )
             none = builder.add(builder.add(none, none), builder.zext(empty, LONG))
-        return builder.xor(none, ir.Constant(LONG, (1 << LANES) - 1))
+        return builder.xor(none, ir.Constant(LONG, ALL))
 
     return types.int64(level, side, tick, row, bits, origin, window), codegen
 
